@@ -1,0 +1,1 @@
+"""What every room stands on: database, errors, events, intents, ids, streams, crypto. No Flask, no Celery."""

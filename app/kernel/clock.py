@@ -1,0 +1,23 @@
+"""Time: always aware, always UTC. What processes compare comes from the database clock, never from a host."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Function, func
+
+
+def utc_now() -> datetime:
+    """Return the host's time; for what is only shown or sent."""
+    return datetime.now(UTC)
+
+
+def database_now() -> Function[Any]:
+    """Return the database's wall clock as SQL; `now()` would be the start of the transaction."""
+    return func.clock_timestamp()
+
+
+def format_time(moment: datetime) -> str:
+    """Return RFC 3339 in UTC with milliseconds and `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

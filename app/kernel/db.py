@@ -1,0 +1,108 @@
+"""The database: the declarative base, and `transaction()`, which owns the only commit of the repository."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Text, create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import DeclarativeBase, Session
+
+log = logging.getLogger(__name__)
+
+Hook = Callable[[Session], None]
+Listener = Callable[[Sequence[Any]], None]
+
+
+class Base(DeclarativeBase):
+    """The base of every table. Constraint names follow one convention, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        datetime: DateTime(timezone=True),
+        UUID: PG_UUID(as_uuid=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        str: Text,
+    }
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def make_engine(url: str, *, pool_size: int = 5, statement_timeout: float = 30.0) -> Engine:
+    """Return an engine whose connections give up a statement after `statement_timeout` seconds.
+
+    A plain `postgresql://` address is taken too; the driver is psycopg 3 in any case.
+    """
+    if url.startswith(("postgres://", "postgresql://")):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=5,
+        connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={int(statement_timeout * 1000)}"},
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+class Database:
+    """Opens transactions on one engine (or, in tests, on one connection whose work is rolled back).
+
+    `before_commit` hooks run inside the transaction, in order. What `note()` collected is given to the listeners
+    after the commit; a listener that fails is logged and forgotten, for the rows are the truth and others repair.
+    """
+
+    def __init__(self, bind: Engine | Connection, *, before_commit: Sequence[Hook] = ()) -> None:
+        self.bind = bind
+        self._before_commit = tuple(before_commit)
+        self._listeners: dict[str, Listener] = {}
+
+    def listen(self, subject: str, listener: Listener) -> None:
+        """Call `listener` with everything noted under `subject`, after each commit."""
+        self._listeners[subject] = listener
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a session; leaving commits, raising rolls back. Never call the network inside."""
+        with Session(self.bind, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+            yield session
+            for hook in self._before_commit:
+                hook(session)
+            session.commit()
+            notes = session.info.pop("notes", {})
+        self._tell(notes)
+
+    def _tell(self, notes: dict[str, list[Any]]) -> None:
+        for subject, items in notes.items():
+            listener = self._listeners.get(subject)
+            if listener is None:
+                continue
+            try:
+                listener(items)
+            except Exception:
+                log.warning("what was noted for %r did not reach its listener", subject, exc_info=True)
+
+
+def note(session: Session, subject: str, item: object) -> None:
+    """Keep `item` for the listener of `subject`; it is told only if the transaction commits."""
+    session.info.setdefault("notes", {}).setdefault(subject, []).append(item)

@@ -1,0 +1,128 @@
+"""Streams: one append-only, gapless sequence of events per topic, of which polling, SSE and WebSocket are readings.
+
+The rows are the truth. Redis carries a copy of each new event to whoever listens now; a reader that finds a gap in
+the numbers, or Redis away, reads the rows. So Redis may be wiped at any moment and no reader misses or repeats one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+import redis
+from sqlalchemy import BigInteger, Index, Select, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.kernel.clock import format_time
+from app.kernel.db import Base, note
+
+LIVE_KEY = "headrace:live"
+LIVE_LENGTH = 20_000
+
+
+class StreamTopic(Base):
+    """The last number given in a topic; its row lock orders the writers of that topic."""
+
+    __tablename__ = "stream_topics"
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    last_seq: Mapped[int] = mapped_column(BigInteger)
+
+
+class StreamEvent(Base):
+    """One event of a topic such as `job:{id}` or `execution:{id}`; `seq` counts from 1 without a gap."""
+
+    __tablename__ = "stream_events"
+    __table_args__ = (Index("ix_stream_events_created_at", "created_at", postgresql_using="brin"),)
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    type: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An event as every client sees it; `seq` is its number in the topic."""
+
+    topic: str
+    seq: int
+    type: str
+    timestamp: str
+    data: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the one event shape of the public contract."""
+        return {
+            "id": str(self.seq),
+            "type": self.type,
+            "topic": self.topic,
+            "timestamp": self.timestamp,
+            "data": self.data,
+        }
+
+
+class Live(Protocol):
+    """Carries new events to the stream processes; may lose them, never reorders them."""
+
+    def send(self, events: Sequence[Delivered]) -> None: ...
+
+
+class RedisLive:
+    """Appends new events to one capped Redis stream that every stream process reads."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def send(self, events: Sequence[Delivered]) -> None:
+        """Append the events in one round trip."""
+        pipeline = self._client.pipeline(transaction=False)
+        for event in events:
+            pipeline.xadd(LIVE_KEY, {b"e": orjson.dumps(event)}, maxlen=LIVE_LENGTH, approximate=True)
+        pipeline.execute()
+
+
+def publish(session: Session, topic: str, event_type: str, data: dict[str, Any]) -> None:
+    """Add an event to a topic when the transaction commits."""
+    session.info.setdefault("stream", []).append((topic, event_type, data))
+
+
+_APPEND = text(
+    """
+    WITH numbered AS (
+        INSERT INTO stream_topics AS t (topic, last_seq) VALUES (:topic, 1)
+        ON CONFLICT (topic) DO UPDATE SET last_seq = t.last_seq + 1 RETURNING last_seq
+    )
+    INSERT INTO stream_events (topic, seq, type, data, created_at)
+    SELECT :topic, last_seq, :type, :data, clock_timestamp() FROM numbered
+    RETURNING seq, created_at
+    """
+).bindparams(bindparam("data", type_=JSONB))
+
+
+def write_published(session: Session) -> None:
+    """Write what `publish` collected. Runs last in a transaction, topic by topic in one order, so that the topics'
+    locks are held briefly and two writers of the same topics cannot wait for each other in a circle."""
+    for topic, event_type, data in sorted(session.info.pop("stream", []), key=lambda entry: entry[0]):
+        row = session.execute(_APPEND, {"topic": topic, "type": event_type, "data": data}).one()
+        note(session, "stream", Delivered(topic, row.seq, event_type, format_time(row.created_at), data))
+
+
+def events_after(topic: str, seq: int, limit: int = 500) -> Select[StreamEvent]:
+    """Select the events of a topic after number `seq`, oldest first."""
+    return (
+        select(StreamEvent)
+        .where(StreamEvent.topic == topic, StreamEvent.seq > seq)
+        .order_by(StreamEvent.seq)
+        .limit(limit)
+    )
+
+
+def delivered(row: StreamEvent) -> Delivered:
+    """Return a stored event as clients see it."""
+    return Delivered(row.topic, row.seq, row.type, format_time(row.created_at), row.data)

@@ -1,0 +1,15 @@
+"""Queues and priorities, declared once. Every queue is read by a worker line of the Procfile (a test sees to it)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INTERACTIVE: Final = "interactive"
+DEFAULT: Final = "default"
+CI: Final = "ci"
+
+QUEUES: Final = {
+    INTERACTIVE: "short work somebody waits for",
+    DEFAULT: "work without a queue of its own",
+    CI: "pipeline stages: long, in a sandbox",
+}

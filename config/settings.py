@@ -1,0 +1,162 @@
+"""Settings: one typed object, read from the environment at start; a wrong value ends the start with one clear line.
+
+Every setting may also be given as `NAME_FILE`, the path of a file that holds it (a mounted secret).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+REQUIRED = ""
+
+
+class SettingsInvalid(SystemExit):
+    """Some settings are missing or wrong; the message names each."""
+
+
+def setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
+    """Declare a setting: its default, what it does, and whether it must never be shown."""
+    return field(default=default, metadata={"help": help_text, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that may differ between two installations. The environment's name is the field's, in capitals."""
+
+    environment: Literal["development", "production"] = setting("production", "`development` relaxes cookie security")
+    database_url: str = setting(REQUIRED, "PostgreSQL, as `postgresql://user:password@host/name`", secret=True)
+    redis_url: str = setting(REQUIRED, "Redis or Valkey: streams, limits and, by default, the broker", secret=True)
+    broker_url: str = setting("", "Celery's broker when it is not `REDIS_URL`, such as `amqp://…`", secret=True)
+    secret_key: str = setting(REQUIRED, "at least 32 random characters; encrypts what is secret at rest", secret=True)
+    data_dir: Path = setting(Path("data"), "where logs, artifacts and workspaces live by default")
+    run_dir: Path = setting(Path("run"), "where sockets live")
+
+    host: str = setting("127.0.0.1", "address the API listens on")
+    port: int = setting(8000, "port the API listens on")
+    public_url: str = setting("http://127.0.0.1:8000", "the base URL clients use")
+    web_workers: int = setting(2, "processes of the API")
+    web_threads: int = setting(8, "threads of each API process")
+    trusted_proxies: int = setting(0, "reverse proxies in front whose X-Forwarded-* headers are believed")
+    cors_origins: str = setting("", "origins whose pages may call the API, separated by commas")
+    max_body_bytes: int = setting(2 * 1024 * 1024, "largest request body")
+    stream_socket: Path = setting(Path("run/stream.sock"), "where the API hands open streams to the stream process")
+    max_streams: int = setting(20_000, "open streams a stream process accepts")
+
+    flower_url: str = setting("", "where operators find Flower; shown by the API, not used otherwise")
+    admin_username: str = setting("admin", "the first administrator, made by the release step")
+    admin_email: str = setting("admin@example.com", "the first administrator's address")
+    admin_password: str = setting("", "the first administrator's password; empty makes none", secret=True)
+
+    access_token_seconds: int = setting(900, "life of an access token")
+    refresh_token_seconds: int = setting(7 * 86400, "life of a refresh token; each refresh starts it anew")
+    registration_open: bool = setting(True, "whether anyone may register")
+    rate_limits: bool = setting(True, "whether requests are limited")
+    rate_limit_anonymous: str = setting("1000/hour", "requests of a caller who is not logged in, per address")
+    rate_limit_user: str = setting("5000/hour;100/minute", "requests of a user or key")
+    rate_limit_login: str = setting("5/15minutes", "logins per address and account")
+    rate_limit_register: str = setting("3/hour", "registrations per address")
+    rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
+
+    job_lease_seconds: float = setting(30.0, "how long a silent worker keeps its job")
+    job_poll_seconds: float = setting(1.0, "how often running work looks whether it was cancelled")
+    job_history_days: int = setting(30, "how long ended jobs and their events are kept")
+    relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
+    relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
+
+    log_store_url: str = setting("", "step logs; any fsspec address, by default a folder of `DATA_DIR`", secret=True)
+    artifact_store_url: str = setting(
+        "", "artifacts; any fsspec address, by default a folder of `DATA_DIR`", secret=True
+    )
+    work_dir: Path | None = setting(None, "where checkouts live while a stage runs; by default in `DATA_DIR`")
+    sandbox: Literal["auto", "bubblewrap", "plain"] = setting("auto", "how steps are confined; `auto` takes the best")
+    sandbox_read_only: str = setting("", "further paths that steps may read, separated by colons")
+    step_network: bool = setting(True, "whether steps may use the network unless they say otherwise")
+    step_memory_bytes: int = setting(2 * 1024**3, "memory of a step")
+    step_processes: int = setting(512, "processes of a step")
+    step_cpus: float = setting(0.0, "processor cores of a step; 0 sets no limit")
+    step_file_bytes: int = setting(1024**3, "largest file a step may write")
+    step_disk_bytes: int = setting(4 * 1024**3, "disk a stage's workspace may fill")
+    step_timeout_seconds: int = setting(3600, "time of a step that names none")
+    artifact_bytes: int = setting(1024**3, "largest sum of one stage's artifacts")
+    allow_file_repositories: bool = setting(False, "whether repositories may be `file://` addresses")
+    allow_private_addresses: bool = setting(False, "whether repositories and webhooks may be on private networks")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least level that is logged")
+    log_format: Literal["text", "json"] = setting("text", "form of the log lines")
+
+    @property
+    def broker(self) -> str:
+        """The broker's address."""
+        return self.broker_url or self.redis_url
+
+    @property
+    def log_store(self) -> str:
+        """The address of the log store."""
+        return self.log_store_url or f"file://{self.data_dir.resolve()}/logs"
+
+    @property
+    def artifact_store(self) -> str:
+        """The address of the artifact store."""
+        return self.artifact_store_url or f"file://{self.data_dir.resolve()}/artifacts"
+
+    @property
+    def workspaces(self) -> Path:
+        """The folder of the checkouts."""
+        return (self.work_dir or self.data_dir / "work").resolve()
+
+    @property
+    def is_development(self) -> bool:
+        """Whether this is a developer's own machine."""
+        return self.environment == "development"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings; raises SettingsInvalid (which ends the process) naming everything that is wrong."""
+    source = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    hints = typing.get_type_hints(Settings)
+    for declared in dataclasses.fields(Settings):
+        name = declared.name.upper()
+        try:
+            text = _find(source, name)
+            if text is not None:
+                values[declared.name] = _convert(text, hints[declared.name])
+            elif declared.default == REQUIRED and declared.name in ("database_url", "redis_url", "secret_key"):
+                faults.append(f"{name} is not set: {declared.metadata['help']}")
+        except (ValueError, OSError) as error:
+            faults.append(f"{name}: {error}")
+    if len(values.get("secret_key", "x" * 32)) < 32:
+        faults.append("SECRET_KEY is shorter than 32 characters")
+    if faults:
+        raise SettingsInvalid("headrace cannot start: " + "; ".join(faults))
+    return Settings(**values)
+
+
+def _find(source: Mapping[str, str], name: str) -> str | None:
+    if source.get(name, "") != "":
+        return source[name]
+    file_name = source.get(f"{name}_FILE", "")
+    return Path(file_name).read_text().strip() if file_name else None
+
+
+def _convert(text: str, kind: Any) -> Any:
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        if text not in choices:
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+    if typing.get_origin(kind) is types.UnionType:
+        kind = next(option for option in typing.get_args(kind) if option is not type(None))
+    if kind is bool:
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise ValueError(f"{text!r} is neither true nor false")
+        return text.lower() in ("true", "1")
+    return kind(text)
