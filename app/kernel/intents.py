@@ -9,6 +9,8 @@ from uuid import UUID
 
 LostLease = Literal["kill", "hold"]
 
+INTENTS: dict[str, type[Intent]] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -23,6 +25,10 @@ class Intent:
     priority: ClassVar[int] = 5
     max_attempts: ClassVar[int] = 3
     on_lost_lease: ClassVar[LostLease] = "kill"
+
+    def __init_subclass__(cls) -> None:
+        # A dataclass with slots is made twice under one name; the second is the one to keep.
+        INTENTS[cls.kind] = cls
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 import redis
-from sqlalchemy import BigInteger, Index, Select, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Index, Select, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kernel.clock import format_time
@@ -94,23 +93,39 @@ def publish(session: Session, topic: str, event_type: str, data: dict[str, Any])
 
 _APPEND = text(
     """
-    WITH numbered AS (
-        INSERT INTO stream_topics AS t (topic, last_seq) VALUES (:topic, 1)
-        ON CONFLICT (topic) DO UPDATE SET last_seq = t.last_seq + 1 RETURNING last_seq
+    WITH incoming AS (
+        SELECT topic, type, data, place,
+               row_number() OVER (PARTITION BY topic ORDER BY place) AS nth,
+               count(*) OVER (PARTITION BY topic) AS many
+        FROM unnest(CAST(:topics AS text[]), CAST(:types AS text[]), CAST(:data AS jsonb[]))
+             WITH ORDINALITY AS given (topic, type, data, place)
+    ), numbered AS (
+        INSERT INTO stream_topics AS t (topic, last_seq)
+        SELECT DISTINCT topic, many FROM incoming ORDER BY topic
+        ON CONFLICT (topic) DO UPDATE SET last_seq = t.last_seq + EXCLUDED.last_seq
+        RETURNING topic, last_seq
     )
     INSERT INTO stream_events (topic, seq, type, data, created_at)
-    SELECT :topic, last_seq, :type, :data, clock_timestamp() FROM numbered
-    RETURNING seq, created_at
+    SELECT topic, last_seq - many + nth, type, data, clock_timestamp() FROM incoming JOIN numbered USING (topic)
+    ORDER BY place
+    RETURNING topic, seq, type, data, created_at
     """
-).bindparams(bindparam("data", type_=JSONB))
+)
 
 
 def write_published(session: Session) -> None:
-    """Write what `publish` collected. Runs last in a transaction, topic by topic in one order, so that the topics'
-    locks are held briefly and two writers of the same topics cannot wait for each other in a circle."""
-    for topic, event_type, data in sorted(session.info.pop("stream", []), key=lambda entry: entry[0]):
-        row = session.execute(_APPEND, {"topic": topic, "type": event_type, "data": data}).one()
-        note(session, "stream", Delivered(topic, row.seq, event_type, format_time(row.created_at), data))
+    """Write what `publish` collected, in one statement.
+
+    It runs last in a transaction and takes the topics' locks in one order, so that they are held briefly and two
+    writers of the same topics cannot wait for each other in a circle.
+    """
+    pending = session.info.pop("stream", [])
+    if not pending:
+        return
+    topics, types, data = zip(*pending, strict=True)
+    given = {"topics": list(topics), "types": list(types), "data": [orjson.dumps(entry).decode() for entry in data]}
+    for row in session.execute(_APPEND, given):
+        note(session, "stream", Delivered(row.topic, row.seq, row.type, format_time(row.created_at), row.data))
 
 
 def events_after(topic: str, seq: int, limit: int = 500) -> Select[StreamEvent]:

@@ -1,0 +1,57 @@
+"""The job: the row that a 202 promises. Rooms accept one beside the thing it concerns; workers claim it by
+compare-and-swap, beat while they run it, and end it once, in the transaction of its effect. The row is its own outbox:
+messages to the broker are hints that may be lost or doubled. What follows from a job's end is registered with `follow`.
+"""
+
+from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, give_back, hold, look, park
+from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
+from app.jobs.intents import PruneHistory
+from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, topic_of
+from app.jobs.queries import visible_jobs
+from app.jobs.repair import expired, mark_unsent, prune, reap, take_unsent, waiting
+from app.jobs.running import Run
+from app.jobs.service import Hint, accept, cancel, end, retry
+from app.jobs.subjects import follow
+
+__all__ = [
+    "CANCELLED",
+    "FAILED",
+    "FINAL",
+    "QUEUED",
+    "RUNNING",
+    "STATUSES",
+    "SUCCEEDED",
+    "Beat",
+    "Cancelled",
+    "Claim",
+    "HandedBack",
+    "Hint",
+    "Job",
+    "JobEnded",
+    "JobNotRetryable",
+    "LeaseLost",
+    "PruneHistory",
+    "Run",
+    "WorkerLost",
+    "accept",
+    "advance",
+    "beat",
+    "cancel",
+    "claim",
+    "end",
+    "expired",
+    "fail_or_retry",
+    "follow",
+    "give_back",
+    "hold",
+    "look",
+    "mark_unsent",
+    "park",
+    "prune",
+    "reap",
+    "retry",
+    "take_unsent",
+    "topic_of",
+    "visible_jobs",
+    "waiting",
+]

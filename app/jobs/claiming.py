@@ -1,0 +1,166 @@
+"""What workers do with the job table: claim, beat, record, finish, give back. Each write names the attempt it is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from app.jobs.errors import LeaseLost
+from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job
+from app.jobs.service import Hint, end
+from app.kernel.clock import database_now
+from app.kernel.db import note
+from app.kernel.stream import publish
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run one attempt of a job, until the lease ends."""
+
+    job_id: UUID
+    attempt: int
+    kind: str
+    payload: dict[str, Any]
+    parent_id: UUID | None
+    organization_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a heartbeat learned."""
+
+    held: bool
+    cancel_requested: bool
+
+
+def _seconds(amount: float) -> ColumnElement[Any]:
+    return func.make_interval(0, 0, 0, 0, 0, 0, amount)
+
+
+def claim(session: Session, job_id: UUID, worker: str, lease_seconds: float) -> Claim | None:
+    """Take a queued job by compare-and-swap; None when another has it, it ended, or it is not due."""
+    job = session.execute(
+        update(Job)
+        .where(
+            Job.id == job_id,
+            Job.status == QUEUED,
+            Job.scheduled_for <= database_now(),
+            Job.cancel_requested_at.is_(None),
+        )
+        .values(
+            status=RUNNING,
+            attempt=Job.attempt + 1,
+            worker=worker,
+            lease_until=database_now() + _seconds(lease_seconds),
+            started_at=func.coalesce(Job.started_at, database_now()),
+            percent=0.0,
+            phase=None,
+            message=None,
+            current=None,
+            total=None,
+        )
+        .returning(Job)
+    ).scalar_one_or_none()
+    if job is None:
+        return None
+    publish(session, job.topic, "job.running", job.as_event())
+    return Claim(job.id, job.attempt, job.kind, job.payload, job.parent_id, job.organization_id)
+
+
+def _mine(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (Job.id == claimed.job_id, Job.attempt == claimed.attempt, Job.status == RUNNING)
+
+
+def beat(session: Session, claimed: Claim, lease_seconds: float) -> Beat:
+    """Extend the lease; `held` is false when the job is no longer this attempt's."""
+    row = session.execute(
+        update(Job)
+        .where(*_mine(claimed), Job.lease_until.is_not(None))
+        .values(lease_until=database_now() + _seconds(lease_seconds))
+        .returning(Job.cancel_requested_at)
+    ).one_or_none()
+    return Beat(row is not None, row is not None and row.cancel_requested_at is not None)
+
+
+def look(session: Session, claimed: Claim) -> Beat:
+    """Read, without writing, whether the job is still this attempt's and whether it is to be cancelled."""
+    row = session.execute(select(Job.cancel_requested_at).where(*_mine(claimed))).one_or_none()
+    return Beat(row is not None, row is not None and row.cancel_requested_at is not None)
+
+
+def hold(session: Session, claimed: Claim) -> Job:
+    """Lock the job's row for this transaction and return it; raises LeaseLost when it is not this attempt's.
+
+    A parent's row is locked before its child's, here as everywhere, so that no two transactions wait in a circle.
+    """
+    family = [claimed.job_id, *([claimed.parent_id] if claimed.parent_id else [])]
+    rows = session.execute(
+        select(Job)
+        .where(Job.id.in_(family))
+        .order_by(Job.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalars()
+    job = next((row for row in rows if row.id == claimed.job_id), None)
+    if job is None or job.attempt != claimed.attempt or job.status != RUNNING or job.lease_until is None:
+        raise LeaseLost
+    return job
+
+
+def advance(
+    session: Session,
+    job: Job,
+    *,
+    percent: float | None = None,
+    phase: str | None = None,
+    message: str | None = None,
+    current: int | None = None,
+    total: int | None = None,
+) -> None:
+    """Record progress of a job whose row is locked; a percent lower than the last is not taken."""
+    if percent is not None:
+        job.percent = max(job.percent, min(float(percent), 100.0))
+    job.phase = phase if phase is not None else job.phase
+    job.message = message if message is not None else job.message
+    job.current = current if current is not None else job.current
+    job.total = total if total is not None else job.total
+    session.flush()
+    publish(session, job.topic, "job.progress", job.as_event())
+
+
+def park(session: Session, job: Job) -> None:
+    """Let a running job wait for its children without a worker; whoever ends the last of them ends it."""
+    job.lease_until = None
+    job.worker = None
+    session.flush()
+
+
+def give_back(session: Session, job: Job, *, delay: float = 0.0, counted: bool = True, reason: str) -> None:
+    """Queue a running job again, `delay` seconds from now; an attempt that is not counted may be made once more."""
+    moment = session.execute(select(database_now() + _seconds(delay))).scalar_one()
+    if not counted:
+        job.max_attempts += 1
+    job.status = QUEUED
+    job.lease_until = None
+    job.worker = None
+    job.message = reason
+    job.scheduled_for = moment
+    job.sent_at = None if delay > 0 else moment
+    session.flush()
+    publish(session, job.topic, "job.queued", job.as_event())
+    if delay <= 0:
+        note(session, "jobs", Hint(job.id, job.kind, job.queue, job.priority, job.attempt + 1))
+
+
+def fail_or_retry(session: Session, job: Job, error: dict[str, Any], *, delay: float) -> None:
+    """Queue a failed attempt again while attempts are left, else fail the job; a cancel that was asked for wins."""
+    if job.cancel_requested:
+        end(session, job, CANCELLED)
+    elif job.attempt >= job.max_attempts:
+        end(session, job, FAILED, error=error)
+    else:
+        give_back(session, job, delay=delay, reason=error["message"])

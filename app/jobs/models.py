@@ -1,0 +1,131 @@
+"""The job: its table, its states and the legal moves between them.
+
+    queued ──claim──▶ running ──▶ succeeded | failed | cancelled
+      ▲                  │
+      └──retry, release, lost worker
+
+`attempt` is the fencing token: each claim raises it, and every later write of that worker names it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, SmallInteger, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+QUEUED: Final = "queued"
+RUNNING: Final = "running"
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+FINAL: Final = (SUCCEEDED, FAILED, CANCELLED)
+STATUSES: Final = (QUEUED, RUNNING, *FINAL)
+
+
+class Job(Base):
+    """One piece of long work, as the client sees it after 202; the row is also its own outbox.
+
+    `lease_until` is set while a worker holds it. A running job without a lease is *parked*: it waits for its children,
+    and ends in the transaction in which the last of them ends.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint("percent BETWEEN 0 AND 100", name="percent"),
+        Index("ix_jobs_due", "scheduled_for", postgresql_where=text("status = 'queued'")),
+        Index("ix_jobs_leased", "lease_until", postgresql_where=text("status = 'running'")),
+        Index("ix_jobs_organization_id_created_at", "organization_id", "created_at", "id"),
+        Index("ix_jobs_created_at", "created_at", "id"),
+        Index("ix_jobs_resource", "resource_type", "resource_id"),
+        Index("ix_jobs_parent_id", "parent_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    queue: Mapped[str]
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    payload: Mapped[dict[str, Any]]
+    key: Mapped[str | None] = mapped_column(unique=True)
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+
+    status: Mapped[str] = mapped_column(server_default=QUEUED)
+    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    max_attempts: Mapped[int] = mapped_column(Integer)
+    percent: Mapped[float] = mapped_column(Float, server_default="0")
+    phase: Mapped[str | None]
+    message: Mapped[str | None]
+    current: Mapped[int | None] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
+
+    resource_type: Mapped[str | None]
+    resource_id: Mapped[UUID | None]
+    organization_id: Mapped[UUID | None]
+    created_by: Mapped[UUID | None]
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    scheduled_for: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    sent_at: Mapped[datetime | None] = mapped_column(server_default=func.clock_timestamp())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self.status in FINAL
+
+    @property
+    def topic(self) -> str:
+        """The stream of this job's events."""
+        return topic_of(self.id)
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """How far it is; `percent` never falls within an attempt."""
+        return {
+            "percent": round(self.percent, 1),
+            "current": self.current,
+            "total": self.total,
+            "phase": self.phase,
+            "message": self.message,
+        }
+
+    @property
+    def resource(self) -> dict[str, Any] | None:
+        """What the job concerns."""
+        if self.resource_type is None:
+            return None
+        return {"type": self.resource_type, "id": str(self.resource_id)}
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked to cancel it."""
+        return self.cancel_requested_at is not None
+
+    def as_event(self) -> dict[str, Any]:
+        """Return what the job's stream tells of it."""
+        return {
+            "id": str(self.id),
+            "kind": self.kind,
+            "status": self.status,
+            "attempt": self.attempt,
+            "progress": self.progress,
+            "cancel_requested": self.cancel_requested,
+            "result": self.result,
+            "error": self.error,
+        }
+
+
+def topic_of(job_id: UUID) -> str:
+    """Return the stream topic of a job."""
+    return f"job:{job_id}"

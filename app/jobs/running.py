@@ -1,0 +1,94 @@
+"""A run: what a deed may do with the job it is doing. No Celery here; the runtime in workers/ drives it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.jobs import claiming
+from app.jobs.claiming import Claim
+from app.jobs.errors import Cancelled, HandedBack, LeaseLost
+from app.jobs.models import SUCCEEDED, Job
+from app.jobs.service import end
+from app.kernel.db import Database
+
+PROGRESS_INTERVAL = 0.5
+RELEVANT = ("phase", "message")
+
+
+class Run:
+    """One attempt of a job. `should_stop` is what long loops and sandboxes ask; `check` raises instead."""
+
+    def __init__(self, database: Database, claimed: Claim, clock: Callable[[], float] = time.monotonic) -> None:
+        self.claim = claimed
+        self.settled = False
+        self.cancel_requested = threading.Event()
+        self.lease_lost = threading.Event()
+        self.shutting_down = threading.Event()
+        self._database = database
+        self._clock = clock
+        self._told_at = 0.0
+        self._told: tuple[str | None, str | None] = (None, None)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1; the fencing token."""
+        return self.claim.attempt
+
+    def should_stop(self) -> bool:
+        """Tell whether this work must end now: cancelled, fenced off, or asked to go back to the queue."""
+        return self.cancel_requested.is_set() or self.lease_lost.is_set() or self.shutting_down.is_set()
+
+    def check(self) -> None:
+        """Raise Cancelled, LeaseLost or HandedBack when this work must end now."""
+        if self.lease_lost.is_set():
+            raise LeaseLost
+        if self.cancel_requested.is_set():
+            raise Cancelled
+        if self.shutting_down.is_set():
+            raise HandedBack
+
+    @contextmanager
+    def recording(self) -> Iterator[tuple[Session, Job]]:
+        """Open a short transaction in which this attempt provably holds the job; raises LeaseLost otherwise."""
+        with self._database.transaction() as session:
+            yield session, claiming.hold(session, self.claim)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a short transaction for reading only."""
+        with self._database.transaction() as session:
+            yield session
+
+    def progress(
+        self,
+        percent: float | None = None,
+        *,
+        phase: str | None = None,
+        message: str | None = None,
+        current: int | None = None,
+        total: int | None = None,
+    ) -> None:
+        """Report how far this is; reports closer than half a second are dropped unless phase or message changed."""
+        self.check()
+        now = self._clock()
+        if (phase, message) == self._told and now - self._told_at < PROGRESS_INTERVAL:
+            return
+        self._told, self._told_at = (phase, message), now
+        with self.recording() as (session, job):
+            claiming.advance(session, job, percent=percent, phase=phase, message=message, current=current, total=total)
+
+    def park(self, session: Session, job: Job) -> None:
+        """Leave the job running without a worker, to be ended by what it has started."""
+        claiming.park(session, job)
+        self.settled = True
+
+    def finish(self, session: Session, job: Job, result: dict[str, Any] | None = None) -> None:
+        """End the job as succeeded in the caller's transaction, with the effect itself."""
+        end(session, job, SUCCEEDED, result=result)
+        self.settled = True

@@ -1,0 +1,165 @@
+"""What clients ask of jobs: accept, cancel, retry. The session comes first; nothing here commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.jobs.errors import JobEnded, JobNotRetryable
+from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, topic_of
+from app.jobs.subjects import tell_ended, tell_retried
+from app.kernel.clock import database_now
+from app.kernel.db import note
+from app.kernel.ids import new_id
+from app.kernel.intents import Intent
+from app.kernel.stream import publish
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """The message that wakes a worker: a pointer to the row, harmless when doubled, replaceable when lost."""
+
+    job_id: UUID
+    kind: str
+    queue: str
+    priority: int
+    attempt: int
+
+
+def accept(
+    session: Session,
+    intent: Intent,
+    *,
+    organization_id: UUID | None = None,
+    created_by: UUID | None = None,
+    resource: tuple[str, UUID] | None = None,
+    parent_id: UUID | None = None,
+    delay: float = 0.0,
+    key: str | None = None,
+) -> UUID:
+    """Write the job of an intent in the caller's transaction and return its id; it is sent after the commit.
+
+    `delay` is in seconds. With a `key` that a job has already, nothing is written and that job's id is returned.
+    """
+    job_id = new_id()
+    resource_type, resource_id = resource or (None, None)
+    values: dict[str, Any] = {
+        "id": job_id,
+        "kind": intent.kind,
+        "queue": intent.queue,
+        "priority": intent.priority,
+        "payload": intent.to_json(),
+        "key": key,
+        "parent_id": parent_id,
+        "max_attempts": intent.max_attempts,
+        "resource_type": resource_type,
+        "resource_id": resource_id,
+        "organization_id": organization_id,
+        "created_by": created_by,
+    }
+    if delay > 0:
+        values |= {"scheduled_for": database_now() + func.make_interval(0, 0, 0, 0, 0, 0, delay), "sent_at": None}
+    statement = insert(Job).values(values)
+    if key is not None:
+        inserted = session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)).scalar()
+        if inserted is None:
+            return session.execute(select(Job.id).where(Job.key == key)).scalar_one()
+    else:
+        session.execute(statement)
+    publish(session, topic_of(job_id), "job.queued", _as_queued(job_id, intent))
+    if delay <= 0:
+        note(session, "jobs", Hint(job_id, intent.kind, intent.queue, intent.priority, 1))
+    return job_id
+
+
+def _as_queued(job_id: UUID, intent: Intent) -> dict[str, Any]:
+    fresh = Job(id=job_id, kind=intent.kind, status=QUEUED, attempt=0, percent=0.0)
+    return fresh.as_event()
+
+
+def end(
+    session: Session,
+    job: Job,
+    status: str,
+    *,
+    result: dict[str, Any] | None = None,
+    error: dict[str, Any] | None = None,
+) -> None:
+    """Move a job, whose row the caller has locked, to a final state, and write what follows from it."""
+    if job.is_final:
+        raise JobEnded(status=job.status)
+    job.status = status
+    job.result = result
+    job.error = error
+    job.lease_until = None
+    job.finished_at = session.execute(select(database_now())).scalar_one()
+    if status == "succeeded":
+        job.percent = 100.0
+    session.flush()
+    publish(session, job.topic, f"job.{status}", job.as_event())
+    tell_ended(session, job)
+
+
+def cancel(session: Session, job: Job) -> None:
+    """Ask that a job, and all that runs for it, be cancelled; what is queued ends at once, what runs within seconds."""
+    locked = _lock_with_children(session, job.id)
+    job = next(row for row in locked if row.id == job.id)
+    if job.is_final:
+        raise JobEnded(status=job.status)
+    moment = session.execute(select(database_now())).scalar_one()
+    for row in locked:
+        if not row.is_final and not row.cancel_requested:
+            row.cancel_requested_at = moment
+            publish(session, row.topic, "job.cancelling", row.as_event())
+    session.flush()
+    for row in sorted(locked, key=lambda row: row.id == job.id):
+        if row.status == QUEUED or (row.status == RUNNING and row.lease_until is None and len(locked) == 1):
+            end(session, row, CANCELLED)
+
+
+def _lock_with_children(session: Session, job_id: UUID) -> list[Job]:
+    family = (
+        select(Job)
+        .where((Job.id == job_id) | (Job.parent_id == job_id), Job.status.not_in(FINAL) | (Job.id == job_id))
+        .order_by(Job.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.execute(family).scalars())
+
+
+def retry(session: Session, job: Job, allowance: int) -> None:
+    """Queue an ended job again; `allowance` is how many more attempts it gets."""
+    moved = session.execute(
+        update(Job)
+        .where(Job.id == job.id, Job.status.in_((FAILED, CANCELLED)), Job.parent_id.is_(None))
+        .values(
+            status=QUEUED,
+            max_attempts=Job.attempt + literal(allowance),
+            percent=0.0,
+            error=None,
+            result=None,
+            finished_at=None,
+            cancel_requested_at=None,
+            scheduled_for=database_now(),
+            sent_at=database_now(),
+        )
+        .returning(Job)
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if moved is None:
+        raise JobNotRetryable(_why_not(job), status=job.status)
+    publish(session, moved.topic, "job.queued", moved.as_event())
+    note(session, "jobs", Hint(moved.id, moved.kind, moved.queue, moved.priority, moved.attempt + 1))
+    tell_retried(session, moved)
+
+
+def _why_not(job: Job) -> str | None:
+    if job.parent_id is not None:
+        return f"This job is a part of job {job.parent_id}; retry that one."
+    return None

@@ -1,0 +1,31 @@
+"""What pipelines ask of workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from app.kernel.intents import Intent, LostLease
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutePipeline(Intent):
+    """Find the commit and start the stages; the job then waits, parked, until the last of them has ended."""
+
+    kind: ClassVar[str] = "pipelines.execute"
+    queue: ClassVar[str] = "interactive"
+    priority: ClassVar[int] = 3
+
+    execution_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RunStage(Intent):
+    """Check out and run the steps of one stage."""
+
+    kind: ClassVar[str] = "pipelines.run_stage"
+    queue: ClassVar[str] = "ci"
+    on_lost_lease: ClassVar[LostLease] = "hold"
+
+    stage_id: UUID

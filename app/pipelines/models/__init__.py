@@ -1,0 +1,34 @@
+"""The tables of pipelines, and the states and legal moves of what runs."""
+
+from app.pipelines.models.execution import (
+    CANCELLED,
+    FAILED,
+    FINAL,
+    QUEUED,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Execution,
+    Stage,
+    Step,
+)
+from app.pipelines.models.pipeline import Pipeline
+from app.pipelines.models.produce import Artifact, LogChunk
+
+__all__ = [
+    "CANCELLED",
+    "FAILED",
+    "FINAL",
+    "QUEUED",
+    "RUNNING",
+    "SKIPPED",
+    "SUCCEEDED",
+    "TIMED_OUT",
+    "Artifact",
+    "Execution",
+    "LogChunk",
+    "Pipeline",
+    "Stage",
+    "Step",
+]

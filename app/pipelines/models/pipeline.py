@@ -1,0 +1,35 @@
+"""A pipeline: a definition that belongs to a workspace."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+
+class Pipeline(Base):
+    """`definition` is what the parser made of `source`, the text as its author wrote it."""
+
+    __tablename__ = "pipelines"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "name"),
+        Index("ix_pipelines_workspace_id_created_at", "workspace_id", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    description: Mapped[str | None]
+    definition: Mapped[dict[str, Any]]
+    source: Mapped[str]
+    source_format: Mapped[str]
+    executions_started: Mapped[int] = mapped_column(Integer, server_default="0")
+    created_by: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

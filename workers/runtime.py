@@ -1,0 +1,110 @@
+"""The runtime: claims a job, runs its deed under a heart, and gives every ending its fate.
+
+The three fates of a failure are decided here, once: Transient again, with backoff and jitter; Permanent never;
+anything else is a bug, logged with its trace and tried again a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import Any
+from uuid import UUID
+
+from app import jobs
+from app.jobs import Cancelled, Claim, HandedBack, LeaseLost, Run
+from app.kernel.db import Database
+from app.kernel.errors import HeadraceError, Permanent, Transient
+from tasks.handling import HANDLERS, Handler
+from tasks.tools import Tools
+from workers.heart import Heart, StopFlag
+
+log = logging.getLogger(__name__)
+
+BACKOFF_BASE = 2.0
+BACKOFF_LIMIT = 600.0
+
+
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after a failed attempt: 2, 4, 8 … up to ten minutes, with full jitter's upper half."""
+    ceiling = min(BACKOFF_BASE**attempt, BACKOFF_LIMIT)
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads retries, keeps no secret
+
+
+def _as_error(error: HeadraceError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "details": dict(error.details)}
+
+
+class Runtime:
+    """Runs jobs in this process, one at a time per calling thread."""
+
+    def __init__(
+        self, database: Database, tools: Tools, *, worker: str, lease: float, poll: float, stopping: StopFlag
+    ) -> None:
+        self._database = database
+        self._tools = tools
+        self._worker = worker
+        self._lease = lease
+        self._poll = poll
+        self._stopping = stopping
+
+    def run_job(self, job_id: UUID) -> bool:
+        """Run the job if it can be claimed; False means that the message was late, doubled or lost its point."""
+        with self._database.transaction() as session:
+            claimed = jobs.claim(session, job_id, self._worker, self._lease)
+        if claimed is None:
+            return False
+        handler = HANDLERS[claimed.kind]
+        run = Run(self._database, claimed)
+        heart = Heart(
+            self._database,
+            run,
+            lease=self._lease,
+            poll=self._poll,
+            policy=handler.intent.on_lost_lease,
+            stopping=self._stopping,
+        )
+        with heart:
+            self._attempt(run, handler)
+        return True
+
+    def _attempt(self, run: Run, handler: Handler) -> None:
+        try:
+            self._do(run, handler)
+        except LeaseLost:
+            log.warning("lost the lease; this attempt writes nothing more", extra=_fields(run.claim))
+        except Exception as error:
+            self._record_failure(run, error)
+
+    def _do(self, run: Run, handler: Handler) -> None:
+        result = handler.deed(run, handler.intent.from_json(run.claim.payload), self._tools)
+        if not run.settled:
+            with run.recording() as (session, job):
+                run.finish(session, job, result)
+
+    def _record_failure(self, run: Run, error: Exception) -> None:
+        try:
+            with run.recording() as (session, job):
+                self._decide(session, job, error, run)
+        except LeaseLost:
+            log.warning("an attempt failed after it had lost its lease", extra=_fields(run.claim), exc_info=error)
+
+    def _decide(self, session: Any, job: jobs.Job, error: Exception, run: Run) -> None:
+        match error:
+            case Cancelled():
+                jobs.end(session, job, jobs.CANCELLED)
+            case HandedBack():
+                jobs.give_back(session, job, counted=False, reason="The worker was stopped; another takes over.")
+            case Transient():
+                delay = error.retry_after if error.retry_after is not None else backoff(run.attempt)
+                jobs.fail_or_retry(session, job, _as_error(error), delay=delay)
+            case Permanent():
+                jobs.end(session, job, jobs.FAILED, error=_as_error(error))
+            case _:
+                log.error("a deed failed in a way nobody foresaw", extra=_fields(run.claim), exc_info=error)
+                unforeseen = {"code": "INTERNAL_ERROR", "message": "Something went wrong inside.", "details": {}}
+                jobs.fail_or_retry(session, job, unforeseen, delay=backoff(run.attempt))
+
+
+def _fields(claimed: Claim) -> dict[str, object]:
+    return {"job_id": claimed.job_id, "kind": claimed.kind, "attempt": claimed.attempt}
