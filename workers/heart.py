@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import mmap
 import threading
 import time
 from types import TracebackType
@@ -20,6 +21,22 @@ PROVABLE = 0.75
 SHUTDOWN_GRACE = 20.0
 
 
+class StopFlag:
+    """A moment shared by a worker's main process and its forked children: when the worker was told to stop."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 8)
+
+    def set(self) -> None:
+        """Note that the worker is stopping, as of now."""
+        self._memory[:8] = int(time.monotonic() * 1000).to_bytes(8, "big")
+
+    def seconds_set(self) -> float | None:
+        """Return for how many seconds the worker has been stopping; None when it is not."""
+        moment = int.from_bytes(self._memory[:8], "big")
+        return None if moment == 0 else time.monotonic() - moment / 1000
+
+
 class Heart:
     """Looks every `poll` seconds, and extends the lease every third of it, while the block runs.
 
@@ -28,7 +45,7 @@ class Heart:
     """
 
     def __init__(
-        self, database: Database, run: Run, *, lease: float, poll: float, policy: LostLease, stopping: "StopFlag"
+        self, database: Database, run: Run, *, lease: float, poll: float, policy: LostLease, stopping: StopFlag
     ) -> None:
         self._database = database
         self._run = run
@@ -83,21 +100,3 @@ class Heart:
         since = self._stopping.seconds_set()
         if since is not None and since > SHUTDOWN_GRACE:
             self._run.shutting_down.set()
-
-
-class StopFlag:
-    """A moment shared by a worker's main process and its forked children: when the worker was told to stop."""
-
-    def __init__(self) -> None:
-        import mmap
-
-        self._memory = mmap.mmap(-1, 8)
-
-    def set(self) -> None:
-        """Note that the worker is stopping, as of now."""
-        self._memory[:8] = int(time.monotonic() * 1000).to_bytes(8, "big")
-
-    def seconds_set(self) -> float | None:
-        """Return for how many seconds the worker has been stopping; None when it is not."""
-        moment = int.from_bytes(self._memory[:8], "big")
-        return None if moment == 0 else time.monotonic() - moment / 1000

@@ -73,7 +73,7 @@ class Runtime:
             self._do(run, handler)
         except LeaseLost:
             log.warning("lost the lease; this attempt writes nothing more", extra=_fields(run.claim))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure gets its fate below
             self._record_failure(run, error)
 
     def _do(self, run: Run, handler: Handler) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -107,30 +107,36 @@ def end(
 
 def cancel(session: Session, job: Job) -> None:
     """Ask that a job, and all that runs for it, be cancelled; what is queued ends at once, what runs within seconds."""
-    locked = _lock_with_children(session, job.id)
-    job = next(row for row in locked if row.id == job.id)
+    family = _lock_family(session, job)
     if job.is_final:
-        raise JobEnded(status=job.status)
+        raise JobEnded(f"The job has ended: it is {job.status}.", status=job.status)
     moment = session.execute(select(database_now())).scalar_one()
-    for row in locked:
-        if not row.is_final and not row.cancel_requested:
-            row.cancel_requested_at = moment
-            publish(session, row.topic, "job.cancelling", row.as_event())
+    for member in family:
+        if not member.cancel_requested:
+            member.cancel_requested_at = moment
+            publish(session, member.topic, "job.cancelling", member.as_event())
     session.flush()
-    for row in sorted(locked, key=lambda row: row.id == job.id):
-        if row.status == QUEUED or (row.status == RUNNING and row.lease_until is None and len(locked) == 1):
-            end(session, row, CANCELLED)
+    for member in family:
+        if _ends_at_once(member, alone=len(family) == 1):
+            end(session, member, CANCELLED)
 
 
-def _lock_with_children(session: Session, job_id: UUID) -> list[Job]:
-    family = (
+def _ends_at_once(job: Job, *, alone: bool) -> bool:
+    parked = job.status == RUNNING and job.lease_until is None
+    return job.status == QUEUED or (parked and alone)
+
+
+def _lock_family(session: Session, job: Job) -> list[Job]:
+    """Lock a job with its parent and its unended children; return the children, then the job itself."""
+    rows = session.execute(
         select(Job)
-        .where((Job.id == job_id) | (Job.parent_id == job_id), Job.status.not_in(FINAL) | (Job.id == job_id))
+        .where(or_(Job.id.in_([job.id, job.parent_id]), (Job.parent_id == job.id) & Job.status.not_in(FINAL)))
         .order_by(Job.id)
         .with_for_update()
         .execution_options(populate_existing=True)
-    )
-    return list(session.execute(family).scalars())
+    ).scalars()
+    children = [row for row in rows if row.parent_id == job.id]
+    return [*children, job]
 
 
 def retry(session: Session, job: Job, allowance: int) -> None:

@@ -1,0 +1,97 @@
+"""The job's routes: list, read (or wait), follow, cancel, retry."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask.views import MethodView
+from sqlalchemy import Select
+
+from app.http import Blueprint, Reply, accepted, load, open_stream, principal, requires, transaction, wants_json
+from app.jobs import queries, service
+from app.jobs.models import FINAL, Job, topic_of
+from app.jobs.schemas import AcceptedJobSchema, EventSchema, JobFilterSchema, JobSchema, WaitSchema
+from app.jobs.waiting import wait_for_change
+from app.kernel.handover import StreamRequest
+from app.kernel.intents import INTENTS, Intent
+from app.kernel.stream import delivered, events_after
+
+ENDS = tuple(f"job.{status}" for status in FINAL)
+
+blueprint = Blueprint("jobs", description="Long work: what every 202 promises")
+
+
+@blueprint.route("/jobs")
+class Jobs(MethodView):
+    """The jobs the caller may see."""
+
+    @blueprint.paged(
+        JobSchema,
+        filters=JobFilterSchema,
+        sort={"created_at": Job.created_at, "finished_at": Job.finished_at},
+        default="-created_at",
+    )
+    @requires("jobs:read")
+    def get(self, filters: dict[str, Any]) -> Select[Job]:
+        """List jobs, newest first."""
+        return queries.filter_jobs(queries.visible_jobs(principal()), filters)
+
+
+@blueprint.route("/jobs/<uuid:job_id>")
+class OneJob(MethodView):
+    """One job."""
+
+    @blueprint.arguments(WaitSchema, location="query")
+    @blueprint.response(200, JobSchema)
+    @requires("jobs:read")
+    def get(self, query: dict[str, Any], job_id: UUID) -> Job:
+        """Read a job; with `wait` the reply is held until it changes or ends."""
+        with transaction() as session:
+            job = load(session, Job, job_id)
+        return wait_for_change(job, query["wait"])
+
+
+@blueprint.route("/jobs/<uuid:job_id>/events")
+class JobEvents(MethodView):
+    """What happened to one job."""
+
+    @blueprint.response(200, EventSchema(many=True))
+    @blueprint.streams
+    @requires("jobs:read")
+    def get(self, job_id: UUID) -> Reply:
+        """Follow a job by server-sent events, or list its history with `Accept: application/json`."""
+        with transaction() as session:
+            load(session, Job, job_id)
+            if wants_json():
+                events = session.execute(events_after(topic_of(job_id), 0, limit=1000)).scalars()
+                return [delivered(event).as_json() for event in events]
+        return open_stream(StreamRequest("events", (topic_of(job_id),), ENDS))
+
+
+@blueprint.route("/jobs/<uuid:job_id>/cancel")
+class JobCancel(MethodView):
+    """Cancelling."""
+
+    @blueprint.response(202, AcceptedJobSchema)
+    @requires("jobs:cancel")
+    def post(self, job_id: UUID) -> Reply:
+        """Cancel a job; running work is stopped within two seconds."""
+        with transaction() as session:
+            job = load(session, Job, job_id)
+            service.cancel(session, job)
+        return accepted(job, job.id)
+
+
+@blueprint.route("/jobs/<uuid:job_id>/retry")
+class JobRetry(MethodView):
+    """Retrying."""
+
+    @blueprint.response(202, AcceptedJobSchema)
+    @requires("jobs:retry")
+    def post(self, job_id: UUID) -> Reply:
+        """Queue a failed or cancelled job again."""
+        with transaction() as session:
+            job = load(session, Job, job_id)
+            service.retry(session, job, INTENTS.get(job.kind, Intent).max_attempts)
+        return accepted(job, job.id)

@@ -1,0 +1,95 @@
+"""Wire forms of jobs."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from app.http import Schema, Timestamp
+from app.jobs.models import STATUSES
+
+
+class ProgressSchema(Schema):
+    """How far a job is."""
+
+    percent = fields.Float(metadata={"description": "0 to 100; never falls within an attempt", "example": 40.0})
+    current = fields.Integer(allow_none=True, metadata={"description": "units done"})
+    total = fields.Integer(allow_none=True, metadata={"description": "units there are"})
+    phase = fields.String(allow_none=True, metadata={"description": "what is being done now"})
+    message = fields.String(allow_none=True)
+
+
+class ResourceSchema(Schema):
+    """What a job concerns."""
+
+    type = fields.String(metadata={"example": "execution"})
+    id = fields.String()
+
+
+class JobErrorSchema(Schema):
+    """Why a job failed."""
+
+    code = fields.String(metadata={"example": "REPOSITORY_NOT_FOUND"})
+    message = fields.String()
+    details = fields.Dict(keys=fields.String())
+
+
+class JobSchema(Schema):
+    """A piece of long work."""
+
+    id = fields.UUID()
+    kind = fields.String(metadata={"example": "pipelines.execute"})
+    queue = fields.String()
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    progress = fields.Nested(ProgressSchema)
+    attempt = fields.Integer(metadata={"description": "times it was started"})
+    max_attempts = fields.Integer()
+    resource = fields.Nested(ResourceSchema, allow_none=True)
+    result = fields.Dict(keys=fields.String(), allow_none=True)
+    error = fields.Nested(JobErrorSchema, allow_none=True)
+    organization_id = fields.UUID(allow_none=True)
+    created_by = fields.UUID(allow_none=True)
+    created_at = Timestamp()
+    scheduled_for = Timestamp()
+    started_at = Timestamp(allow_none=True)
+    finished_at = Timestamp(allow_none=True)
+    cancel_requested = fields.Boolean()
+
+
+class AcceptedJobSchema(JobSchema):
+    """A job that was just accepted or asked to change; `job_id` is its own id, as in every 202."""
+
+    job_id = fields.UUID()
+
+
+class JobFilterSchema(Schema):
+    """Filters of GET /jobs."""
+
+    kind = fields.String()
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    queue = fields.String()
+    resource_type = fields.String()
+    resource_id = fields.UUID()
+    organization_id = fields.UUID()
+    created_after = fields.AwareDateTime()
+    created_before = fields.AwareDateTime()
+    error_code = fields.String(metadata={"description": "such as STAGE_FAILED"})
+
+
+class WaitSchema(Schema):
+    """How GET /jobs/{id} waits."""
+
+    wait = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 60),
+        metadata={"description": "hold the reply for so many seconds, until the job changes or ends"},
+    )
+
+
+class EventSchema(Schema):
+    """An event, in the one shape of all streams."""
+
+    id = fields.String()
+    type = fields.String(metadata={"example": "job.progress"})
+    topic = fields.String()
+    timestamp = fields.String()
+    data = fields.Dict(keys=fields.String())

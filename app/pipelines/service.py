@@ -1,0 +1,192 @@
+"""What clients ask of pipelines: create, replace, delete, start. The session comes first; nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import jobs
+from app.kernel.errors import AlreadyExists
+from app.kernel.events import announce
+from app.kernel.ids import new_id
+from app.kernel.principal import Principal
+from app.kernel.stream import publish
+from app.pipelines.definition import Definition, Plan, RunContext, make_plan
+from app.pipelines.errors import IllegalMove
+from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
+from app.pipelines.intents import ExecutePipeline
+from app.pipelines.models import FINAL, Execution, Pipeline, Stage, Step
+from app.tenancy import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A definition with the text it was made of."""
+
+    definition: Definition
+    text: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How an execution is to be started; what is empty comes from the workspace."""
+
+    trigger: str = "manual"
+    branch: str | None = None
+    commit_sha: str | None = None
+    variables: Mapping[str, str] | None = None
+
+
+def create_pipeline(session: Session, workspace: Workspace, source: Source, caller: Principal) -> Pipeline:
+    """Write a pipeline; raises AlreadyExists for a name the workspace has."""
+    pipeline = Pipeline(
+        id=new_id(),
+        organization_id=workspace.organization_id,
+        workspace_id=workspace.id,
+        created_by=caller.user_id,
+    )
+    _write_source(pipeline, source)
+    session.add(pipeline)
+    _flush_name(session, pipeline.name)
+    announce(session, PipelineCreated(workspace.organization_id, workspace.id, pipeline.id, pipeline.name))
+    session.refresh(pipeline)
+    return pipeline
+
+
+def replace_definition(session: Session, pipeline: Pipeline, source: Source) -> Pipeline:
+    """Replace the definition; executions that were started keep the plan they have."""
+    _write_source(pipeline, source)
+    pipeline.updated_at = func.clock_timestamp()
+    _flush_name(session, source.definition.name)
+    announce(session, PipelineUpdated(pipeline.organization_id, pipeline.workspace_id, pipeline.id, pipeline.name))
+    session.refresh(pipeline)
+    return pipeline
+
+
+def delete_pipeline(session: Session, pipeline: Pipeline) -> None:
+    """Delete a pipeline with its history; raises IllegalMove while one of its executions runs."""
+    running = select(func.count()).where(Execution.pipeline_id == pipeline.id, Execution.status.not_in(FINAL))
+    if session.execute(running).scalar_one():
+        raise IllegalMove("The pipeline has running executions; cancel them first.")
+    announce(session, PipelineDeleted(pipeline.organization_id, pipeline.workspace_id, pipeline.id, pipeline.name))
+    session.delete(pipeline)
+    session.flush()
+
+
+def _write_source(pipeline: Pipeline, source: Source) -> None:
+    pipeline.name = source.definition.name
+    pipeline.description = source.definition.description
+    pipeline.definition = source.definition.to_json()
+    pipeline.source = source.text
+    pipeline.source_format = source.format
+
+
+def _flush_name(session: Session, name: str) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise AlreadyExists(f"This workspace has a pipeline named {name!r} already.") from error
+
+
+def start_execution(
+    session: Session, pipeline: Pipeline, workspace: Workspace, start: Start, caller: Principal
+) -> Execution:
+    """Freeze the plan and write the execution, its stages and its job; nothing runs before the commit."""
+    execution_id = new_id()
+    branch = start.branch or workspace.branch
+    plan = _freeze(pipeline, workspace, start, execution_id, branch)
+    execution = Execution(
+        id=execution_id,
+        organization_id=pipeline.organization_id,
+        workspace_id=workspace.id,
+        pipeline_id=pipeline.id,
+        number=_next_number(session, pipeline.id),
+        trigger=start.trigger,
+        repository_url=workspace.repository_url,
+        branch=branch,
+        commit_sha=start.commit_sha,
+        variables=dict(start.variables or {}),
+        plan=plan.to_json(),
+        plan_digest=plan.digest,
+        status="queued",
+        created_by=caller.user_id,
+    )
+    execution.job_id = jobs.accept(
+        session,
+        ExecutePipeline(execution_id),
+        organization_id=pipeline.organization_id,
+        created_by=caller.user_id,
+        resource=("execution", execution_id),
+    )
+    session.add(execution)
+    session.flush()
+    session.add_all(_stages_of(plan, execution_id))
+    session.flush()
+    publish(session, execution.topic, "execution.status", execution.as_event())
+    return execution
+
+
+def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id: UUID, branch: str) -> Plan:
+    context = RunContext(
+        execution_id=str(execution_id),
+        pipeline=pipeline.name,
+        workspace_id=str(workspace.id),
+        repository_url=workspace.repository_url or "",
+        branch=branch,
+        commit_sha=start.commit_sha,
+        trigger=start.trigger,
+        variables=dict(start.variables or {}),
+    )
+    return make_plan(Definition.from_json(pipeline.definition), context)
+
+
+def _next_number(session: Session, pipeline_id: UUID) -> int:
+    return session.execute(
+        update(Pipeline)
+        .where(Pipeline.id == pipeline_id)
+        .values(executions_started=Pipeline.executions_started + 1)
+        .returning(Pipeline.executions_started)
+    ).scalar_one()
+
+
+def _stages_of(plan: Plan, execution_id: UUID) -> list[Stage | Step]:
+    rows: list[Stage | Step] = []
+    for position, planned in enumerate(plan.stages):
+        stage = Stage(
+            id=new_id(),
+            execution_id=execution_id,
+            name=planned.name,
+            position=position,
+            depends_on=list(planned.depends_on),
+            status="queued",
+            attempt=0,
+            retries_left=planned.retry_count,
+        )
+        rows.append(stage)
+        rows.extend(
+            Step(id=new_id(), execution_id=execution_id, stage_id=stage.id, name=step.name, position=place)
+            for place, step in enumerate(planned.steps)
+        )
+    return rows
+
+
+def cancel_execution(session: Session, execution: Execution) -> None:
+    """Cancel the execution's job, and with it every stage that has not ended."""
+    if execution.is_final or execution.job_id is None:
+        raise IllegalMove(f"The execution is {execution.status} already.", status=execution.status)
+    job = session.get_one(jobs.Job, execution.job_id)
+    jobs.cancel(session, job)
+
+
+def retry_execution(session: Session, execution: Execution) -> None:
+    """Run again, by the same frozen plan, the stages that did not succeed."""
+    if not execution.is_final or execution.job_id is None:
+        raise IllegalMove(f"The execution is {execution.status}; it can be retried once it has ended.")
+    job = session.get_one(jobs.Job, execution.job_id)
+    jobs.retry(session, job, ExecutePipeline.max_attempts)

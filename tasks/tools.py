@@ -1,0 +1,36 @@
+"""What deeds need of the outside world; workers/composition.py puts the real things in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.kernel.crypto import Vault
+from app.kernel.store import BlobStore
+from app.kernel.stream import Live
+from tasks.pipelines.gateways.base import Source
+from tasks.pipelines.gateways.sandbox import Limits, Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class StepDefaults:
+    """What a step gets where its definition says nothing."""
+
+    limits: Limits
+    network: bool
+    artifact_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The outside world of a worker."""
+
+    vault: Vault
+    live: Live
+    log_store: BlobStore
+    artifact_store: BlobStore
+    source: Source
+    sandbox: Sandbox
+    workspaces: Path
+    steps: StepDefaults
+    history_days: int

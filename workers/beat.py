@@ -1,0 +1,30 @@
+"""What is due by the clock. Beat only sends the name; the tick's own key makes two beats accept one job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app import jobs
+from app.jobs import PruneHistory
+from app.kernel.clock import utc_now
+from app.kernel.db import Database
+from app.kernel.intents import INTENTS
+
+ACCEPT_DUE = "schedule.accept_due"
+
+PERIODS: dict[str, timedelta] = {
+    PruneHistory.kind: timedelta(hours=1),
+}
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    kind: {"task": ACCEPT_DUE, "schedule": period, "args": (kind,), "options": {"queue": "default"}}
+    for kind, period in PERIODS.items()
+}
+
+
+def accept_due(database: Database, kind: str) -> None:
+    """Accept the periodic job of this tick, unless another beat's message has done so."""
+    tick = int(utc_now().timestamp() // PERIODS[kind].total_seconds())
+    with database.transaction() as session:
+        jobs.accept(session, INTENTS[kind](), key=f"schedule:{kind}:{tick}")

@@ -1,0 +1,84 @@
+"""The Celery application that workers, beat and Flower run: one task for each kind of job, named for it."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import signal
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+
+import tasks.every
+from config.logs import set_up_logging
+from config.settings import Settings, load_settings
+from tasks.handling import HANDLERS
+from workers.beat import ACCEPT_DUE, SCHEDULE, accept_due
+from workers.composition import open_tools, open_worker_database, worker_name
+from workers.heart import StopFlag
+from workers.messages import make_celery
+from workers.runtime import Runtime
+
+PR_SET_PDEATHSIG = 1
+
+stopping = StopFlag()
+
+
+@functools.cache
+def settings() -> Settings:
+    """Return the settings, read once."""
+    return load_settings()
+
+
+@functools.cache
+def runtime() -> Runtime:
+    """Return this process's runtime, opened at its first job: connections must not be shared over a fork."""
+    configured = settings()
+    return Runtime(
+        open_worker_database(configured),
+        open_tools(configured),
+        worker=worker_name(),
+        lease=configured.job_lease_seconds,
+        poll=configured.job_poll_seconds,
+        stopping=stopping,
+    )
+
+
+def _run_job(job_id: str) -> bool:
+    return runtime().run_job(UUID(job_id))
+
+
+def _accept_due(kind: str) -> None:
+    accept_due(open_worker_database(settings(), pool_size=1), kind)
+
+
+def build() -> Celery:
+    """Return the application with all its tasks."""
+    celery = make_celery(settings().broker)
+    for kind in HANDLERS:
+        celery.task(name=kind, shared=False)(_run_job)
+    celery.task(name=ACCEPT_DUE, shared=False)(_accept_due)
+    celery.conf.beat_schedule = SCHEDULE
+    return celery
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    set_up_logging(settings(), "worker")
+
+
+@worker_process_init.connect
+def _die_with_parent(**_: Any) -> None:
+    """Ask the kernel to kill a pool process whose worker was killed, so that none goes on unseen."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@worker_shutting_down.connect
+def _note_shutdown(**_: Any) -> None:
+    stopping.set()
+
+
+every_task_is_registered = tasks.every
+app = build()

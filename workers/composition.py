@@ -1,0 +1,67 @@
+"""Puts a worker process together from its settings: database, Redis, stores, gateways."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from app.kernel.crypto import Vault
+from app.kernel.db import Database
+from app.kernel.opening import open_database, open_redis
+from app.kernel.store import BlobStore
+from app.kernel.stream import RedisLive
+from config.settings import Settings
+from tasks.pipelines.gateways.git import GitSource
+from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
+from tasks.tools import StepDefaults, Tools
+from workers.sender import CelerySender
+
+
+def worker_name() -> str:
+    """Return what the job row says of who holds it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def open_worker_database(settings: Settings, *, pool_size: int = 4) -> Database:
+    """Return the database of a worker, whose own accepted jobs are sent like those of the API."""
+    database = open_database(settings.database_url, open_redis(settings.redis_url), pool_size=pool_size)
+    sender = CelerySender.from_settings(settings)
+    database.listen("jobs", sender.send)
+    return database
+
+
+def open_tools(settings: Settings) -> Tools:
+    """Return what the deeds need of the outside world."""
+    return Tools(
+        vault=Vault(settings.secret_key),
+        live=RedisLive(open_redis(settings.redis_url)),
+        log_store=BlobStore(settings.log_store),
+        artifact_store=BlobStore(settings.artifact_store),
+        source=GitSource(
+            allow_file=settings.allow_file_repositories, allow_private_addresses=settings.allow_private_addresses
+        ),
+        sandbox=choose_sandbox(settings.sandbox, extra_read_only=_paths(settings.sandbox_read_only)),
+        workspaces=settings.workspaces,
+        steps=_step_defaults(settings),
+        history_days=settings.job_history_days,
+    )
+
+
+def _paths(text: str) -> list[Path]:
+    return [Path(part) for part in text.split(":") if part]
+
+
+def _step_defaults(settings: Settings) -> StepDefaults:
+    return StepDefaults(
+        limits=Limits(
+            seconds=settings.step_timeout_seconds,
+            cpus=settings.step_cpus or None,
+            memory_bytes=settings.step_memory_bytes,
+            file_bytes=settings.step_file_bytes,
+            disk_bytes=settings.step_disk_bytes,
+            processes=settings.step_processes,
+        ),
+        network=settings.step_network,
+        artifact_bytes=settings.artifact_bytes,
+    )

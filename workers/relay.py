@@ -1,0 +1,125 @@
+"""The relay: sends the hints that were lost, takes jobs from workers that were lost, dispatches events.
+
+It needs the database alone; with the broker away it goes on trying. Several relays may run beside each other.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from celery import Celery
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import jobs
+from app.kernel.clock import database_now
+from app.kernel.db import Database
+from app.kernel.events import undispatched
+from app.switchboard import dispatch
+from config.logs import set_up_logging
+from config.settings import Settings, load_settings
+from workers.composition import open_worker_database
+from workers.messages import make_celery
+from workers.sender import CelerySender
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Looks every `interval` seconds. It reaps nothing until it has seen the database for one whole lease: after an
+    outage every lease has run out, though the workers live and are about to beat again."""
+
+    def __init__(self, database: Database, celery: Celery, settings: Settings) -> None:
+        self._database = database
+        self._celery = celery
+        self._sender = CelerySender(celery, on_unsent=self._mark_unsent)
+        self._settings = settings
+        self._seen_since: float | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set."""
+        while not stop.is_set():
+            self.look()
+            stop.wait(self._settings.relay_interval_seconds)
+
+    def look(self) -> None:
+        """Do everything once; a database that is away is waited for."""
+        try:
+            self.send_lost()
+            self.dispatch_events()
+            self._seen_since = self._seen_since or time.monotonic()
+            if time.monotonic() - self._seen_since >= self._settings.job_lease_seconds:
+                self.reap()
+        except SQLAlchemyError as error:
+            log.warning("the database is away", extra={"error": type(error).__name__})
+            self._seen_since = None
+
+    def send_lost(self) -> None:
+        """Send again what was never sent, or was sent long ago and is not in the broker any more."""
+        crowded = self._crowded()
+        with self._database.transaction() as session:
+            hints = jobs.take_unsent(session, self._settings.relay_resend_seconds, crowded)
+        if hints:
+            log.info("sending hints again", extra={"count": len(hints)})
+            self._sender.send(hints)
+
+    def reap(self) -> None:
+        """Take the jobs of workers that stopped beating, each in its own transaction."""
+        with self._database.transaction() as session:
+            lost = session.execute(jobs.expired()).scalars().all()
+        for job_id in lost:
+            with self._database.transaction() as session:
+                if jobs.reap(session, job_id):
+                    log.warning("took a job from a lost worker", extra={"job_id": job_id})
+
+    def dispatch_events(self) -> None:
+        """Turn announced events into what follows from them, in order, a batch a transaction."""
+        while True:
+            with self._database.transaction() as session:
+                records = session.execute(undispatched()).scalars().all()
+                for record in records:
+                    dispatch(session, record)
+                    record.dispatched_at = session.execute(database_now().select()).scalar_one()
+            if not records:
+                return
+
+    def _crowded(self) -> Sequence[str]:
+        with self._database.transaction() as session:
+            waiting = jobs.waiting(session)
+        return [queue for queue, count in waiting.items() if self._length(queue) >= count]
+
+    def _length(self, queue: str) -> int:
+        try:
+            with self._celery.connection_for_read() as connection:
+                return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+        except Exception as error:  # noqa: BLE001 - brokers fail in the ways of their own libraries
+            log.warning("the broker is away", extra={"error": repr(error)})
+            return 0
+
+    def _mark_unsent(self, job_ids: Sequence[object]) -> None:
+        with self._database.transaction() as session:
+            jobs.mark_unsent(session, list(job_ids))  # type: ignore[arg-type]
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    handler: Callable[[int, object], None] = lambda *_: stop.set()  # noqa: E731 - a handler is an expression here
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGINT, handler)
+    return stop
+
+
+def main() -> None:
+    """Run the relay until it is told to stop."""
+    settings = load_settings()
+    set_up_logging(settings, "relay")
+    database = open_worker_database(settings, pool_size=2)
+    Relay(database, make_celery(settings.broker, socket_timeout=2.0), settings).run(stop_on_signals())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The release step: brings the database to this version and sees that there is a signing key and an administrator.
+
+Safe to run twice, and by two machines at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from app.identity import create_first_admin, ensure_signing_key
+from app.kernel.crypto import Vault
+from app.kernel.opening import open_database
+from config.logs import set_up_logging
+from config.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = 0x4EAD4ACE
+
+
+def alembic_config(database_url: str) -> Config:
+    """Return Alembic's configuration for a database, wherever this is started from."""
+    config = Config(str(ROOT / "alembic.ini"))
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["database_url"] = database_url
+    return config
+
+
+def release(settings: Settings) -> None:
+    """Migrate, then make what every installation needs."""
+    database = open_database(settings.database_url, None, pool_size=2)
+    with database.transaction() as session:
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        command.upgrade(alembic_config(settings.database_url), "head")
+        log.info("the database is at this version's tables")
+    with database.transaction() as session:
+        ensure_signing_key(session, Vault(settings.secret_key))
+    if settings.admin_password:
+        with database.transaction() as session:
+            create_first_admin(session, settings.admin_username, settings.admin_email, settings.admin_password)
+
+
+def main() -> None:
+    """Release by the settings of the environment."""
+    settings = load_settings()
+    set_up_logging(settings, "release")
+    release(settings)
+
+
+if __name__ == "__main__":
+    main()
