@@ -16,10 +16,25 @@ from typing import Any
 
 from flask import Response, current_app, request
 
+from app.http.guards import principal
+from app.http.platform import platform
+from app.kernel.clock import format_time
 from app.kernel.errors import FieldError, Invalid, Unavailable
 from app.kernel.handover import Handover, HandoverFailed, StreamRequest
 
 RETRY_AFTER = {"Retry-After": "2"}
+
+
+def open_stream(asked: StreamRequest) -> Response:
+    """Return the reply that streams what is asked for to the caller of this request; raises as `hand_over` does."""
+    caller = principal()
+    asked = replace(
+        asked,
+        user_id=str(caller.user_id),
+        session_id=str(caller.session_id) if caller.session_id else None,
+        expires_at=format_time(caller.expires_at) if caller.expires_at else None,
+    )
+    return hand_over(asked, platform().stream_socket)
 
 
 def hand_over(asked: StreamRequest, socket_path: Path) -> Response:
