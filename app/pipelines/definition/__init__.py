@@ -1,0 +1,74 @@
+"""The language of headrace.yml: text to definition, definition to plan, conditions, and the published schema.
+
+Pure: no IO, no Flask, no SQLAlchemy. Input is hostile until `parse`, `parse_tree` or `parse_variables` returned it;
+all three raise DefinitionInvalid, which carries every fault. The user's reference is docs/pipelines.md.
+"""
+
+from app.pipelines.definition.conditions import ConditionInvalid, State, evaluate, parse_condition, should_run
+from app.pipelines.definition.expansion import PathOutside, expand, expand_path
+from app.pipelines.definition.faults import DefinitionInvalid, Fault
+from app.pipelines.definition.globs import matches_artifact, matches_glob
+from app.pipelines.definition.matrix import Matrix
+from app.pipelines.definition.model import (
+    Artifact,
+    Definition,
+    Limits,
+    Notifications,
+    Stage,
+    Step,
+    Target,
+    Trigger,
+    TriggerConfig,
+)
+from app.pipelines.definition.plan import Plan, PlanCorrupt, PlannedStage, PlannedStep, RunContext, make_plan
+from app.pipelines.definition.reading import MediaType, parse, parse_tree
+from app.pipelines.definition.schema import pipeline_schema
+from app.pipelines.definition.variables import (
+    RESERVED_NAMES,
+    Directories,
+    built_in_variables,
+    parse_variables,
+    stage_variables,
+    step_variables,
+)
+
+__all__ = [
+    "RESERVED_NAMES",
+    "Artifact",
+    "ConditionInvalid",
+    "Definition",
+    "DefinitionInvalid",
+    "Directories",
+    "Fault",
+    "Limits",
+    "Matrix",
+    "MediaType",
+    "Notifications",
+    "PathOutside",
+    "Plan",
+    "PlanCorrupt",
+    "PlannedStage",
+    "PlannedStep",
+    "RunContext",
+    "Stage",
+    "State",
+    "Step",
+    "Target",
+    "Trigger",
+    "TriggerConfig",
+    "built_in_variables",
+    "evaluate",
+    "expand",
+    "expand_path",
+    "make_plan",
+    "matches_artifact",
+    "matches_glob",
+    "parse",
+    "parse_condition",
+    "parse_tree",
+    "parse_variables",
+    "pipeline_schema",
+    "should_run",
+    "stage_variables",
+    "step_variables",
+]

@@ -1,0 +1,131 @@
+"""What a structure cannot say: names that must differ, references that must hold, expressions that must read."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from app.pipelines.definition.conditions import ConditionInvalid, parse_condition
+from app.pipelines.definition.expansion import malformed_reference, matrix_axes
+from app.pipelines.definition.faults import Faults, child, item, shorten
+from app.pipelines.definition.graph import check_graph
+from app.pipelines.definition.matrix import check_matrix
+from app.pipelines.definition.model import Definition
+from app.pipelines.definition.plan import MAX_PLAN_SIZE, MAX_PLANNED_STAGES, estimate_size, planned_names
+from app.pipelines.definition.variables import check_names
+
+Draft = Mapping[str, Any]
+
+_MAX_STAGE_NAME = 200
+
+
+def check_draft(draft: Draft, faults: Faults, executors: Collection[str]) -> None:
+    """Add what is wrong with a normalised draft; what could not be read before is passed over."""
+    check_names(draft["environment"], faults, "environment", "variables")
+    stages = draft["stages"]
+    _check_unique(stages, "stages", "stage", faults)
+    check_graph(stages, "stages", faults)
+    for index, stage in enumerate(stages):
+        _check_stage(stage, item("stages", index), faults, executors)
+
+
+def check_plan(definition: Definition, faults: Faults) -> None:
+    """Add what only the multiplied stages show: too many, too large, or two with one name."""
+    owners: dict[str, str] = {}
+    for index, stage in enumerate(definition.stages):
+        path = child(item("stages", index), "matrix" if stage.matrix else "name")
+        for name in planned_names(stage):
+            if len(name) > _MAX_STAGE_NAME:
+                faults.add(path, f"makes the stage name {shorten(name)}, longer than {_MAX_STAGE_NAME} characters")
+            elif name in owners:
+                faults.add(path, f"makes the stage name {shorten(name)} a second time, after {owners[name]}")
+            owners.setdefault(name, path)
+    if len(owners) > MAX_PLANNED_STAGES:
+        faults.add("stages", f"are {len(owners)} with their matrices; at most {MAX_PLANNED_STAGES} are allowed")
+    elif (size := estimate_size(definition)) > MAX_PLAN_SIZE:
+        faults.add("stages", f"take {size} characters with their matrices; at most {MAX_PLAN_SIZE} are allowed")
+
+
+def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[str]) -> None:
+    matrix = stage.get("matrix")
+    if matrix is not None:
+        check_matrix(matrix, child(path, "matrix"), faults)
+    axes = _axes(matrix)
+    check_names(stage.get("environment", {}), faults, child(path, "environment"))
+    _check_condition(stage, path, axes, faults)
+    _check_artifacts(stage["artifacts"], child(path, "artifacts"), axes, faults)
+    _check_unique(stage["steps"], child(path, "steps"), "step", faults)
+    for index, step in enumerate(stage["steps"]):
+        _check_step(step, item(child(path, "steps"), index), axes, faults, executors)
+
+
+def _axes(matrix: Draft | None) -> set[str]:
+    cells = [cell for cell in (matrix or {}).get("include", ()) if cell]
+    named = set(matrix or {}) - {"include", "exclude", "axes"}
+    return named.union(*cells)
+
+
+def _check_unique(named: Sequence[Draft], path: str, kind: str, faults: Faults) -> None:
+    seen: dict[str, int] = {}
+    for index, each in enumerate(named):
+        name = each.get("name")
+        if name in seen:
+            message = f"is the name of the {kind} {item(path, seen[name])} too; names must differ"
+            faults.add(child(item(path, index), "name"), message)
+        elif name is not None:
+            seen[name] = index
+
+
+def _check_condition(holder: Draft, path: str, axes: set[str], faults: Faults) -> None:
+    if "condition" not in holder:
+        return
+    path = child(path, "condition")
+    try:
+        condition = parse_condition(holder["condition"])
+    except ConditionInvalid as error:
+        faults.add_within(path, f"cannot be read: {error.message}", error.character)
+        return
+    for axis, character in condition.axes:
+        if axis not in axes:
+            faults.add_within(path, f"the stage's matrix has no axis {shorten(axis)}", character)
+
+
+def _check_artifacts(artifacts: Sequence[Draft | None], path: str, axes: set[str], faults: Faults) -> None:
+    seen: set[str] = set()
+    for index, artifact in enumerate(artifacts):
+        own = item(path, index)
+        for key, text in (artifact or {}).items():
+            if isinstance(text, str):
+                _check_references(text, child(own, key), axes, faults)
+        name = (artifact or {}).get("name") or (artifact or {}).get("path")
+        if name in seen:
+            faults.add(own, f"is a second artifact named {shorten(name)} in this stage")
+        elif name is not None:
+            seen.add(name)
+
+
+def _check_step(step: Draft, path: str, axes: set[str], faults: Faults, executors: Collection[str]) -> None:
+    _check_condition(step, path, axes, faults)
+    check_names(step["environment"], faults, child(path, "environment"), f"{path}.config.environment")
+    directory = faults.first_known(child(path, "working_directory"), f"{path}.config.working_directory")
+    _check_references(step["working_directory"], directory, axes, faults)
+    kind = step["step_type"]
+    if kind not in executors:
+        place = faults.first_known(child(path, "step_type"), child(path, "type"))
+        faults.add(place, f"step type '{kind}' needs an executor this server does not have")
+    elif kind == "shell":
+        _check_shell_step(step, path, faults)
+
+
+def _check_shell_step(step: Draft, path: str, faults: Faults) -> None:
+    for key in step["config"]:
+        faults.add(child(child(path, "config"), key), "is not used by a shell step")
+    spellings = ("run", "command", "args", "config.script", "config.command")
+    if not any(faults.knows(f"{path}.{spelling}") for spelling in spellings):
+        faults.add(path, "says nothing to do: a shell step needs run, command, config.script or config.command")
+
+
+def _check_references(text: str, path: str, axes: set[str], faults: Faults) -> None:
+    if at := malformed_reference(text):
+        faults.add_within(path, "a variable is written ${NAME} or ${NAME:-default}", at)
+    for axis, character in matrix_axes(text):
+        if axis not in axes:
+            faults.add_within(path, f"the stage's matrix has no axis {shorten(axis)}", character)

@@ -1,0 +1,60 @@
+"""The graph of stages: what each depends on, and the refusal of one that cannot be run in any order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.pipelines.definition.faults import Faults, child, item, shorten
+from app.pipelines.definition.forms import suggest
+
+Stages = Sequence[Mapping[str, Any]]
+
+
+def check_graph(stages: Stages, path: str, faults: Faults) -> None:
+    """Add each unknown, repeated or own name in `depends_on`, and each cycle."""
+    known = {stage["name"]: index for index, stage in enumerate(stages) if "name" in stage}
+    for index, stage in enumerate(stages):
+        _check_names(stage, known, child(item(path, index), "depends_on"), faults)
+    for cycle in _find_cycles(stages, known):
+        first = item(path, known[cycle[0]])
+        faults.add(_written(child(first, "depends_on"), first, faults), f"makes a cycle: {' -> '.join(cycle)}")
+
+
+def _check_names(stage: Mapping[str, Any], known: dict[str, int], path: str, faults: Faults) -> None:
+    seen: set[str] = set()
+    for place, name in enumerate(stage.get("depends_on") or ()):
+        if name is None:
+            continue
+        if name == stage.get("name"):
+            faults.add(item(path, place), "is the stage itself")
+        elif name not in known:
+            faults.add(item(path, place), f"there is no stage {shorten(name)}{suggest(name, known)}")
+        elif name in seen:
+            faults.add(item(path, place), f"names {shorten(name)} twice")
+        seen.add(name)
+
+
+def _written(path: str, otherwise: str, faults: Faults) -> str:
+    return path if faults.knows(path) else otherwise
+
+
+def _find_cycles(stages: Stages, known: dict[str, int]) -> list[list[str]]:
+    """One cycle, as `a, b, a`, for each stage at which a walk in the order of the text comes back to itself."""
+    needs = {
+        stage["name"]: [name for name in stage.get("depends_on") or () if name in known and name != stage["name"]]
+        for stage in stages
+        if "name" in stage
+    }
+    done: set[str] = set()
+    cycles: list[list[str]] = []
+    for name in needs:
+        _walk(name, needs, [], done, cycles)
+    return cycles
+
+
+def _walk(name: str, needs: dict[str, list[str]], way: list[str], done: set[str], cycles: list[list[str]]) -> None:
+    if name in way:
+        cycles.append([*way[way.index(name) :], name])
+    elif name not in done:
+        for needed in needs[name]:
+            _walk(needed, needs, [*way, name], done, cycles)
+        done.add(name)

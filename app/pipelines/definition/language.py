@@ -1,0 +1,252 @@
+"""The structure of headrace.yml: every key, the form of its value, its default, and a sentence about it."""
+
+from typing import Final
+
+from app.pipelines.definition.forms import Anything, Either, Flag, Key, ListOf, Number, Record, Text, Word
+from app.pipelines.definition.units import cpus, duration, size
+
+MAX_STAGES: Final = 100
+MAX_STEPS: Final = 100
+MAX_AXES: Final = 10
+MAX_CELLS: Final = 256
+MAX_SCRIPT: Final = 64 * 1024
+MAX_RETRIES: Final = 10
+DAY: Final = 24 * 3600
+DEFAULT_TIMEOUT: Final = 3600
+DEFAULT_RETENTION: Final = 30 * DAY
+
+# Control characters, and those that change the direction or hide the end of a text: a name is shown in logs and pages.
+_HIDDEN: Final = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+_VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+
+TRIGGER_TYPES: Final = {
+    "manual": "manual",
+    "webhook": "webhook",
+    "schedule": "schedule",
+    "scheduled": "schedule",
+    "git_push": "git_push",
+    "push": "git_push",
+    "pull_request": "pull_request",
+    "git_tag": "git_tag",
+    "tag": "git_tag",
+}
+STEP_TYPES: Final = {
+    "shell": "shell",
+    "docker": "docker",
+    "kubernetes": "kubernetes",
+    "aws": "aws",
+    "a_w_s": "aws",
+    "azure": "azure",
+    "gcp": "gcp",
+    "g_c_p": "gcp",
+    "github": "github",
+    "git_hub": "github",
+    "gitlab": "gitlab",
+    "git_lab": "gitlab",
+    "custom": "custom",
+}
+TARGET_TYPES: Final = {
+    "email": "email",
+    "slack": "slack",
+    "webhook": "webhook",
+    "github": "github",
+    "git_hub": "github",
+}
+
+NAME = Text(
+    at_most=100,
+    pattern=rf"(?!\.{{1,2}}$)[^/\s{_HIDDEN}](?:[^/{_HIDDEN}]*[^/\s{_HIDDEN}])?",
+    hint="a name has no '/', no control character and no space at its ends",
+)
+LABEL = Text(at_most=100, pattern=rf"[^{_HIDDEN}]+", hint="it must be one line without control characters")
+PATH = Text(
+    at_most=500,
+    pattern=rf"(?!/)(?!(?:.*/)?\.\.(?:/|$))[^\\{_HIDDEN}]+",
+    hint="a path is inside the checkout: not absolute, with no '..' and no backslash",
+)
+URL = Text(
+    at_most=2000, pattern=rf"https?://[^\s{_HIDDEN}]+", hint="it must begin with http:// or https://", strict=True
+)
+CRON = Text(
+    pattern=r"\s*(?:[0-9A-Za-z*/,?-]+\s+){4}[0-9A-Za-z*/,?-]+\s*",
+    hint="a cron expression has five fields: minute hour day month weekday",
+    strict=True,
+)
+TOKEN = Text(
+    pattern=rf"\$\{{{_VARIABLE}\}}",
+    hint="a token does not belong in a definition: name the variable that holds it, such as ${SLACK_TOKEN}",
+    strict=True,
+)
+DESCRIPTION = Text(at_most=1000, at_least=0)
+CONDITION = Text(at_most=1000)
+SCRIPT = Text(at_most=MAX_SCRIPT)
+RETRIES = Number(0, MAX_RETRIES)
+TIMEOUT = duration(1, DAY)
+PATTERNS = ListOf(Text(at_most=200))
+ENVIRONMENT = Record(
+    names=Text(
+        at_most=100,
+        pattern=_VARIABLE,
+        hint="a variable's name is letters, digits and '_', not a digit first",
+        strict=True,
+    ),
+    values=Text(at_most=4096, at_least=0),
+)
+PARAMETERS = Record(names=Text(at_most=100, strict=True), values=Anything())
+VERSION = Word({"1": "1", "1.0": "1"})
+
+TRIGGER = Record(
+    {
+        "trigger_type": Key(Word(TRIGGER_TYPES), "What starts a run.", required=True),
+        "config": Key(
+            Record(
+                {
+                    "webhook_url": Key(URL, "The address the sender calls; for the reader, it is not called."),
+                    "cron_expression": Key(CRON, "When a scheduled run starts: five fields, in UTC."),
+                    "branch_patterns": Key(PATTERNS, "Globs; a run starts only for a branch that matches one."),
+                    "tag_patterns": Key(PATTERNS, "Globs; a run starts only for a tag that matches one."),
+                    "repository": Key(Text(at_most=2000), "Only events of this repository, as owner/name."),
+                    "events": Key(ListOf(Text(at_most=100)), "Only these events, such as opened or synchronize."),
+                    "path": Key(Text(at_most=500), "Only changes below this path of the repository."),
+                }
+            ),
+            "Which events of this kind count; all when it is left out.",
+        ),
+    }
+)
+TARGET = Record(
+    {
+        "target_type": Key(Word(TARGET_TYPES), "How to tell.", required=True),
+        "config": Key(
+            Record(
+                {
+                    "email": Key(Text(pattern=r"[^@\s]+@[^@\s]+", hint="it must be an email address"), "Who to tell."),
+                    "webhook_url": Key(URL, "The address to post to."),
+                    "slack_channel": Key(Text(at_most=100), "The channel to write to."),
+                    "slack_token": Key(TOKEN, "The variable that holds the token, as ${NAME}."),
+                    "github_status": Key(Flag(), "Whether to set the commit's status."),
+                }
+            ),
+            "Where to.",
+        ),
+    }
+)
+TARGETS = ListOf(TARGET, at_most=20)
+NOTIFICATIONS = Record(
+    {
+        "on_start": Key(TARGETS, "Who hears that a run started."),
+        "on_success": Key(TARGETS, "Who hears that a run succeeded."),
+        "on_failure": Key(TARGETS, "Who hears that a run failed."),
+    }
+)
+LIMITS = Record(
+    {
+        "memory": Key(size(1024**2, 1024**4), "Memory of the step's processes, in bytes or as 512Mi."),
+        "cpus": Key(cpus(0.01, 256), "Processors, as 0.5, 2 or 500m."),
+        "processes": Key(Number(1, 100_000), "Processes and threads alive at once."),
+        "file_size": Key(size(1024, 1024**4), "The largest file the step may write, in bytes or as 1Gi."),
+    }
+)
+STEP_CONFIG = Record(
+    {
+        "command": Key(SCRIPT, "One line for the shell."),
+        "script": Key(SCRIPT, "Lines for the shell."),
+        "working_directory": Key(PATH, "Directory within the checkout."),
+        "environment": Key(ENVIRONMENT, "Variables of the step."),
+        "image": Key(LABEL, "Container image."),
+        "dockerfile": Key(PATH, "Dockerfile to build."),
+        "build_context": Key(PATH, "Directory the build sees."),
+        "registry": Key(LABEL, "Registry to push to."),
+        "tags": Key(ListOf(LABEL), "Tags of the built image."),
+        "namespace": Key(LABEL, "Kubernetes namespace."),
+        "manifest": Key(SCRIPT, "Kubernetes manifest: a path or the YAML itself."),
+        "helm_chart": Key(LABEL, "Helm chart to install."),
+        "values": Key(PARAMETERS, "Values of the chart."),
+        "region": Key(LABEL, "Cloud region."),
+        "service": Key(LABEL, "Cloud service."),
+        "action": Key(LABEL, "What the service is to do."),
+        "parameters": Key(PARAMETERS, "Parameters of the action."),
+        "repository_url": Key(Text(at_most=2000), "Repository to act on."),
+        "branch": Key(LABEL, "Branch of that repository."),
+        "commit": Key(LABEL, "Commit of that repository."),
+        "credentials": Key(LABEL, "Name of the stored credentials to use."),
+        "plugin_name": Key(LABEL, "Plug-in to run."),
+        "plugin_config": Key(PARAMETERS, "Settings of the plug-in."),
+        "disable_deployment_detection": Key(Flag(), "Accepted and without effect: nothing is guessed from names."),
+    }
+)
+STEP = Record(
+    {
+        "name": Key(NAME, "Name of the step, unique in its stage.", required=True),
+        "step_type": Key(Word(STEP_TYPES), "What runs the step.", default="shell"),
+        "type": Key(Word(STEP_TYPES), "Short for step_type."),
+        "condition": Key(CONDITION, "Expression; the step is skipped unless it holds."),
+        "continue_on_error": Key(Flag(), "Whether later steps run although this one failed.", default=False),
+        "timeout": Key(TIMEOUT, "Seconds, or text such as 10m; the stage's when it is left out."),
+        "retry_count": Key(RETRIES, "How often a failed step is tried again.", default=0),
+        "run": Key(SCRIPT, "Lines for the shell; short for config.script."),
+        "command": Key(SCRIPT, "One line for the shell, or with args the program to run without a shell."),
+        "args": Key(ListOf(Text(at_most=4096, at_least=0), at_most=200), "Arguments of command."),
+        "environment": Key(ENVIRONMENT, "Variables of the step."),
+        "working_directory": Key(PATH, "Directory within the checkout.", default="."),
+        "network": Key(Flag(), "Whether the step has a network; the stage's setting when it is left out."),
+        "limits": Key(LIMITS, "Bounds on what the step may use; the server has its own, and the lower one holds."),
+        "config": Key(STEP_CONFIG, "What the step's type needs."),
+    }
+)
+AXIS = Text(
+    at_most=50,
+    pattern=_VARIABLE,
+    hint="an axis' name is letters, digits and '_', not a digit first",
+    strict=True,
+)
+CELLS = ListOf(Record(names=AXIS, values=LABEL, at_most=MAX_AXES), at_most=MAX_CELLS)
+MATRIX = Record(
+    {
+        "include": Key(CELLS, "Cells to add; each names every axis."),
+        "exclude": Key(CELLS, "Cells to leave out: all that have these values."),
+        "axes": Key(ListOf(AXIS, at_least=1, at_most=MAX_AXES), "Order of the axes in names; by default as written."),
+    },
+    names=AXIS,
+    values=ListOf(LABEL, at_least=1, at_most=10_000),
+    at_most=MAX_AXES,
+)
+ARTIFACT = Record(
+    {
+        "name": Key(NAME, "Name of the artifact; its path when it is left out."),
+        "path": Key(PATH, "Glob within the checkout; a directory's name takes all beneath it.", required=True),
+        "retention": Key(duration(3600, 365 * DAY), "How long it is kept, as 30d.", default="30d"),
+    }
+)
+STAGE = Record(
+    {
+        "name": Key(NAME, "Name of the stage, unique in the pipeline.", required=True),
+        "description": Key(DESCRIPTION, "What the stage is for."),
+        "depends_on": Key(ListOf(NAME), "Stages that must end first; the one before it when left out, [] for none."),
+        "condition": Key(CONDITION, "Expression; the stage is skipped unless it holds."),
+        "parallel": Key(Flag(), "Whether the stage's steps run at once.", default=False),
+        "environment": Key(ENVIRONMENT, "Variables of the stage's steps."),
+        "timeout": Key(TIMEOUT, "Seconds, or text such as 10m; the pipeline's when it is left out."),
+        "retry_count": Key(RETRIES, "How often a failed stage is run again; the pipeline's when it is left out."),
+        "continue_on_error": Key(Flag(), "Whether the pipeline goes on although this stage failed.", default=False),
+        "network": Key(Flag(), "Whether the stage's steps have a network.", default=True),
+        "matrix": Key(MATRIX, "Axes and their values; the stage runs once for every cell."),
+        "artifacts": Key(ListOf(Either(PATH, ARTIFACT), at_most=50), "Files to keep when the stage ends."),
+        "steps": Key(ListOf(STEP, at_least=1, at_most=MAX_STEPS), "What the stage does, in order.", required=True),
+    }
+)
+PIPELINE = Record(
+    {
+        "version": Key(VERSION, "Version of this language.", default="1"),
+        "name": Key(NAME, "Name of the pipeline."),
+        "description": Key(DESCRIPTION, "What the pipeline is for."),
+        "type": Key(Word({"standard": "standard", "advanced": "advanced"}), "Accepted and without effect."),
+        "triggers": Key(ListOf(Either(Word(TRIGGER_TYPES), TRIGGER), at_most=50), "What starts a run."),
+        "environment": Key(ENVIRONMENT, "Variables of every step."),
+        "variables": Key(ENVIRONMENT, "Another name for environment; both may be given."),
+        "timeout": Key(TIMEOUT, "Seconds, or text such as 1h30m.", default=DEFAULT_TIMEOUT),
+        "retry_count": Key(RETRIES, "How often a failed stage is run again.", default=0),
+        "notifications": Key(NOTIFICATIONS, "Who is told."),
+        "stages": Key(ListOf(STAGE, at_least=1, at_most=MAX_STAGES), "What the pipeline does.", required=True),
+    }
+)

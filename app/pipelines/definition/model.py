@@ -1,0 +1,134 @@
+"""A definition that has been read: frozen values, every synonym and unit resolved.
+
+The fields are named as the keys of headrace.yml, so the stored form of a definition is itself a definition.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from app.pipelines.definition.codec import from_plain, to_plain
+from app.pipelines.definition.language import DEFAULT_RETENTION, DEFAULT_TIMEOUT
+from app.pipelines.definition.matrix import Matrix
+
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerConfig:
+    """Which events of a kind count; an empty list of patterns lets all pass."""
+
+    webhook_url: str | None = None
+    cron_expression: str | None = None
+    branch_patterns: tuple[str, ...] = ()
+    tag_patterns: tuple[str, ...] = ()
+    repository: str | None = None
+    events: tuple[str, ...] = ()
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`trigger_type` is one of manual, webhook, schedule, git_push, pull_request, git_tag."""
+
+    trigger_type: str
+    config: TriggerConfig = TriggerConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Someone to tell; `target_type` is one of email, slack, webhook, github."""
+
+    target_type: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    on_start: tuple[Target, ...] = ()
+    on_success: tuple[Target, ...] = ()
+    on_failure: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one step, None where the server's own hold: bytes, processors, count, bytes."""
+
+    memory: int | None = None
+    cpus: float | None = None
+    processes: int | None = None
+    file_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Files to keep; `path` is a glob within the checkout, `retention` seconds."""
+
+    path: str
+    name: str | None = None
+    retention: int = DEFAULT_RETENTION
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one."""
+
+    name: str
+    step_type: str = "shell"
+    condition: str | None = None
+    continue_on_error: bool = False
+    timeout: int | None = None
+    retry_count: int = 0
+    run: str | None = None
+    command: str | None = None
+    args: tuple[str, ...] | None = None
+    environment: Environment = field(default_factory=dict)
+    working_directory: str = "."
+    network: bool | None = None
+    limits: Limits = Limits()
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage; `depends_on` is always spelled out. None means what the pipeline says."""
+
+    name: str
+    steps: tuple[Step, ...]
+    depends_on: tuple[str, ...] = ()
+    description: str | None = None
+    condition: str | None = None
+    parallel: bool = False
+    environment: Environment = field(default_factory=dict)
+    timeout: int | None = None
+    retry_count: int | None = None
+    continue_on_error: bool = False
+    network: bool = True
+    matrix: Matrix | None = None
+    artifacts: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A whole pipeline. `name` is None when the text gives none; timeouts are seconds."""
+
+    stages: tuple[Stage, ...]
+    name: str | None = None
+    description: str | None = None
+    version: str = "1"
+    triggers: tuple[Trigger, ...] = ()
+    environment: Environment = field(default_factory=dict)
+    timeout: int = DEFAULT_TIMEOUT
+    retry_count: int = 0
+    notifications: Notifications = Notifications()
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form: a definition in the same language, with every default spelled out."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """Read back a stored form. It was checked when it was written: input goes through `parse_tree`."""
+        definition: Self = from_plain(cls, plain)
+        return definition

@@ -1,0 +1,63 @@
+"""From text or decoded JSON to a definition, with every fault there is to name."""
+
+from typing import Any, Final, Literal
+
+from app.pipelines.definition.checks import check_draft, check_plan
+from app.pipelines.definition.codec import from_plain
+from app.pipelines.definition.faults import Faults, Place
+from app.pipelines.definition.forms import read_at
+from app.pipelines.definition.json_text import load_json
+from app.pipelines.definition.language import PIPELINE
+from app.pipelines.definition.model import Definition
+from app.pipelines.definition.normal import normalise
+from app.pipelines.definition.tree import MAX_CHARACTERS, Node, load_object
+from app.pipelines.definition.yaml_text import load_yaml
+
+MediaType = Literal["yaml", "json"]
+
+SHELL_ONLY: Final = frozenset({"shell"})
+
+
+def parse(text: str | bytes, media_type: MediaType, *, executors: frozenset[str] = SHELL_ONLY) -> Definition:
+    """Read a definition. Raises DefinitionInvalid with every fault, each with line and column.
+
+    `executors` are the step types this server can run; the others are known, and refused by name.
+    """
+    faults = Faults()
+    decoded = _decode(text, faults)
+    node = load_yaml(decoded, faults) if media_type == "yaml" else load_json(decoded, faults)
+    return _read(node, faults, executors)
+
+
+def parse_tree(value: object, *, executors: frozenset[str] = SHELL_ONLY) -> Definition:
+    """Read a definition from decoded JSON. Raises DefinitionInvalid; its faults have paths, but no lines."""
+    faults = Faults()
+    return _read(load_object(value, faults), faults, executors)
+
+
+def _decode(text: str | bytes, faults: Faults) -> str:
+    try:
+        encoded = text.encode() if isinstance(text, str) else text
+        decoded = encoded.decode("utf-8-sig")
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
+        raise faults.stop("", f"is not UTF-8: {error.reason}", Place(1, 1)) from None
+    if len(encoded) > MAX_CHARACTERS:
+        raise faults.stop("", f"has {len(encoded)} bytes; at most {MAX_CHARACTERS} are allowed", Place(1, 1))
+    if "\x00" in decoded:
+        raise faults.stop("", "holds a NUL", Place(decoded.count("\n", 0, decoded.index("\x00")) + 1, 1))
+    return decoded
+
+
+def _read(node: Node, faults: Faults, executors: frozenset[str]) -> Definition:
+    draft: dict[str, Any] | None = read_at(PIPELINE, node, "", faults)
+    if draft is None:
+        raise faults.invalid()
+    normal = normalise(draft, faults)
+    check_draft(normal, faults, executors)
+    if faults:
+        raise faults.invalid()
+    definition: Definition = from_plain(Definition, normal)
+    check_plan(definition, faults)
+    if faults:
+        raise faults.invalid()
+    return definition

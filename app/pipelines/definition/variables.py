@@ -1,0 +1,130 @@
+"""The variables every step finds, and the rule which of several values for one name holds.
+
+From weakest to strongest: the pipeline's environment, variables given at the start, the stage's, the step's, the
+matrix's. A built-in name can be given by none of them, except CI, which tools read and people rightly switch off.
+"""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.pipelines.definition.expansion import expand_path
+from app.pipelines.definition.faults import Faults, child
+from app.pipelines.definition.language import ENVIRONMENT
+from app.pipelines.definition.plan import Plan, PlannedStage, PlannedStep
+from app.pipelines.definition.tree import load_object
+
+RESERVED_PREFIX: Final = "MATRIX_"
+RESERVED_NAMES: Final = frozenset(
+    {
+        "HEADRACE",
+        "BRANCH",
+        "TAG",
+        "CI_TAG",
+        "CI_COMMIT_SHA",
+        "CI_COMMIT_SHORT_SHA",
+        "BUILD_SHA",
+        "BUILD_ID",
+        "EXECUTION_ID",
+        "WORKSPACE",
+        "WORKING_DIR",
+        "SOURCE_DIR",
+        "BUILD_DIR",
+        "ARTIFACTS_DIR",
+        "CI_PIPELINE",
+        "CI_STAGE",
+        "CI_STEP",
+        "CI_ATTEMPT",
+    }
+)
+_SHORT_SHA: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Directories:
+    """Absolute paths a running step sees: the checkout, a scratch directory, and where artifacts are gathered."""
+
+    source: str = ""
+    build: str = ""
+    artifacts: str = ""
+
+
+def built_in_variables(
+    plan: Plan,
+    stage: PlannedStage | None = None,
+    step: PlannedStep | None = None,
+    *,
+    commit_sha: str | None = None,
+    attempt: int | None = None,
+    directories: Directories | None = None,
+) -> dict[str, str]:
+    """Every built-in but WORKING_DIR; what is not known yet is empty. `commit_sha` is the one that was checked out."""
+    commit, tag, at = commit_sha or plan.commit_sha or "", plan.tag or "", directories or Directories()
+    return {
+        "CI": "true",
+        "HEADRACE": "true",
+        "BRANCH": plan.branch or "",
+        "TAG": tag,
+        "CI_TAG": tag,
+        "CI_COMMIT_SHA": commit,
+        "CI_COMMIT_SHORT_SHA": commit[:_SHORT_SHA],
+        "BUILD_SHA": commit,
+        "BUILD_ID": plan.execution_id,
+        "EXECUTION_ID": plan.execution_id,
+        "WORKSPACE": at.source,
+        "SOURCE_DIR": at.source,
+        "BUILD_DIR": at.build,
+        "ARTIFACTS_DIR": at.artifacts,
+        "CI_PIPELINE": plan.pipeline,
+        "CI_STAGE": stage.name if stage else "",
+        "CI_STEP": step.name if step else "",
+        "CI_ATTEMPT": str(attempt) if attempt else "",
+    }
+
+
+def stage_variables(
+    plan: Plan, stage: PlannedStage, *, commit_sha: str | None = None, attempt: int | None = None
+) -> dict[str, str]:
+    """What a stage's condition and its artifacts may name."""
+    return _override(
+        built_in_variables(plan, stage, commit_sha=commit_sha, attempt=attempt), plan.environment_of(stage)
+    )
+
+
+def step_variables(
+    plan: Plan, stage: PlannedStage, step: PlannedStep, *, commit_sha: str, attempt: int, directories: Directories
+) -> dict[str, str]:
+    """The whole environment of a step, which its condition may name too; raises PathOutside.
+
+    WORKING_DIR is the step's working directory, whose text may name any of the others.
+    """
+    built_in = built_in_variables(plan, stage, step, commit_sha=commit_sha, attempt=attempt, directories=directories)
+    variables = _override(built_in, plan.environment_of(stage, step))
+    within = expand_path(step.working_directory, variables, directories.source)
+    return {**variables, "WORKING_DIR": posixpath.normpath(posixpath.join(directories.source, within))}
+
+
+def parse_variables(value: object) -> dict[str, str]:
+    """The variables given at a start, from decoded JSON. Raises DefinitionInvalid with paths under `variables`."""
+    faults = Faults()
+    read = ENVIRONMENT.read(load_object({} if value is None else value, faults), "variables", faults)
+    check_names(read or {}, faults, "variables")
+    if faults:
+        raise faults.invalid()
+    return read or {}
+
+
+def check_names(environment: Mapping[str, str], faults: Faults, *paths: str) -> None:
+    """Add a fault for each name that Headrace sets itself, at the one of `paths` where it was written."""
+    for name in environment:
+        path = faults.first_known(*(child(path, name) for path in paths))
+        if name in RESERVED_NAMES:
+            faults.add(path, "is a built-in variable and cannot be set")
+        elif name.startswith(RESERVED_PREFIX):
+            faults.add(path, f"begins with {RESERVED_PREFIX}, which names the axes of a matrix")
+
+
+def _override(built_in: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    allowed = {name: value for name, value in environment.items() if name not in RESERVED_NAMES}
+    return {**built_in, **allowed}
