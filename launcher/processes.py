@@ -37,6 +37,14 @@ class Birth:
         # Ticks count from the boot, so they only name one moment together with the boot they belong to.
         return None if state in "ZX" else cls(pid, f"{boot_id()}:{start_ticks}")
 
+    @classmethod
+    def me(cls) -> "Birth":
+        """This process."""
+        birth = cls.of(os.getpid())
+        if birth is None:
+            raise LaunchError("the launcher needs Linux with its /proc")
+        return birth
+
     def is_alive(self) -> bool:
         """True while this very process runs."""
         return Birth.of(self.pid) == self
@@ -70,21 +78,21 @@ def stop(process: "subprocess.Popen[bytes]", signals: Iterable[tuple[signal.Sign
     return process.wait()
 
 
-def kill_group(leader: int) -> None:
-    """Kills what is left of the process group that `leader` was started to lead; none left is fine."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
-
-
 def carrying(marker: str) -> Iterator[Birth]:
-    """Every process of this user whose environment at its start held `marker` (as NAME=value)."""
+    """Every process of this user in whose environment, as it was at its start, stands `marker` (as NAME=value)."""
     wanted = os.fsencode(marker)
     for folder in PROC.iterdir():
-        if not folder.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0") and (birth := Birth.of(int(folder.name))):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(folder.name)
+            if wanted in (folder / "environ").read_bytes().split(b"\0") and (birth := Birth.of(pid)):
                 yield birth
+
+
+def kill_carriers(marker: str) -> None:
+    """Kills what carries `marker`: told by what it inherited, not by a number that may be somebody else's by now."""
+    for birth in carrying(marker):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(birth.pid, signal.SIGKILL)
 
 
 def wait_until_gone(births: list[Birth], seconds: float) -> list[Birth]:

@@ -21,6 +21,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """
 
     name = "PostgreSQL"
+    url_name = "DATABASE_URL"
     stop_signals = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
     user = "headrace"
     database = "headrace"
@@ -45,9 +46,10 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def create_database(self, database: str, template: str = "template0") -> str:
         """Makes a database as a copy of `template`, if there is none of that name, and returns its address."""
-        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(database), sql.Identifier(template))
         with self._connect("postgres") as connection, contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            connection.execute(command.format(sql.Identifier(database), sql.Identifier(template)))
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+                connection.execute(command)
         return self.database_url(database)
 
     def start(self) -> None:

@@ -13,6 +13,7 @@ class EmbeddedRedis(EmbeddedServer):
     """Valkey, which speaks Redis' protocol: append-only file synced each second, nothing evicted."""
 
     name = "Redis"
+    url_name = "REDIS_URL"
     stop_signals = ((signal.SIGTERM, 10.0),)
 
     @property

@@ -29,6 +29,7 @@ class EmbeddedServer:
     """
 
     name: str
+    url_name: str
     stop_signals: tuple[tuple[signal.Signals, float], ...]
 
     def __init__(self, directory: Path | str, port: int = 0) -> None:

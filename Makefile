@@ -1,0 +1,76 @@
+# One command for each thing people do here; `make help` lists them.
+export PYTHON REPO BRANCH
+BIN := .venv/bin
+# Stamps: what they stand for is installed as long as they are newer than the file that pins it.
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+
+chosen = $(filter-out 0 no false,$(1))
+compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+# One environment for both: once it holds the development tools, it keeps them.
+$(RUNTIME): requirements.txt
+	@echo "Installing the pinned requirements into .venv"
+	@sh launcher/venv.sh $(if $(wildcard $(DEV)),requirements-dev.txt,requirements.txt)
+	@touch $@
+
+$(DEV): requirements-dev.txt
+	@echo "Installing the pinned requirements and development tools into .venv"
+	@sh launcher/venv.sh requirements-dev.txt
+	@touch $(RUNTIME) $@
+
+venv: $(RUNTIME) ## Make the virtual environment with what Headrace runs on
+dev: $(DEV) ## The same with the tools for developing it
+
+# exec: a signal to make's child must reach the launcher, not a shell in between.
+up: $(RUNTIME) ## Start the platform until Ctrl-C (DETACH=1: in the background)
+	@exec $(BIN)/python -m launcher up $(if $(call chosen,$(DETACH)),--detach)
+
+down: ## Stop the platform that runs in the background
+	@if [ -x $(BIN)/python ]; then exec $(BIN)/python -m launcher down; fi
+
+status: $(RUNTIME) ## Show the platform's processes
+	@exec $(BIN)/python -m launcher status
+
+demo: $(RUNTIME) ## Start the platform and run a real pipeline (REPO= path or URL, BRANCH=, ONCE=1: end after it)
+	@exec $(BIN)/python -m launcher demo $(if $(call chosen,$(ONCE)),--once) --repository "$$REPO" --branch "$$BRANCH"
+
+test: $(DEV) ## Run the whole test suite on real parts (ARGS= for pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(DEV) ## Run the tests that take less than five seconds each
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+check: lint types imports test ## What CI runs: format, lint, types, import contracts, tests
+
+format: $(DEV) ## Bring the code into its format
+	@$(BIN)/python -m ruff format
+
+lint: $(DEV) ## Check format and style
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m ruff check
+
+types: $(DEV) ## Check the types
+	@$(BIN)/python -m mypy
+
+imports: $(DEV) ## Check who imports whom
+	@$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+bench: $(DEV) ## Measure against the bare parts
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(DEV) ## Pin the newest versions of all requirements, with hashes
+	@$(compile) requirements.in --output-file requirements.txt
+	@$(compile) requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## Stop the platform and remove all that was made: .venv, .headrace with its data, caches
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m launcher down; fi
+	@rm -rf .venv .headrace .cache .*_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
