@@ -22,7 +22,7 @@ from app.pipelines.definition.model import (
 )
 from app.pipelines.definition.plan import Plan, PlanCorrupt, PlannedStage, PlannedStep, RunContext, make_plan
 from app.pipelines.definition.reading import MediaType, parse, parse_tree
-from app.pipelines.definition.schema import pipeline_schema
+from app.pipelines.definition.schema import json_schema
 from app.pipelines.definition.variables import (
     RESERVED_NAMES,
     Directories,
@@ -60,6 +60,7 @@ __all__ = [
     "evaluate",
     "expand",
     "expand_path",
+    "json_schema",
     "make_plan",
     "matches_artifact",
     "matches_glob",
@@ -67,7 +68,6 @@ __all__ = [
     "parse_condition",
     "parse_tree",
     "parse_variables",
-    "pipeline_schema",
     "should_run",
     "stage_variables",
     "step_variables",

@@ -32,6 +32,11 @@ class RunContext:
     tag: str | None = None
     variables: Environment = field(default_factory=dict)
 
+    @classmethod
+    def blank(cls, pipeline: str | None) -> Self:
+        """The context of no run, for a plan that is only looked at."""
+        return cls("", pipeline or "", "", "", None, "manual")
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:

@@ -7,7 +7,7 @@ from app.pipelines.definition.language import PIPELINE
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def pipeline_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """The schema as JSON. It knows no names, references or expressions: `parse` checks those."""
     return {
         "$schema": _DIALECT,
