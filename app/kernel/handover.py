@@ -1,8 +1,9 @@
 """How the API hands a client's open socket to the stream process: a Unix socket, a greeting, one message.
 
 The stream process greets each connection with `ROOM` or `FULL`; after `ROOM` the API sends a `StreamRequest` as JSON
-together with the socket (SCM_RIGHTS) and leaves. The greeting comes first so that a refusal can still be a normal
-reply; once the socket is sent there is no answer to wait for: from then on only one side may write to the client.
+together with the socket (SCM_RIGHTS) and closes, which ends the message. The greeting comes first so that a refusal
+can still be a normal reply; once the socket is sent there is no answer to wait for: from then on only one side may
+write to the client.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ class Handover:
     def pass_socket(self, client: socket.socket, request: StreamRequest) -> None:
         """Send the socket and what it is for; the caller must not write to it afterwards. Raises HandoverFailed."""
         try:
-            socket.send_fds(self._channel, [request.to_json()], [client.fileno()])
+            message = request.to_json()
+            sent = socket.send_fds(self._channel, [message], [client.fileno()])
+            self._channel.sendall(message[sent:])
         except OSError as error:
             raise HandoverFailed("the stream process went away") from error
         finally:
@@ -128,8 +131,7 @@ def ping(socket_path: Path, timeout: float = 1.0) -> bool:
 
 
 def _connect(socket_path: Path, timeout: float) -> socket.socket:
-    # SEQPACKET keeps the message and the socket in it together, whole or not at all.
-    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channel = socket.socket(socket.AF_UNIX)
     channel.settimeout(timeout)
     try:
         channel.connect(str(socket_path))

@@ -1,0 +1,114 @@
+"""What is sent to listeners: server-sent events as bytes, made once a feed and shared by everyone who gets them.
+
+The format is that of https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import formatdate
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.kernel.stream import Delivered
+
+# A place in a topic: `(seq,)` for events, `(attempt, seq)` for a log. Places of one topic compare.
+Position = tuple[int, ...]
+
+PING = b": ping\n\n"
+RETRY = b"retry: 2000\n\n"
+END = b"event: end\ndata: {}\n\n"
+CHUNK_BYTES = 64 * 1024
+
+_OURS = frozenset({"content-type", "content-length", "cache-control", "connection", "date", "transfer-encoding"})
+
+
+class Frame(NamedTuple):
+    """One server-sent event: it leads a listener from a place at or behind `after` to the place `last`.
+
+    `text` is the whole of it with the id for a listener of this topic alone; from `body_at` on it has no id.
+    """
+
+    after: Position
+    last: Position
+    type: str
+    text: bytes
+    body_at: int
+
+    @property
+    def body(self) -> bytes:
+        """The event without its id, for listeners who give it a compound one."""
+        return self.text[self.body_at :]
+
+
+def event_frame(event: Delivered, after: Position) -> Frame:
+    """Return the frame of an event that follows the place `after`."""
+    return _frame(after, (event.seq,), event.as_json())
+
+
+def log_frame(topic: str, attempt: int, lines: Sequence[Mapping[str, Any]], after: Position) -> Frame:
+    """Return the frame of some log lines, each `{seq, timestamp, stream, level, message}`, that follow `after`."""
+    last = (attempt, int(lines[-1]["seq"]))
+    shape = {
+        "id": position_id(last, "-"),
+        "type": "log",
+        "topic": topic,
+        "timestamp": lines[-1]["timestamp"],
+        "data": {"lines": lines, "attempt": attempt},
+    }
+    return _frame(after, last, shape)
+
+
+def rest_of(frame: Frame, position: Position) -> Frame:
+    """Return what of the frame is new at `position`; only a frame of log lines can be new in part."""
+    if position <= frame.after or len(position) == 1:
+        return frame
+    shape = orjson.loads(frame.body.split(b"\ndata: ", 1)[1])
+    attempt, lines = shape["data"]["attempt"], shape["data"]["lines"]
+    return log_frame(shape["topic"], attempt, [line for line in lines if (attempt, line["seq"]) > position], position)
+
+
+def position_id(position: Position, joint: str) -> str:
+    """Return a place as an event id."""
+    return joint.join(map(str, position))
+
+
+def chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """Yield the frames in groups of about CHUNK_BYTES at most, at least one frame each."""
+    group: list[Frame] = []
+    size = 0
+    for frame in frames:
+        if group and size + len(frame.text) > CHUNK_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(frame)
+        size += len(frame.text)
+    if group:
+        yield group
+
+
+def head(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of the reply. It names no length: the end of the connection is the end of the stream, for
+    clients of HTTP/1.0 as well."""
+    lines = [
+        "HTTP/1.1 200 OK",
+        f"Date: {formatdate(usegmt=True)}",
+        "Content-Type: text/event-stream; charset=utf-8",
+        "Cache-Control: no-store",
+        "X-Accel-Buffering: no",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in headers if name.lower() not in _OURS),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + RETRY
+
+
+def retry_in(milliseconds: int) -> bytes:
+    """Return the last words of a stream that is to be opened again after a while."""
+    return b"retry: %d\n\n" % milliseconds
+
+
+def _frame(after: Position, last: Position, shape: Mapping[str, Any]) -> Frame:
+    id_line = f"id: {shape['id']}\n".encode()
+    text = b"%sevent: %s\ndata: %s\n\n" % (id_line, str(shape["type"]).encode(), orjson.dumps(shape))
+    return Frame(after, last, str(shape["type"]), text, len(id_line))

@@ -1,0 +1,155 @@
+"""Where the truth of a topic is read: events from their rows, log lines from the log store. All of it blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Select, Text, any_, bindparam, select
+
+from app.kernel.db import Database
+from app.kernel.stream import Delivered, StreamEvent, StreamTopic, delivered, events_after
+from app.realtime.frames import CHUNK_BYTES, Frame, Position, event_frame, log_frame
+
+PAGE = 500
+RECENT = 16
+
+
+class Page(NamedTuple):
+    """What was read after a place; `more` tells that there is more to read, `ended` that nothing will ever follow."""
+
+    frames: list[Frame]
+    more: bool = False
+    ended: bool = False
+
+
+class Opening(NamedTuple):
+    """Where a feed starts: the frames up to `last`; `stale` tells that there may be more to read already."""
+
+    last: Position
+    frames: list[Frame]
+    stale: bool
+
+
+class LogPage(Protocol):
+    """Lines of one attempt, in order, each a mapping `{seq, timestamp, stream, level, message}`.
+
+    `ended` tells that the step has ended; it must be looked up before the lines, or the last ones could be missed.
+    """
+
+    @property
+    def lines(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+
+
+class LogReader(Protocol):
+    """Reads the log of a step: lines after `(attempt, seq)`, where `(0, 0)` is before the first.
+
+    When an attempt has no line after that place and a later attempt exists, its first lines are returned.
+    """
+
+    def read(self, step_run_id: UUID, after: tuple[int, int], limit: int) -> LogPage: ...
+
+
+class Source(Protocol):
+    """The truth of one topic."""
+
+    topic: str
+    start: Position
+
+    def open(self, position: Position) -> Opening:
+        """Return where a feed starts whose first listener is at `position`."""
+
+    def read(self, after: Position) -> Page:
+        """Return what follows `after`."""
+
+    def frames_of(self, events: Sequence[Delivered]) -> list[Frame] | None:
+        """Return the frames that live events carry, or None when they only tell that there is something to read."""
+
+
+class EventSource:
+    """The rows of a topic's events."""
+
+    start: Position = (0,)
+
+    def __init__(self, database: Database, topic: str) -> None:
+        self._database = database
+        self.topic = topic
+
+    def open(self, position: Position) -> Opening:  # noqa: ARG002  events have a newest one, wherever the listener is
+        """Return the newest event and some before it: most listeners need no more."""
+        rows = self._rows(_newest(self.topic, RECENT))[::-1]
+        frames = [event_frame(delivered(row), (row.seq - 1,)) for row in rows]
+        return Opening(frames[-1].last if frames else self.start, frames, stale=False)
+
+    def read(self, after: Position) -> Page:
+        """Return the events after a number; numbers whose rows have expired are passed over."""
+        rows = self._rows(events_after(self.topic, after[0], PAGE))
+        places = [after, *((row.seq,) for row in rows)]
+        frames = [event_frame(delivered(row), place) for row, place in zip(rows, places, strict=False)]
+        return Page(frames, more=len(rows) == PAGE)
+
+    def frames_of(self, events: Sequence[Delivered]) -> list[Frame]:
+        """Return a frame for each: live events carry all there is."""
+        return [event_frame(event, (event.seq - 1,)) for event in events]
+
+    def _rows(self, query: Select[StreamEvent]) -> Sequence[StreamEvent]:
+        with self._database.transaction() as session:
+            return session.scalars(query).all()
+
+
+class LogSource:
+    """The log of one step."""
+
+    start: Position = (0, 0)
+
+    def __init__(self, reader: LogReader, topic: str) -> None:
+        self._reader = reader
+        self.topic = topic
+        self._step_run_id = UUID(topic.removeprefix("log:"))
+
+    def open(self, position: Position) -> Opening:
+        """Start where the first listener is; what follows is then read once for all."""
+        return Opening(position, [], stale=True)
+
+    def read(self, after: Position) -> Page:
+        """Return the lines after a place, in frames that stay small when lines are long."""
+        page = self._reader.read(self._step_run_id, (after[0], after[1]), PAGE)
+        frames: list[Frame] = []
+        for lines in _portions(page.lines):
+            frames.append(log_frame(self.topic, page.attempt, lines, after))
+            after = frames[-1].last
+        return Page(frames, more=bool(frames), ended=page.ended and not frames)
+
+    def frames_of(self, events: Sequence[Delivered]) -> None:  # noqa: ARG002  the lines are in the store
+        """Return None: a live entry of a log carries no lines."""
+        return
+
+
+def newest_numbers(database: Database, topics: Iterable[str]) -> dict[str, int]:
+    """Return the newest number of each topic that has one."""
+    # One array, not a parameter each: the statement stays the same for any number of topics.
+    wanted = bindparam("topics", list(topics), type_=ARRAY(Text))
+    query = select(StreamTopic.topic, StreamTopic.last_seq).where(StreamTopic.topic == any_(wanted))
+    with database.transaction() as session:
+        found = session.execute(query)
+        return dict(found.tuples().all())
+
+
+def _newest(topic: str, limit: int) -> Select[StreamEvent]:
+    return select(StreamEvent).where(StreamEvent.topic == topic).order_by(StreamEvent.seq.desc()).limit(limit)
+
+
+def _portions(lines: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Mapping[str, Any]]]:
+    start = size = 0
+    for index, line in enumerate(lines):
+        if size > CHUNK_BYTES:
+            yield lines[start:index]
+            start, size = index, 0
+        size += len(line["message"])
+    if lines:
+        yield lines[start:]
