@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import jobs
@@ -86,7 +86,7 @@ def settle(session: Session, execution: Execution, job: Job) -> None:
     if all(stage.is_final for stage in stages):
         _end_execution(session, execution, job, stages)
     else:
-        _tell_progress(session, job, stages)
+        tell_progress(session, job, stages)
 
 
 def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage, needed: list[Stage]) -> bool:
@@ -96,7 +96,7 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
         end_stage(session, execution, stage, CANCELLED, reason="The execution was cancelled.")
         return True
     planned = execution.plan["stages"][stage.position]
-    blocking = [other for other in needed if other.status not in (SUCCEEDED, SKIPPED)]
+    blocking = [other for other in needed if other.status not in (SUCCEEDED, SKIPPED) and not other.may_fail]
     if blocking and not planned.get("condition"):
         names = ", ".join(f"{other.name} {other.status}" for other in blocking)
         end_stage(session, execution, stage, SKIPPED, reason=f"A stage it depends on did not succeed: {names}.")
@@ -169,7 +169,7 @@ def _name_failed(stages: Iterable[Stage]) -> str:
 
 def outcome_of(stages: Iterable[Stage], *, cancel_requested: bool) -> str:
     """Return an execution's end by the ends of its stages: the worst of them, a skipped one counting as none."""
-    ends = {stage.status for stage in stages}
+    ends = {stage.status for stage in stages if not (stage.may_fail and stage.status in (FAILED, TIMED_OUT))}
     if cancel_requested and CANCELLED in ends:
         return CANCELLED
     return next((status for status in (FAILED, TIMED_OUT, CANCELLED) if status in ends), SUCCEEDED)
@@ -195,17 +195,15 @@ def finish_execution(session: Session, execution: Execution, status: str, error:
     )
 
 
-def _tell_progress(session: Session, job: Job, stages: list[Stage]) -> None:
-    running = [stage.name for stage in stages if stage.status == RUNNING]
-    ended = sum(stage.is_final for stage in stages)
-    jobs.advance(
-        session,
-        job,
-        percent=100.0 * ended / len(stages),
-        current=ended,
-        total=len(stages),
-        phase=", ".join(running) or None,
-    )
+def tell_progress(session: Session, job: Job, stages: list[Stage]) -> None:
+    """Report how many of the execution's steps have ended, and which stages run."""
+    ended, total = session.execute(
+        select(func.count().filter(Step.status.in_(FINAL)), func.count()).where(
+            Step.stage_id.in_([stage.id for stage in stages])
+        )
+    ).one()
+    running = ", ".join(stage.name for stage in stages if stage.status == RUNNING)
+    jobs.advance(session, job, percent=100.0 * ended / total, current=ended, total=total, phase=running or None)
 
 
 def stage_job_ended(session: Session, job: Job) -> None:
@@ -248,10 +246,7 @@ def queue_stage_again(session: Session, execution: Execution, stage: Stage) -> N
     stage.move(QUEUED, moment)
     stage.job_id = stage.reason = stage.error = None
     for step in steps_of(session, stage):
-        if step.is_final:
-            step.status = QUEUED
-            step.started_at = step.finished_at = None
-            step.exit_code = step.signal = step.reason = None
+        step.reset()
     session.flush()
     publish(session, execution.topic, "stage.status", stage.as_event())
 

@@ -167,6 +167,7 @@ def _stages_of(plan: Plan, execution_id: UUID) -> list[Stage | Step]:
             status="queued",
             attempt=0,
             retries_left=planned.retry_count,
+            may_fail=planned.continue_on_error,
         )
         rows.append(stage)
         rows.extend(

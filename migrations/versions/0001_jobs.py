@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_streams()
     _create_events()
     _create_jobs()
+    _index_jobs()
 
 
 def _create_streams() -> None:
@@ -95,6 +96,9 @@ def _create_jobs() -> None:
         sa.UniqueConstraint("key"),
         sa.ForeignKeyConstraint(["parent_id"], ["jobs.id"], ondelete="CASCADE"),
     )
+
+
+def _index_jobs() -> None:
     queued, running = sa.text("status = 'queued'"), sa.text("status = 'running'")
     op.create_index("ix_jobs_due", "jobs", ["scheduled_for"], postgresql_where=queued)
     op.create_index("ix_jobs_leased", "jobs", ["lease_until"], postgresql_where=running)

@@ -94,7 +94,7 @@ def _check_artifacts(artifacts: Sequence[Draft | None], path: str, axes: set[str
         own = item(path, index)
         for key, text in (artifact or {}).items():
             if isinstance(text, str):
-                _check_references(text, child(own, key), axes, faults)
+                _check_references(text, child(own, key) if faults.knows(child(own, key)) else own, axes, faults)
         name = (artifact or {}).get("name") or (artifact or {}).get("path")
         if name in seen:
             faults.add(own, f"is a second artifact named {shorten(name)} in this stage")

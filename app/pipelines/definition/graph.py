@@ -13,10 +13,13 @@ def check_graph(stages: Stages, path: str, faults: Faults) -> None:
     """Add each unknown, repeated or own name in `depends_on`, and each cycle."""
     known = {stage["name"]: index for index, stage in enumerate(stages) if "name" in stage}
     for index, stage in enumerate(stages):
-        _check_names(stage, known, child(item(path, index), "depends_on"), faults)
+        written = child(item(path, index), "depends_on")
+        if faults.knows(written):
+            _check_names(stage, known, written, faults)
     for cycle in _find_cycles(stages, known):
         first = item(path, known[cycle[0]])
-        faults.add(_written(child(first, "depends_on"), first, faults), f"makes a cycle: {' -> '.join(cycle)}")
+        written = child(first, "depends_on")
+        faults.add(written if faults.knows(written) else first, f"makes a cycle: {' -> '.join(cycle)}")
 
 
 def _check_names(stage: Mapping[str, Any], known: dict[str, int], path: str, faults: Faults) -> None:
@@ -31,10 +34,6 @@ def _check_names(stage: Mapping[str, Any], known: dict[str, int], path: str, fau
         elif name in seen:
             faults.add(item(path, place), f"names {shorten(name)} twice")
         seen.add(name)
-
-
-def _written(path: str, otherwise: str, faults: Faults) -> str:
-    return path if faults.knows(path) else otherwise
 
 
 def _find_cycles(stages: Stages, known: dict[str, int]) -> list[list[str]]:

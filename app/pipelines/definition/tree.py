@@ -87,10 +87,10 @@ class Builder:
             raise self.faults.stop(path, f"is nested more than {MAX_DEPTH} levels deep", place)
 
     def text(self, path: str, text: str, place: Place) -> str:
-        """`text` if PostgreSQL and UTF-8 can hold it; else a fault, and the text without what they cannot."""
+        """`text` if PostgreSQL and UTF-8 can hold it; else a fault, and the text with a sign for what they cannot."""
         if _UNSTORABLE.search(text):
             self.faults.add(path, "holds a NUL or half of a surrogate pair", place)
-            return _UNSTORABLE.sub("", text)
+            return _UNSTORABLE.sub("\ufffd", text)
         return text
 
     def listing(self, items: Iterable[Node], path: str, place: Place) -> Listing:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, UniqueConstraint, false, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -137,7 +137,8 @@ class Stage(Moving, Base):
     status: Mapped[str] = mapped_column(server_default=QUEUED)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
     retries_left: Mapped[int] = mapped_column(Integer, server_default="0")
-    job_id: Mapped[UUID | None]
+    may_fail: Mapped[bool] = mapped_column(server_default=false())
+    job_id: Mapped[UUID | None] = mapped_column(index=True)
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
     started_at: Mapped[datetime | None]
@@ -182,6 +183,12 @@ class Step(Moving, Base):
     sandbox: Mapped[str | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    def reset(self) -> None:
+        """Forget the outcome, so that the step can be started anew; its attempts go on counting."""
+        self.status = QUEUED
+        self.started_at = self.finished_at = self.duration_seconds = self.peak_memory_bytes = None
+        self.exit_code = self.signal = self.reason = None
 
     def as_event(self, stage: Stage) -> dict[str, Any]:
         """Return what the stream tells of the step."""

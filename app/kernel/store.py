@@ -1,0 +1,118 @@
+"""The blob store: logs and artifacts at any fsspec address, `file://` by default.
+
+Keys are relative paths of plain parts. On a file system a blob appears whole or not at all: it is written beside its
+place and moved there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import fsspec
+
+from app.kernel.errors import Permanent, Transient
+
+BLOCK = 1024 * 1024
+
+_KEY = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
+
+
+class StoreAway(Transient):
+    """The store does not take or give anything now; is its disk full, or its server away?"""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class BlobMissing(Permanent):
+    """The store has nothing under this key."""
+
+    code = "BLOB_MISSING"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored: bytes, and their SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class BlobStore:
+    """Blobs under one address, such as `file:///srv/headrace/logs` or `s3://bucket/logs`."""
+
+    def __init__(self, address: str) -> None:
+        self._files, root = fsspec.core.url_to_fs(address, auto_mkdir=True)
+        self._root = root.rstrip("/")
+        self._local = "file" in self._files.protocol
+
+    def put(self, key: str, data: bytes) -> Stored:
+        """Store some bytes; raises StoreAway."""
+        with _naming_faults(), self._writing(key) as target:
+            target.write(data)
+        return Stored(len(data), hashlib.sha256(data).hexdigest())
+
+    def put_file(self, key: str, path: Path) -> Stored:
+        """Store a file, read once; raises StoreAway."""
+        digest, size = hashlib.sha256(), 0
+        with _naming_faults(), path.open("rb") as source, self._writing(key) as target:
+            while block := source.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+                target.write(block)
+        return Stored(size, digest.hexdigest())
+
+    def read(self, key: str) -> bytes:
+        """Return a whole blob; raises BlobMissing or StoreAway."""
+        with self.open(key) as blob:
+            return blob.read()
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[BinaryIO]:
+        """Open a blob for reading and seeking; raises BlobMissing or StoreAway."""
+        with _naming_faults(), self._files.open(self._place(key), "rb") as blob:
+            yield cast("BinaryIO", blob)
+
+    def delete(self, prefix: str) -> None:
+        """Delete everything under a prefix that is a whole part of the keys; nothing there is no fault."""
+        with _naming_faults():
+            if self._files.exists(self._place(prefix)):
+                self._files.rm(self._place(prefix), recursive=True)
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[BinaryIO]:
+        place = self._place(key)
+        if not self._local:
+            with self._files.open(place, "wb") as target:
+                yield cast("BinaryIO", target)
+            return
+        beside = Path(place).with_name(f".{uuid.uuid4().hex}.part")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("wb") as target:
+                yield target
+            os.replace(beside, place)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _place(self, key: str) -> str:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is not a key of the store")
+        return f"{self._root}/{key}"
+
+
+@contextmanager
+def _naming_faults() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobMissing from error
+    except OSError as error:
+        raise StoreAway(f"The store failed: {error.strerror or type(error).__name__}.") from error

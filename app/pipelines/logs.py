@@ -1,0 +1,111 @@
+"""Reading logs: rows say which chunks there are, the store has the bytes, and no session is open while it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.kernel.db import Database
+from app.kernel.errors import NotFound
+from app.kernel.store import BlobStore
+from app.pipelines.log_format import LogLine, lines_of
+from app.pipelines.models import FINAL, Execution, LogChunk, Stage, Step
+
+CHUNKS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some lines of one attempt; `ended` when that attempt will have no more than these."""
+
+    lines: list[LogLine]
+    attempt: int
+    ended: bool
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Extract:
+    chunks: list[LogChunk]
+    attempt: int
+    newest: int
+    status: str
+
+
+class LogReader:
+    """Reads the log of a step; holds no state, may be shared by threads."""
+
+    def __init__(self, database: Database, store: BlobStore) -> None:
+        self._database = database
+        self._store = store
+
+    def read(self, step_id: UUID, attempt: int | None, after_seq: int, limit: int) -> LogPage:
+        """Return up to `limit` lines after `after_seq` of an attempt, the newest by default."""
+        with self._database.transaction() as session:
+            extract = _extract(session, step_id, attempt, after_seq)
+        lines = [line for chunk in extract.chunks for line in self._lines(chunk) if line.seq > after_seq]
+        whole = len(lines) <= limit and len(extract.chunks) < CHUNKS_AT_ONCE
+        over = extract.attempt < extract.newest or extract.status in FINAL
+        return LogPage(lines[:limit], extract.attempt, whole and over, extract.status)
+
+    def read_tail(self, step_id: UUID, attempt: int | None, count: int) -> LogPage:
+        """Return the last `count` lines there are now."""
+        with self._database.transaction() as session:
+            number = attempt or session.get_one(Step, step_id).attempt
+            last = session.execute(
+                select(func.max(LogChunk.last_seq)).where(LogChunk.step_id == step_id, LogChunk.attempt == number)
+            ).scalar()
+        lines: list[LogLine] = []
+        page = self.read(step_id, number, max((last or 0) - count, 0), count)
+        while page.lines and len(lines) < count:
+            lines += page.lines
+            page = self.read(step_id, number, lines[-1].seq, count)
+        return LogPage(lines[-count:], page.attempt, page.ended, page.status)
+
+    def stream_chunks(self, step_id: UUID, attempt: int | None) -> Iterator[bytes]:
+        """Yield the stored chunks of an attempt, one after the other."""
+        after = 0
+        while True:
+            with self._database.transaction() as session:
+                extract = _extract(session, step_id, attempt, after)
+            for chunk in extract.chunks:
+                yield self._store.read(chunk.key)
+                after = chunk.last_seq
+            if not extract.chunks:
+                return
+
+    def _lines(self, chunk: LogChunk) -> Iterator[LogLine]:
+        return lines_of(self._store.read(chunk.key))
+
+
+def _extract(session: Session, step_id: UUID, attempt: int | None, after_seq: int) -> _Extract:
+    # The step's status is read first: a chunk that is written after is of a step that had not ended.
+    step = session.get_one(Step, step_id)
+    number = attempt or step.attempt
+    chunks = session.execute(
+        select(LogChunk)
+        .where(LogChunk.step_id == step_id, LogChunk.attempt == number, LogChunk.last_seq > after_seq)
+        .order_by(LogChunk.first_seq)
+        .limit(CHUNKS_AT_ONCE)
+    ).scalars()
+    return _Extract(list(chunks), number, step.attempt, step.status)
+
+
+def find_step(session: Session, execution: Execution, stage_name: str, step_name: str) -> Step:
+    """Return a step by its stage's and its own name; raises NotFound."""
+    step = session.execute(
+        select(Step)
+        .join(Stage, Stage.id == Step.stage_id)
+        .where(Stage.execution_id == execution.id, Stage.name == stage_name, Step.name == step_name)
+    ).scalar_one_or_none()
+    if step is None:
+        raise NotFound(
+            f"This execution has no step {step_name!r} in a stage {stage_name!r}.",
+            resource_type="step",
+            resource_id=f"{stage_name}/{step_name}",
+        )
+    return step

@@ -1,0 +1,189 @@
+"""What a worker writes of a stage while it runs it. Each function is called in a transaction that holds the job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import jobs
+from app.jobs import Job
+from app.kernel.ids import new_id
+from app.kernel.stream import publish
+from app.pipelines.definition import Plan, PlannedStage, State, should_run, stage_variables
+from app.pipelines.models import (
+    FAILED,
+    QUEUED,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Artifact,
+    Execution,
+    LogChunk,
+    Stage,
+    Step,
+)
+from app.pipelines.progress import end_step, now, stages_of, steps_of, tell_progress
+
+UNSUCCESSFUL = (FAILED, TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """All a worker must know to run one attempt of a stage. `seconds_left` is until the execution's deadline."""
+
+    execution_id: UUID
+    organization_id: UUID
+    stage_id: UUID
+    attempt: int
+    plan: Plan
+    planned: PlannedStage
+    repository_url: str
+    branch: str
+    commit_sha: str
+    needs: State
+    steps: dict[str, UUID]
+    seconds_left: float
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the stage's condition lets it run; raises ConditionInvalid."""
+        variables = stage_variables(self.plan, self.planned, commit_sha=self.commit_sha, attempt=self.attempt)
+        return should_run(self.planned.condition, variables, self.needs)
+
+
+def start_stage(session: Session, stage_id: UUID) -> Briefing:
+    """Move a stage to running, with all of its steps queued again, and return what is to be done."""
+    stage = session.get_one(Stage, stage_id, with_for_update=True)
+    execution = session.get_one(Execution, stage.execution_id)
+    moment = now(session)
+    stage.move(RUNNING, moment)
+    stage.attempt += 1
+    steps = steps_of(session, stage)
+    for step in steps:
+        step.reset()
+    session.flush()
+    publish(session, execution.topic, "stage.status", stage.as_event())
+    return _brief(session, execution, stage, steps, moment)
+
+
+def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Step], moment: datetime) -> Briefing:
+    plan = Plan.from_json(execution.plan)
+    needed = [other for other in stages_of(session, execution) if other.name in stage.depends_on]
+    blocked = any(other.status not in (SUCCEEDED, SKIPPED) and not other.may_fail for other in needed)
+    deadline = execution.deadline_at or moment
+    return Briefing(
+        execution_id=execution.id,
+        organization_id=execution.organization_id,
+        stage_id=stage.id,
+        attempt=stage.attempt,
+        plan=plan,
+        planned=plan.stage(stage.name),
+        repository_url=execution.repository_url,
+        branch=execution.branch,
+        commit_sha=execution.commit_sha or "",
+        needs=State(failed=blocked),
+        steps={step.name: step.id for step in steps},
+        seconds_left=(deadline - moment).total_seconds(),
+    )
+
+
+def start_step(session: Session, step_id: UUID) -> int:
+    """Move a step to running and return the number of this attempt, which its log is kept under."""
+    step = session.get_one(Step, step_id, with_for_update=True)
+    stage = session.get_one(Stage, step.stage_id)
+    if step.status != QUEUED:
+        step.reset()
+    step.move(RUNNING, now(session))
+    step.attempt += 1
+    session.flush()
+    publish(session, f"execution:{step.execution_id}", "step.status", step.as_event(stage))
+    return step.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How a step ended."""
+
+    status: str
+    reason: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    duration_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    sandbox: str | None = None
+
+
+def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd) -> None:
+    """Move a step to its end, with what was measured, and raise the progress of the execution's job."""
+    step = session.get_one(Step, step_id, with_for_update=True)
+    stage = session.get_one(Stage, step.stage_id)
+    execution = session.get_one(Execution, step.execution_id)
+    step.reason = ended.reason
+    step.exit_code = ended.exit_code
+    step.signal = ended.signal
+    step.duration_seconds = ended.duration_seconds
+    step.peak_memory_bytes = ended.peak_memory_bytes
+    step.sandbox = ended.sandbox
+    end_step(session, execution, stage, step, ended.status, now(session))
+    steps = steps_of(session, stage)
+    done = sum(other.is_final for other in steps)
+    jobs.advance(
+        session,
+        job,
+        percent=100.0 * done / len(steps),
+        current=done,
+        total=len(steps),
+        message=f"{step.name} {step.status}",
+    )
+    if job.parent_id is not None:
+        tell_progress(session, session.get_one(Job, job.parent_id), stages_of(session, execution))
+
+
+def add_log_chunk(
+    session: Session, step_id: UUID, attempt: int, *, first_seq: int, last_seq: int, size: int, key: str
+) -> None:
+    """Let a stored chunk be seen; doing it twice is harmless."""
+    session.execute(
+        insert(LogChunk)
+        .values(step_id=step_id, attempt=attempt, first_seq=first_seq, last_seq=last_seq, size=size, key=key)
+        .on_conflict_do_nothing()
+    )
+
+
+def add_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any]]) -> None:
+    """Let stored artifacts be seen, in the place of those an earlier attempt of the stage kept under their names."""
+    for one in kept:
+        values = {
+            "organization_id": briefing.organization_id,
+            "execution_id": briefing.execution_id,
+            "stage_id": briefing.stage_id,
+            "stage_name": briefing.planned.name,
+            **one,
+        }
+        statement = insert(Artifact).values(id=new_id(), **values)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["execution_id", "stage_name", "name"],
+                set_={name: statement.excluded[name] for name in ("size", "sha256", "content_type", "key")}
+                | {"created_at": func.clock_timestamp()},
+            )
+        )
+
+
+def chunks_of(session: Session, step_id: UUID, attempt: int, after_seq: int, limit: int) -> list[LogChunk]:
+    """Return the chunks that hold lines after `after_seq`, oldest first."""
+    return list(
+        session.execute(
+            select(LogChunk)
+            .where(LogChunk.step_id == step_id, LogChunk.attempt == attempt, LogChunk.last_seq > after_seq)
+            .order_by(LogChunk.first_seq)
+            .limit(limit)
+        ).scalars()
+    )

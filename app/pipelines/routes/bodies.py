@@ -1,0 +1,63 @@
+"""Definitions in request bodies: YAML or JSON, read as text so that each fault has its line."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from flask import request
+
+from app.http import UnsupportedMediaType
+from app.kernel.errors import FieldError, Invalid, Malformed
+from app.pipelines.definition import DefinitionInvalid, Fault, parse
+from app.pipelines.service import Source
+
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
+JSON_TYPES = ("application/json",)
+
+BODY_DOC: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/yaml": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+def read_source() -> Source:
+    """Parse the request's body; raises Invalid with every fault."""
+    text, form = read_text()
+    try:
+        return Source(parse(text, form), text, form)
+    except DefinitionInvalid as error:
+        raise refuse(error) from None
+
+
+def read_text() -> tuple[str, Literal["yaml", "json"]]:
+    """Return the body's text and its form."""
+    if request.mimetype not in YAML_TYPES + JSON_TYPES:
+        raise UnsupportedMediaType("Send the definition as application/yaml or application/json.")
+    try:
+        text = request.get_data().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("The body is not UTF-8.") from error
+    return text, "json" if request.mimetype in JSON_TYPES else "yaml"
+
+
+def refuse(error: DefinitionInvalid) -> Invalid:
+    """Return the refusal that names each fault by path, line and column."""
+    return Invalid(
+        "The pipeline's definition is not valid.",
+        errors=[FieldError(fault.path, _place(fault) + fault.message) for fault in error.faults],
+        faults=[fault_view(fault) for fault in error.faults],
+    )
+
+
+def fault_view(fault: Fault) -> dict[str, Any]:
+    """Return a fault for the wire."""
+    return {"path": fault.path, "line": fault.line, "column": fault.column, "message": fault.message}
+
+
+def _place(fault: Fault) -> str:
+    return f"line {fault.line}, column {fault.column}: " if fault.line else ""

@@ -1,0 +1,63 @@
+"""Step logs: as JSON, as plain text, or live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request
+from flask.views import MethodView
+
+from app.http import Reply, load, open_stream, platform, requires, transaction
+from app.kernel.handover import StreamRequest
+from app.kernel.store import BlobStore
+from app.pipelines.log_format import text_of
+from app.pipelines.logs import LogReader, find_step
+from app.pipelines.models import Execution, Step
+from app.pipelines.routes.base import blueprint
+from app.pipelines.schemas import LogQuerySchema, LogSchema
+
+
+@blueprint.route("/executions/<uuid:execution_id>/logs/<stage>/<step>")
+class StepLogs(MethodView):
+    """The log of one step."""
+
+    @blueprint.arguments(LogQuerySchema, location="query")
+    @blueprint.response(200, LogSchema)
+    @blueprint.streams
+    @requires("executions:read")
+    def get(self, query: dict[str, Any], execution_id: UUID, stage: str, step: str) -> Reply:
+        """Read a step's log: JSON lines, raw text with `Accept: text/plain`, live with `follow=true`."""
+        with transaction() as session:
+            found = find_step(session, load(session, Execution, execution_id), stage, step)
+        if query["follow"]:
+            return open_stream(StreamRequest("log", (f"log:{found.id}",)))
+        if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
+            return _as_text(found, query["attempt"])
+        return _as_lines(found, query)
+
+
+def log_reader() -> LogReader:
+    """Return a reader of the platform's log store."""
+    return LogReader(platform().database, BlobStore(platform().log_store))
+
+
+def _as_text(step: Step, attempt: int | None) -> Response:
+    chunks = log_reader().stream_chunks(step.id, attempt)
+    texts: Iterator[str] = (text_of(chunk) for chunk in chunks)
+    return Response(texts, content_type="text/plain; charset=utf-8")
+
+
+def _as_lines(step: Step, query: dict[str, Any]) -> dict[str, Any]:
+    reader = log_reader()
+    if query["tail"] is not None:
+        page = reader.read_tail(step.id, query["attempt"], query["tail"])
+    else:
+        page = reader.read(step.id, query["attempt"], query["after_seq"], query["limit"])
+    return {
+        "logs": [line.as_json() for line in page.lines],
+        "has_more": not page.ended,
+        "attempt": page.attempt,
+        "status": page.status,
+    }

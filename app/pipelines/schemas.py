@@ -1,0 +1,194 @@
+"""Wire forms of pipelines, executions, logs and artifacts."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from app.http import Schema, Timestamp
+from app.pipelines.models.execution import STATUSES
+
+VARIABLE_NAME = validate.Regexp(r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z", error="must be letters, digits and underscores")
+BRANCH = validate.And(
+    validate.Length(1, 255), validate.Regexp(r"^(?!-)[^\x00-\x20~^:?*\[\\]+\Z", error="is not a branch name")
+)
+COMMIT = validate.Regexp(r"^[0-9a-fA-F]{40}\Z", error="must be a full commit id of 40 hexadecimal digits")
+
+
+class PipelineSchema(Schema):
+    """A pipeline."""
+
+    id = fields.UUID()
+    organization_id = fields.UUID()
+    workspace_id = fields.UUID()
+    name = fields.String()
+    description = fields.String(allow_none=True)
+    definition = fields.Dict(keys=fields.String(), metadata={"description": "what the parser made of the source"})
+    source = fields.String(metadata={"description": "the definition as it was sent"})
+    source_format = fields.String(validate=validate.OneOf(["yaml", "json"]))
+    executions_started = fields.Integer()
+    created_by = fields.UUID(allow_none=True)
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class PipelineFilterSchema(Schema):
+    """Filters of a list of pipelines."""
+
+    search = fields.String(validate=validate.Length(max=100), metadata={"description": "part of the name"})
+
+
+class FaultSchema(Schema):
+    """One fault of a definition."""
+
+    path = fields.String(metadata={"example": "stages[1].steps[0].timeout"})
+    line = fields.Integer(allow_none=True, metadata={"description": "counted from 1"})
+    column = fields.Integer(allow_none=True)
+    message = fields.String()
+
+
+class ValidationSchema(Schema):
+    """The verdict on a definition."""
+
+    valid = fields.Boolean()
+    name = fields.String(allow_none=True)
+    stages = fields.List(fields.String(), metadata={"description": "the stages it would run, the matrix expanded"})
+    faults = fields.List(fields.Nested(FaultSchema))
+
+
+class StartSchema(Schema):
+    """How to start an execution."""
+
+    trigger = fields.String(load_default="manual", validate=validate.OneOf(["manual", "api"]))
+    branch = fields.String(load_default=None, allow_none=True, validate=BRANCH)
+    commit_sha = fields.String(load_default=None, allow_none=True, validate=COMMIT)
+    variables = fields.Dict(
+        keys=fields.String(validate=VARIABLE_NAME),
+        values=fields.String(validate=validate.Length(max=4096)),
+        load_default=dict,
+        validate=validate.Length(max=100),
+    )
+
+
+class ErrorSchema(Schema):
+    """Why something failed."""
+
+    code = fields.String()
+    message = fields.String()
+    details = fields.Dict(keys=fields.String())
+
+
+class StepSchema(Schema):
+    """A step of an execution."""
+
+    id = fields.UUID()
+    name = fields.String()
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    attempt = fields.Integer(metadata={"description": "times it was started"})
+    reason = fields.String(allow_none=True)
+    exit_code = fields.Integer(allow_none=True)
+    signal = fields.Integer(allow_none=True)
+    duration_seconds = fields.Float(allow_none=True)
+    peak_memory_bytes = fields.Integer(allow_none=True)
+    sandbox = fields.String(allow_none=True, metadata={"description": "how it was confined", "example": "bubblewrap"})
+    started_at = Timestamp(allow_none=True)
+    finished_at = Timestamp(allow_none=True)
+    logs_url = fields.String()
+
+
+class StageSchema(Schema):
+    """A stage of an execution."""
+
+    id = fields.UUID()
+    name = fields.String()
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    attempt = fields.Integer()
+    depends_on = fields.List(fields.String())
+    job_id = fields.UUID(allow_none=True)
+    reason = fields.String(allow_none=True)
+    error = fields.Nested(ErrorSchema, allow_none=True)
+    started_at = Timestamp(allow_none=True)
+    finished_at = Timestamp(allow_none=True)
+    steps = fields.List(fields.Nested(StepSchema))
+
+
+class ExecutionSchema(Schema):
+    """One run of a pipeline."""
+
+    id = fields.UUID()
+    organization_id = fields.UUID()
+    workspace_id = fields.UUID()
+    pipeline_id = fields.UUID()
+    job_id = fields.UUID(allow_none=True)
+    number = fields.Integer(metadata={"description": "counts the executions of the pipeline"})
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    trigger = fields.String()
+    branch = fields.String()
+    commit_sha = fields.String(allow_none=True)
+    variables = fields.Dict(keys=fields.String(), values=fields.String())
+    plan_digest = fields.String(metadata={"description": "SHA-256 of the frozen plan"})
+    error = fields.Nested(ErrorSchema, allow_none=True)
+    created_by = fields.UUID(allow_none=True)
+    created_at = Timestamp()
+    started_at = Timestamp(allow_none=True)
+    finished_at = Timestamp(allow_none=True)
+
+
+class ExecutionDetailSchema(ExecutionSchema):
+    """An execution with its stages and steps."""
+
+    stages = fields.List(fields.Nested(StageSchema))
+
+
+class ExecutionFilterSchema(Schema):
+    """Filters of a list of executions."""
+
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    branch = fields.String()
+    trigger = fields.String()
+    pipeline_id = fields.UUID()
+    workspace_id = fields.UUID()
+
+
+class LogQuerySchema(Schema):
+    """What to read of a log."""
+
+    after_seq = fields.Integer(load_default=0, validate=validate.Range(min=0))
+    tail = fields.Integer(load_default=None, validate=validate.Range(1, 10_000))
+    limit = fields.Integer(load_default=1000, validate=validate.Range(1, 10_000))
+    attempt = fields.Integer(
+        load_default=None, validate=validate.Range(min=1), metadata={"description": "by default the newest"}
+    )
+    follow = fields.Boolean(load_default=False, metadata={"description": "stream by server-sent events"})
+    last_event_id = fields.String(load_default=None, metadata={"description": "resumes a stream, as Last-Event-ID"})
+
+
+class LogLineSchema(Schema):
+    """A line of a step's output."""
+
+    seq = fields.Integer(metadata={"description": "counts from 1 within an attempt, without a gap"})
+    timestamp = fields.String()
+    stream = fields.String(validate=validate.OneOf(["stdout", "stderr", "system"]))
+    level = fields.String()
+    message = fields.String()
+
+
+class LogSchema(Schema):
+    """A part of a step's log."""
+
+    logs = fields.List(fields.Nested(LogLineSchema))
+    has_more = fields.Boolean(metadata={"description": "more lines are there now, or the step still runs"})
+    attempt = fields.Integer()
+    status = fields.String(validate=validate.OneOf(STATUSES), metadata={"description": "the step's"})
+
+
+class ArtifactSchema(Schema):
+    """A file an execution kept."""
+
+    id = fields.UUID()
+    name = fields.String()
+    stage = fields.String(attribute="stage_name")
+    size = fields.Integer(metadata={"description": "bytes"})
+    sha256 = fields.String()
+    content_type = fields.String()
+    created_at = Timestamp()
+    url = fields.String()

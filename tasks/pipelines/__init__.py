@@ -1,0 +1,24 @@
+"""What workers do for pipelines: find the commit, then run stages, each on any worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.jobs import Run
+from app.pipelines import ExecutePipeline, RunStage
+from tasks.handling import handles
+from tasks.pipelines.begin import begin
+from tasks.pipelines.run_stage import run_stage
+from tasks.tools import Tools
+
+
+@handles(ExecutePipeline)
+def execute_pipeline(run: Run, intent: ExecutePipeline, tools: Tools) -> None:
+    """Find the commit and start the first stages."""
+    begin(run, intent.execution_id, tools)
+
+
+@handles(RunStage)
+def run_one_stage(run: Run, intent: RunStage, tools: Tools) -> dict[str, Any]:
+    """Run the steps of a stage."""
+    return run_stage(run, intent.stage_id, tools)

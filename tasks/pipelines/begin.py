@@ -1,0 +1,29 @@
+"""The beginning of an execution: the branch becomes a commit, once, so that all stages run the same source."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.jobs import Run
+from app.pipelines import Execution, begin_execution
+from tasks.pipelines.gateways.base import ResolveRequest
+from tasks.tools import Tools
+
+RESOLVE_SECONDS = 60.0
+
+
+def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
+    """Resolve the commit, start what is ready, and leave the job parked until the last stage ends."""
+    with run.reading() as session:
+        execution = session.get_one(Execution, execution_id)
+    run.progress(phase="resolving", message=f"finding {execution.branch}")
+    commit_sha = execution.commit_sha or _resolve(run, execution, tools)
+    with run.recording() as (session, job):
+        execution = session.get_one(Execution, execution_id)
+        run.park(session, job)
+        begin_execution(session, execution, job, commit_sha)
+
+
+def _resolve(run: Run, execution: Execution, tools: Tools) -> str:
+    request = ResolveRequest(execution.repository_url, branch=execution.branch, timeout=RESOLVE_SECONDS)
+    return tools.source.resolve(request, run.should_stop)

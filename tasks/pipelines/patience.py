@@ -1,0 +1,42 @@
+"""Patience: work that may hold through an outage of the database tries its records again until they are written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.jobs import Run
+from app.kernel.errors import Transient
+
+log = logging.getLogger(__name__)
+
+PAUSE = 1.0
+PATIENCE = 600.0
+
+Written = TypeVar("Written")
+
+
+def patiently(run: Run, write: Callable[[], Written]) -> Written:
+    """Call `write` until it succeeds; gives up after ten minutes, or at once when this attempt must end anyway."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return write()
+        except (DBAPIError, PoolTimeout, Transient) as error:
+            if run.should_stop() or time.monotonic() > deadline or not _passes(error):
+                raise
+            log.warning("waiting to record", extra={"job_id": run.claim.job_id, "error": type(error).__name__})
+            time.sleep(PAUSE)
+
+
+def _passes(error: Exception) -> bool:
+    return not isinstance(error, DBAPIError) or error.connection_invalidated or _is_operational(error)
+
+
+def _is_operational(error: DBAPIError) -> bool:
+    return type(error).__name__ == "OperationalError"

@@ -1,0 +1,61 @@
+"""A stage, from checkout to artifacts. The checkout lives only as long as the attempt."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+from uuid import UUID
+
+from app.jobs import Run
+from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, add_artifacts, start_stage
+from app.pipelines.definition import ConditionInvalid as ConditionFault
+from tasks.pipelines.keep_artifacts import keep_artifacts
+from tasks.pipelines.patience import patiently
+from tasks.pipelines.run_steps import StageClock, StepRunner
+from tasks.pipelines.workplace import open_workplace
+from tasks.tools import Tools
+
+log = logging.getLogger(__name__)
+
+NOT_WANTED = "Its condition does not hold."
+
+
+def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
+    """Run one attempt of a stage and return its result; raises StageFailed or StageTimedOut."""
+    briefing = patiently(run, lambda: _start(run, stage_id))
+    if not _is_wanted(briefing):
+        return {"status": "skipped", "reason": NOT_WANTED}
+    clock = StageClock(time.monotonic() + min(briefing.planned.timeout, max(briefing.seconds_left, 0.0)))
+    with open_workplace(tools.workspaces, briefing) as place:
+        runner = StepRunner(run, tools, briefing, place, clock)
+        runner.checkout()
+        failed = runner.run_all()
+        kept = keep_artifacts(tools, briefing, place)
+        patiently(run, lambda: _record_artifacts(run, briefing, kept))
+    if failed:
+        raise _failure(failed)
+    return {"status": "succeeded", "artifacts": len(kept)}
+
+
+def _start(run: Run, stage_id: UUID) -> Briefing:
+    with run.recording() as (session, _):
+        return start_stage(session, stage_id)
+
+
+def _is_wanted(briefing: Briefing) -> bool:
+    try:
+        return briefing.wanted
+    except ConditionFault as error:
+        raise ConditionInvalid(str(error)) from error
+
+
+def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) -> None:
+    with run.recording() as (session, _):
+        add_artifacts(session, briefing, kept)
+
+
+def _failure(failed: dict[str, str]) -> StageFailed | StageTimedOut:
+    steps = ", ".join(f"{name} {status.replace('_', ' ')}" for name, status in failed.items())
+    kind = StageTimedOut if "timed_out" in failed.values() else StageFailed
+    return kind(f"Did not succeed: {steps}.", steps=failed)

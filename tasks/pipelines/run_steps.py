@@ -1,0 +1,162 @@
+"""The steps of a stage: in order, or at once, each in the sandbox, recorded before and after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Lock
+
+from app.jobs import Run
+from app.kernel.errors import HeadraceError
+from app.pipelines import Briefing, StepEnd, finish_step, start_step
+from app.pipelines.definition import ConditionInvalid, PlannedStep, State, should_run, step_variables
+from tasks.pipelines.checkout import checkout
+from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
+from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
+from tasks.pipelines.patience import patiently
+from tasks.pipelines.step_log import StepLog
+from tasks.pipelines.workplace import Workplace
+from tasks.tools import Tools
+
+MOST_PARALLEL = 8
+SKIPPED = StepEnd("skipped", "A step before it failed.")
+NOT_WANTED = StepEnd("skipped", "Its condition does not hold.")
+
+
+@dataclass(frozen=True, slots=True)
+class StageClock:
+    """When the stage must have ended, on this process's monotonic clock."""
+
+    deadline: float
+
+    def left(self) -> float:
+        """Return the seconds until then, never below a tenth."""
+        return max(self.deadline - time.monotonic(), 0.1)
+
+
+class StepRunner:
+    """Runs the steps of one attempt of a stage. What failed, and mattered, is in `failed`: step name to status."""
+
+    def __init__(self, run: Run, tools: Tools, briefing: Briefing, place: Workplace, clock: StageClock) -> None:
+        self._run = run
+        self._tools = tools
+        self._briefing = briefing
+        self._place = place
+        self._clock = clock
+        self._lock = Lock()
+        self.failed: dict[str, str] = {}
+        self._notes: list[str] = []
+
+    def checkout(self) -> None:
+        """Bring the source; what git says opens the log of the first step."""
+        self._run.progress(phase="checkout", message=f"checking out {self._briefing.commit_sha[:8]}")
+        self._notes = checkout(self._run, self._tools.source, self._briefing, self._place, self._clock.left())
+
+    def run_all(self) -> dict[str, str]:
+        """Run all steps and return those that failed the stage."""
+        steps = self._briefing.planned.steps
+        if not self._briefing.planned.parallel:
+            for step in steps:
+                self.run_one(step)
+            return self.failed
+        with ThreadPoolExecutor(min(len(steps), MOST_PARALLEL), thread_name_prefix="step") as pool:
+            for ended in [pool.submit(self.run_one, step) for step in steps]:
+                ended.result()
+        return self.failed
+
+    def run_one(self, step: PlannedStep) -> None:
+        """Run one step, with its retries, unless its condition or an earlier failure keeps it from running."""
+        self._run.check()
+        ended = self._refuse(step)
+        if ended is None:
+            ended = self._run_with_retries(step)
+        if ended.status in ("failed", "timed_out") and not step.continue_on_error:
+            with self._lock:
+                self.failed[step.name] = ended.status
+
+    def _refuse(self, step: PlannedStep) -> StepEnd | None:
+        state = State(failed=bool(self.failed))
+        variables = {} if step.condition is None else self._variables(step, attempt=1)
+        try:
+            if should_run(step.condition, variables, state):
+                return None
+            ended = SKIPPED if state.failed else NOT_WANTED
+        except ConditionInvalid as error:
+            ended = StepEnd("failed", f"Its condition cannot be evaluated: {error}.")
+        self._record(step, ended)
+        return ended
+
+    def _run_with_retries(self, step: PlannedStep) -> StepEnd:
+        for left in range(step.retry_count, -1, -1):
+            attempt = patiently(self._run, partial(self._start, step))
+            ended = self._run_attempt(step, attempt)
+            self._record(step, ended)
+            if not wants_retry(ended, left):
+                return ended
+        raise AssertionError("a step is run at least once")
+
+    def _run_attempt(self, step: PlannedStep, attempt: int) -> StepEnd:
+        with StepLog(self._run, self._tools, self._briefing.steps[step.name], attempt) as log:
+            self._open_log(log)
+            try:
+                outcome = self._sandboxed(step, attempt, log)
+            except HeadraceError as error:
+                log.say(error.message)
+                return StepEnd("failed", error.message)
+            self._run.check()
+            ended = ends_as(outcome, step)
+            if ended.reason:
+                log.say(ended.reason)
+            return ended
+
+    def _open_log(self, log: StepLog) -> None:
+        with self._lock:
+            notes, self._notes = self._notes, []
+        for note in notes:
+            log.say(note)
+
+    def _sandboxed(self, step: PlannedStep, attempt: int, log: StepLog) -> StepOutcome:
+        variables = self._variables(step, attempt)
+        command = StepCommand(
+            script=script_of(step),
+            workspace=self._place.root,
+            working_directory=self._place.relative(variables["WORKING_DIR"], self._seen_at()),
+            environment=variables,
+            limits=replace(limits_of(step, self._tools.steps.limits), seconds=min(step.timeout, self._clock.left())),
+            network=step.network and self._tools.steps.network,
+        )
+        return self._tools.sandbox.run(command, log.write, self._watch(log))
+
+    def _watch(self, log: StepLog) -> Callable[[], bool]:
+        def should_stop() -> bool:
+            log.flush_if_due()
+            return self._run.should_stop()
+
+        return should_stop
+
+    def _variables(self, step: PlannedStep, attempt: int) -> dict[str, str]:
+        return step_variables(
+            self._briefing.plan,
+            self._briefing.planned,
+            step,
+            commit_sha=self._briefing.commit_sha,
+            attempt=attempt,
+            directories=self._place.seen_by_steps(self._seen_at()),
+        )
+
+    def _seen_at(self) -> str:
+        return str(self._tools.sandbox.workspace_path(self._place.root))
+
+    def _start(self, step: PlannedStep) -> int:
+        with self._run.recording() as (session, _):
+            return start_step(session, self._briefing.steps[step.name])
+
+    def _record(self, step: PlannedStep, ended: StepEnd) -> None:
+        patiently(self._run, partial(self._finish, step, ended))
+
+    def _finish(self, step: PlannedStep, ended: StepEnd) -> None:
+        with self._run.recording() as (session, job):
+            finish_step(session, job, self._briefing.steps[step.name], ended)

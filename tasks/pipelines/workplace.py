@@ -1,0 +1,49 @@
+"""The folder in which a stage works: fresh for each attempt, gone after it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from app.pipelines import Briefing
+from app.pipelines.definition import Directories
+
+log = logging.getLogger(__name__)
+
+SOURCE, BUILD, ARTIFACTS = "source", ".build", ".artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """`root` is the workspace given to the sandbox; the checkout is the workspace itself."""
+
+    root: Path
+
+    def seen_by_steps(self, at: PurePosixPath) -> Directories:
+        """Return the folders as steps see them, whose workspace is at `at`."""
+        return Directories(str(at), str(at / BUILD), str(at / ARTIFACTS))
+
+
+@contextmanager
+def open_workplace(workspaces: Path, briefing: Briefing) -> Iterator[Workplace]:
+    """Make the folder, and remove it with all that the steps left in it."""
+    root = workspaces / str(briefing.execution_id) / f"{briefing.stage_id}.{briefing.attempt}"
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        yield Workplace(root)
+    finally:
+        _remove(root)
+
+
+def _remove(root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    if root.exists():
+        log.warning("a workspace could not be removed whole", extra={"path": str(root)})
+    try:
+        root.parent.rmdir()
+    except OSError:
+        log.debug("other stages of the execution are still at work")

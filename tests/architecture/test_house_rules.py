@@ -1,0 +1,66 @@
+"""House rules that a linter does not know."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tests.architecture.source import PRODUCT, ROOT, files, name, tree
+
+ROOMS = {path.name for path in (ROOT / "app").iterdir() if path.is_dir() and path.name not in ("kernel", "__pycache__")}
+
+
+def test_the_kernel_owns_the_only_commit() -> None:
+    commits = Counter(
+        name(path)
+        for path in files(*PRODUCT)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    )
+    assert commits == {"app/kernel/db.py": 1}
+
+
+def test_the_environment_is_read_in_config_alone() -> None:
+    readers = {
+        name(path)
+        for path in files("app", "tasks", "workers")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("environ", "getenv")
+        and getattr(node.value, "id", "") == "os"
+    }
+    assert readers == set()
+
+
+def test_another_room_is_entered_by_its_door() -> None:
+    trespasses = [
+        f"{name(path)}:{node.lineno} {node.module}"
+        for path in files("app", "tasks", "workers")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom)
+        and node.module
+        and _is_shelf(node.module)
+        and not _is_home(path, node.module)
+    ]
+    assert trespasses == []
+
+
+def _is_shelf(module: str) -> bool:
+    parts = module.split(".")
+    return len(parts) > 2 and parts[0] == "app" and parts[1] in ROOMS
+
+
+def _is_home(path: Path, module: str) -> bool:
+    parts, place = module.split("."), path.relative_to(ROOT).parts
+    furniture = place[:2] == ("app", "tables.py") and parts[2] == "models"
+    pure_package = parts[:3] == ["app", "pipelines", "definition"]
+    return place[:2] == ("app", parts[1]) or furniture or pure_package
+
+
+def test_the_import_contracts_hold() -> None:
+    linter = Path(sys.executable).parent / "lint-imports"
+    ended = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-4000:]

@@ -1,0 +1,36 @@
+"""Small files, short functions: what can be read at once can be right."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import files, functions, length, name, tree
+
+MOST_LINES = 300
+MOST_FUNCTION_LINES = 40
+MOST_ROUTE_LINES = 12
+
+
+@pytest.mark.parametrize("path", files(), ids=name)
+def test_no_file_is_longer_than_300_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", files(), ids=name)
+def test_no_function_is_longer_than_40_lines(path: Path) -> None:
+    assert [f"{node.name}: {length(node)}" for node in functions(path) if length(node) > MOST_FUNCTION_LINES] == []
+
+
+def test_no_route_method_is_longer_than_12_lines() -> None:
+    long = [
+        f"{name(path)}:{method.lineno} {view.name}.{method.name}: {length(method)}"
+        for path in files("app")
+        for view in ast.walk(tree(path))
+        if isinstance(view, ast.ClassDef) and any(getattr(base, "id", "") == "MethodView" for base in view.bases)
+        for method in view.body
+        if isinstance(method, ast.FunctionDef) and length(method) > MOST_ROUTE_LINES
+    ]
+    assert long == []
