@@ -68,6 +68,12 @@ class Faults:
         """Whether something was written at `path`, be it right or wrong."""
         return path in self._places
 
+    def within(self, path: str) -> bool:
+        """Whether a fault was found at `path` or below it."""
+        return any(
+            fault.path.startswith(path) and fault.path[len(path) :][:1] in ("", ".", "[") for fault in self._found
+        )
+
     def first_known(self, *paths: str) -> str:
         """The first of several paths at which something was written, or the first of all."""
         return next((path for path in paths if self.knows(path)), paths[0])

@@ -56,12 +56,13 @@ def cell_name(stage: str, cell: Cell) -> str:
 
 def check_matrix(draft: Mapping[str, Any], path: str, faults: Faults) -> None:
     """Add what is wrong with a matrix whose structure has been read."""
-    if any(each is None for listed in draft.values() for each in listed):
+    if faults.within(path):
         return
     matrix = Matrix.from_plain(draft)
     if _check_axes(matrix, path, faults) and _check_count(matrix, path, faults):
         _check_values(matrix, path, faults)
-        _check_cells(matrix, path, faults)
+        if not faults.within(path):
+            _check_cells(matrix, path, faults)
 
 
 def _check_axes(matrix: Matrix, path: str, faults: Faults) -> bool:

@@ -126,9 +126,9 @@ def read_number(text: str) -> int | float | None:
     return None
 
 
-def load_object(value: object, faults: Faults) -> Node:
+def load_object(value: object, faults: Faults, path: str = "") -> Node:
     """The tree of decoded JSON; its nodes have no place."""
-    return _load(value, "", 1, Builder(faults))
+    return _load(value, path, 1, Builder(faults))
 
 
 def _load(value: object, path: str, depth: int, build: Builder) -> Node:

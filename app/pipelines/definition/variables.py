@@ -108,7 +108,7 @@ def step_variables(
 def parse_variables(value: object) -> dict[str, str]:
     """The variables given at a start, from decoded JSON. Raises DefinitionInvalid with paths under `variables`."""
     faults = Faults()
-    read = ENVIRONMENT.read(load_object({} if value is None else value, faults), "variables", faults)
+    read = ENVIRONMENT.read(load_object({} if value is None else value, faults, "variables"), "variables", faults)
     check_names(read or {}, faults, "variables")
     if faults:
         raise faults.invalid()
