@@ -1,0 +1,61 @@
+"""Identity: accounts, logins and their tokens, memberships, and what each role may do. `authenticate` turns a request
+into its caller, as the database has them at that moment; the `blueprints` bring all it needs into an application.
+Higher rooms add to new accounts by `after_registration`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from app.identity.accounts import after_registration, create_first_admin, register
+from app.identity.errors import (
+    AccountDisabled,
+    InvalidCredentials,
+    NameTaken,
+    RegistrationClosed,
+    TokenExpired,
+    TokenInvalid,
+    TokenRevoked,
+)
+from app.identity.keys import ensure_signing_key
+from app.identity.models import ADMIN, MEMBER, ORGANIZATION_ROLES, OWNER, VIEWER, Membership, User
+from app.identity.permissions import PERMISSIONS, PERMISSIONS_OF_ROLE
+from app.identity.queries import sessions_ended
+
+if TYPE_CHECKING:
+    from app.identity.routes import blueprints
+    from app.identity.tokens import authenticate
+
+_FRONT = {"authenticate": "app.identity.tokens", "blueprints": "app.identity.routes"}
+
+__all__ = [
+    "ADMIN",
+    "MEMBER",
+    "ORGANIZATION_ROLES",
+    "OWNER",
+    "PERMISSIONS",
+    "PERMISSIONS_OF_ROLE",
+    "VIEWER",
+    "AccountDisabled",
+    "InvalidCredentials",
+    "Membership",
+    "NameTaken",
+    "RegistrationClosed",
+    "TokenExpired",
+    "TokenInvalid",
+    "TokenRevoked",
+    "User",
+    "after_registration",
+    "authenticate",
+    "blueprints",
+    "create_first_admin",
+    "ensure_signing_key",
+    "register",
+    "sessions_ended",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Flask is loaded by the API alone: workers enter this room too, for its tables.
+    if name in _FRONT:
+        return getattr(import_module(_FRONT[name]), name)
+    raise AttributeError(name)

@@ -1,0 +1,97 @@
+"""Accounts: made, changed, and the first administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.identity.errors import InvalidCredentials, NameTaken
+from app.identity.logins import end_logins
+from app.identity.models import ADMIN, USER, LoginSession, User
+from app.identity.passwords import hash_password, verify_password
+from app.kernel.db import Database
+
+Welcome = Callable[[Session, User], None]
+
+_welcomes: list[Welcome] = []
+
+_TAKEN = {"uq_users_username_lower": "username", "uq_users_email_lower": "email"}
+
+
+def after_registration(welcome: Welcome) -> Welcome:
+    """Register what a higher room does for each new account, in the transaction that makes it; at import.
+
+    An event would come too late: who has just registered must find their personal organization at once.
+    """
+    _welcomes.append(welcome)
+    return welcome
+
+
+def register(session: Session, username: str, email: str, password_hash: str | None, *, role: str = USER) -> User:
+    """Make an account and everything that belongs to a new one. Raises NameTaken, which names the field."""
+    user = User(username=username, email=email, password_hash=password_hash, role=role)
+    session.add(user)
+    with _refuse_taken():
+        session.flush()
+    for welcome in _welcomes:
+        welcome(session, user)
+    return user
+
+
+def create_first_admin(session: Session, username: str, email: str, password: str) -> User | None:
+    """Make an administrator if there is none yet, else return None. Two at once make one.
+
+    Never promotes: raises NameTaken when an ordinary account has the name or the address.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("identity.first_admin", 0))))
+    if session.scalar(select(exists().where(User.role == ADMIN))):
+        return None
+    return register(session, username, email, hash_password(password), role=ADMIN)
+
+
+def update_profile(session: Session, user: User, changes: dict[str, Any]) -> User:
+    """Write `email`, `display_name` and `bio`; another address has to be verified anew. Raises NameTaken."""
+    if changes.get("email", user.email).lower() != user.email.lower():
+        user.email_verified = False
+    for name, value in changes.items():
+        setattr(user, name, value)
+    with _refuse_taken():
+        session.flush()
+    return user
+
+
+def change_password(database: Database, user_id: UUID, kept_session: UUID | None, current: str, new: str) -> None:
+    """Replace the password and end every other login of the user. Raises InvalidCredentials for a wrong one."""
+    with database.transaction() as session:
+        verified = session.get_one(User, user_id).password_hash
+    if not verify_password(verified, current):
+        raise InvalidCredentials("The current password is wrong.", field="current_password")
+    replacement = hash_password(new)
+    with database.transaction() as session:
+        user = session.get_one(User, user_id, with_for_update=True)
+        if user.password_hash != verified:
+            raise InvalidCredentials("The password has just been changed.")
+        user.password_hash = replacement
+        end_logins(
+            session,
+            LoginSession.user_id == user_id,
+            LoginSession.id.is_distinct_from(kept_session),
+            reason="password changed",
+        )
+
+
+@contextmanager
+def _refuse_taken() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        field = _TAKEN.get(getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "")
+        if field is None:
+            raise
+        raise NameTaken(f"An account with this {field} exists already.", field=field) from error

@@ -1,0 +1,116 @@
+"""The keys that sign access tokens: Ed25519, kept in the database with the private part sealed, cached per process."""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.identity.models import SigningKey
+from app.kernel.crypto import Vault, new_token
+from app.kernel.db import Database
+from app.kernel.errors import Unavailable
+
+ALGORITHM: Final = "EdDSA"
+
+FRESH_SECONDS = 300.0
+"""After how long a process looks again which keys there are."""
+
+PATIENCE_SECONDS = 2.0
+"""How long an unknown key id is refused without another look, so that junk ids cost no query each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The key that signs now."""
+
+    kid: str
+    private_key: Ed25519PrivateKey
+
+
+def ensure_signing_key(session: Session, vault: Vault) -> str:
+    """Return the id of the key that signs, made now if there is none. Two at once make one."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("identity.signing_keys", 0))))
+    newest = session.scalars(_valid_keys().limit(1)).one_or_none()
+    return newest.kid if newest else add_signing_key(session, vault)
+
+
+def add_signing_key(session: Session, vault: Vault) -> str:
+    """Make a key and return its id; it signs from now on, and the older ones are still believed."""
+    private_key = Ed25519PrivateKey.generate()
+    kid = new_token(12)
+    session.add(
+        SigningKey(
+            kid=kid,
+            public_key=private_key.public_key().public_bytes_raw(),
+            sealed_private_key=vault.encrypt(private_key.private_bytes_raw(), _place(kid)),
+        )
+    )
+    session.flush()
+    return kid
+
+
+def published_keys(session: Session) -> dict[str, Any]:
+    """Return the JSON Web Key Set (RFC 7517, RFC 8037) of all keys whose tokens are believed."""
+    return {"keys": [_as_jwk(key) for key in session.scalars(_valid_keys())]}
+
+
+class KeyRing:
+    """The keys as one process knows them; it looks again for an id it does not know, and now and then."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._lock = Lock()
+        self._read_at = float("-inf")
+        self._signer: Signer | None = None
+        self._public: dict[str, Ed25519PublicKey] = {}
+
+    def signer(self) -> Signer:
+        """Return the key that signs; raises Unavailable before the first release."""
+        self._read_if_older_than(FRESH_SECONDS)
+        if self._signer is None:
+            self._read_if_older_than(PATIENCE_SECONDS)
+        if self._signer is None:
+            raise Unavailable("There is no signing key yet: the release step has not run.")
+        return self._signer
+
+    def public_key(self, kid: str) -> Ed25519PublicKey | None:
+        """Return the public key of an id, or None if no valid key has it."""
+        self._read_if_older_than(FRESH_SECONDS)
+        if kid not in self._public:
+            self._read_if_older_than(PATIENCE_SECONDS)
+        return self._public.get(kid)
+
+    def _read_if_older_than(self, seconds: float) -> None:
+        with self._lock:
+            if time.monotonic() - self._read_at < seconds:
+                return
+            with self._database.transaction() as session:
+                rows = session.scalars(_valid_keys()).all()
+            self._signer = self._open(rows[0]) if rows else None
+            self._public = {row.kid: Ed25519PublicKey.from_public_bytes(row.public_key) for row in rows}
+            self._read_at = time.monotonic()
+
+    def _open(self, row: SigningKey) -> Signer:
+        private_bytes = self._vault.decrypt(row.sealed_private_key, _place(row.kid))
+        return Signer(row.kid, Ed25519PrivateKey.from_private_bytes(private_bytes))
+
+
+def _valid_keys() -> Any:
+    return select(SigningKey).where(SigningKey.retired_at.is_(None)).order_by(SigningKey.created_at.desc())
+
+
+def _place(kid: str) -> str:
+    return f"signing_keys/{kid}"
+
+
+def _as_jwk(key: SigningKey) -> dict[str, str]:
+    coordinate = base64.urlsafe_b64encode(key.public_key).rstrip(b"=").decode()
+    return {"kty": "OKP", "crv": "Ed25519", "x": coordinate, "kid": key.kid, "alg": ALGORITHM, "use": "sig"}

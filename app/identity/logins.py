@@ -1,0 +1,212 @@
+"""Logins and their refresh tokens: log in, renew, end.
+
+A refresh token works once. Using it is a compare-and-swap that also writes its successor, so of many requests with one
+token exactly one rotates it. The others, when they come within `GRACE_SECONDS`, are an honest client's double click or
+a repeat after a lost reply: they get the newest token of the same chain, which only the sender of the used token can
+unseal. Later than that somebody replays a stolen token, and the whole login ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Function, Select, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.identity.errors import AccountDisabled, InvalidCredentials, TokenExpired, TokenInvalid, TokenRevoked
+from app.identity.models import LoginSession, RefreshToken, User
+from app.identity.passwords import hash_password, is_outdated, verify_password
+from app.kernel.clock import database_now
+from app.kernel.crypto import Vault, hash_token, new_token
+from app.kernel.db import Database
+from app.kernel.errors import NotFound, Refusal
+
+GRACE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a login comes from, to be shown to its owner."""
+
+    ip_address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user let in: the login, and the refresh token that continues it."""
+
+    user: User
+    session_id: UUID
+    refresh_token: str
+
+
+def log_in(database: Database, name: str, password: str, origin: Origin, lifetime: int) -> Login:
+    """Let in whoever knows the password of the account with this name or address; `lifetime` is in seconds.
+
+    Raises InvalidCredentials after the same time for known and unknown accounts; AccountDisabled only to those who know
+    the password. The password is verified with no transaction open.
+    """
+    with database.transaction() as session:
+        account = session.scalars(_account_named(name)).one_or_none()
+    if not verify_password(account.password_hash if account else None, password) or account is None:
+        raise InvalidCredentials
+    if account.disabled_at is not None:
+        raise AccountDisabled
+    verified = account.password_hash or ""
+    kept = hash_password(password) if is_outdated(verified) else verified
+    with database.transaction() as session:
+        return open_login(session, _confirm(session, account.id, verified, kept), origin, lifetime)
+
+
+def _account_named(name: str) -> Select[User]:
+    folded = name.lower()
+    return select(User).where(or_(func.lower(User.username) == folded, func.lower(User.email) == folded))
+
+
+def _confirm(session: Session, user_id: UUID, verified: str, kept: str) -> User:
+    """Write the login down, unless the password was changed or the account disabled since it was verified."""
+    user = session.scalars(
+        update(User)
+        .where(User.id == user_id, User.password_hash == verified, User.disabled_at.is_(None))
+        .values(last_login_at=database_now(), password_hash=kept, updated_at=User.updated_at)
+        .returning(User)
+    ).one_or_none()
+    if user is None:
+        raise InvalidCredentials
+    return user
+
+
+def open_login(session: Session, user: User, origin: Origin, lifetime: int) -> Login:
+    """Begin a login of `user`, whose identity the caller has made sure of."""
+    login = LoginSession(
+        user_id=user.id,
+        ip_address=origin.ip_address,
+        user_agent=origin.user_agent,
+        expires_at=_after(lifetime),
+    )
+    session.add(login)
+    session.flush()
+    token = new_token()
+    _keep(session, login.id, token, lifetime)
+    return Login(user, login.id, token)
+
+
+def renew(session: Session, presented: str, lifetime: int) -> Login | Refusal:
+    """Continue the login of a refresh token.
+
+    A refusal is returned and not raised, because what a replay ends has to be committed.
+    """
+    successor = new_token()
+    session_id = session.scalars(
+        update(RefreshToken)
+        .where(
+            RefreshToken.token_hash == hash_token(presented),
+            RefreshToken.used_at.is_(None),
+            RefreshToken.expires_at > database_now(),
+        )
+        .values(used_at=database_now(), sealed_successor=_seal(presented, successor))
+        .returning(RefreshToken.session_id)
+    ).one_or_none()
+    if session_id is None:
+        return _answer_again(session, presented)
+    _keep(session, session_id, successor, lifetime)
+    _forget_expired(session, session_id)
+    session.execute(
+        update(LoginSession)
+        .where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+        .values(last_used_at=database_now(), expires_at=_after(lifetime))
+    )
+    return _continue(session, session_id, successor)
+
+
+def _answer_again(session: Session, presented: str) -> Login | Refusal:
+    recently = RefreshToken.used_at > database_now() - _seconds(GRACE_SECONDS)
+    found = session.execute(
+        select(RefreshToken, recently).where(RefreshToken.token_hash == hash_token(presented))
+    ).one_or_none()
+    if found is None:
+        return TokenInvalid()
+    token, was_just_used = found
+    if token.used_at is None:
+        return TokenExpired()
+    if not was_just_used:
+        end_logins(session, LoginSession.id == token.session_id, reason="replayed")
+        return TokenRevoked()
+    return _continue(session, token.session_id, _newest(session, presented, token))
+
+
+def _newest(session: Session, presented: str, token: RefreshToken) -> str:
+    """Follow the chain of successors to the one nobody has used."""
+    while token.used_at is not None and token.sealed_successor is not None:
+        presented = _unseal(presented, token.sealed_successor)
+        token = session.get_one(RefreshToken, hash_token(presented))
+    return presented
+
+
+def _continue(session: Session, session_id: UUID, token: str) -> Login | Refusal:
+    user, ended_at = session.execute(
+        select(User, LoginSession.ended_at).join_from(LoginSession, User).where(LoginSession.id == session_id)
+    ).one()
+    if user.disabled_at is not None:
+        return AccountDisabled()
+    return TokenRevoked() if ended_at is not None else Login(user, session_id, token)
+
+
+def login_of(session: Session, presented: str) -> UUID:
+    """Return the login of a refresh token, also of a used one. Raises TokenInvalid for a token that is not ours."""
+    token = session.get(RefreshToken, hash_token(presented))
+    if token is None:
+        raise TokenInvalid
+    return token.session_id
+
+
+def end_own_login(session: Session, user_id: UUID, session_id: UUID) -> None:
+    """End a login of a user. Raises NotFound unless it is theirs and still works."""
+    if not end_logins(session, LoginSession.id == session_id, LoginSession.user_id == user_id, reason="revoked"):
+        raise NotFound(resource_type="login_session", resource_id=str(session_id))
+
+
+def end_logins(session: Session, *which: ColumnElement[bool], reason: str) -> list[UUID]:
+    """End the logins that match and have not ended; returns their ids. Their tokens fail from the next request on."""
+    return list(
+        session.scalars(
+            update(LoginSession)
+            .where(LoginSession.ended_at.is_(None), *which)
+            .values(ended_at=database_now(), end_reason=reason)
+            .returning(LoginSession.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+
+
+def _keep(session: Session, session_id: UUID, token: str, lifetime: int) -> None:
+    session.add(RefreshToken(token_hash=hash_token(token), session_id=session_id, expires_at=_after(lifetime)))
+    session.flush()
+
+
+def _forget_expired(session: Session, session_id: UUID) -> None:
+    """Drop what a login has left behind; an expired token is refused in any case."""
+    session.execute(
+        delete(RefreshToken)
+        .where(RefreshToken.session_id == session_id, RefreshToken.expires_at < database_now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _seal(presented: str, successor: str) -> bytes:
+    return Vault(presented).encrypt(successor.encode(), hash_token(presented))
+
+
+def _unseal(presented: str, sealed: bytes) -> str:
+    return Vault(presented).decrypt(sealed, hash_token(presented)).decode()
+
+
+def _after(seconds: float) -> ColumnElement[Any]:
+    return database_now() + _seconds(seconds)
+
+
+def _seconds(count: float) -> Function[Any]:
+    return func.make_interval(0, 0, 0, 0, 0, 0, count)

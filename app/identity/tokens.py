@@ -1,0 +1,107 @@
+"""Access tokens: short-lived, signed with EdDSA, issued and read by Flask-JWT-Extended.
+
+A token only says who somebody is and which login it came from. What they may do is read from the database with each
+request, so that a logout, a disabled account or a lost role works on the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from flask import Flask, Request, current_app
+from flask_jwt_extended import JWTManager, create_access_token, get_current_user, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
+from jwt import ExpiredSignatureError, PyJWTError
+
+from app.http import platform
+from app.identity.errors import TokenExpired, TokenInvalid
+from app.identity.keys import ALGORITHM, KeyRing, Signer
+from app.identity.queries import read_principal
+from app.kernel.db import Database
+from app.kernel.errors import AuthRequired
+from app.kernel.principal import Principal
+
+AUDIENCE = "headrace"
+RING = "headrace.keys"
+LEEWAY_SECONDS = 5
+"""How far the clocks of two hosts may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    user_id: UUID
+    session_id: UUID
+    signer: Signer
+
+
+def set_up_tokens(app: Flask) -> None:
+    """Let `app`, whose platform is in place, issue and read tokens."""
+    with app.app_context():
+        parts = platform()
+    ring = KeyRing(parts.database, parts.vault)
+    app.extensions[RING] = ring
+    app.config.update(
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_DECODE_ALGORITHMS=[ALGORITHM],
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=parts.access_token_seconds),
+        JWT_ENCODE_ISSUER=parts.public_url,
+        JWT_DECODE_ISSUER=parts.public_url,
+        JWT_ENCODE_AUDIENCE=AUDIENCE,
+        JWT_DECODE_AUDIENCE=AUDIENCE,
+        JWT_DECODE_LEEWAY=LEEWAY_SECONDS,
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_COOKIE_CSRF_PROTECT=False,
+    )
+    manager = JWTManager(app)
+    manager.user_identity_loader(lambda subject: str(subject.user_id))
+    manager.additional_claims_loader(lambda subject: {"sid": str(subject.session_id)})
+    manager.additional_headers_loader(lambda subject: {"kid": subject.signer.kid})
+    manager.encode_key_loader(lambda subject: subject.signer.private_key)
+    manager.decode_key_loader(lambda headers, _claims: _believed_key(ring, headers))
+    manager.user_lookup_loader(lambda _headers, claims: _caller(parts.database, claims))
+
+
+def issue_token(user_id: UUID, session_id: UUID) -> str:
+    """Return an access token for a login."""
+    ring: KeyRing = current_app.extensions[RING]
+    token: str = create_access_token(_Subject(user_id, session_id, ring.signer()))
+    return token
+
+
+def authenticate(_request: Request) -> Principal:
+    """Return who sends the current request.
+
+    Raises AuthRequired without a token; TokenInvalid, TokenExpired, TokenRevoked or AccountDisabled for a token that
+    does not let in.
+    """
+    try:
+        verify_jwt_in_request()
+    except NoAuthorizationError as error:
+        raise AuthRequired from error
+    except ExpiredSignatureError as error:
+        raise TokenExpired from error
+    except (PyJWTError, JWTExtendedException) as error:
+        raise TokenInvalid from error
+    principal: Principal = get_current_user()
+    return principal
+
+
+def _believed_key(ring: KeyRing, headers: dict[str, Any]) -> Ed25519PublicKey:
+    key = ring.public_key(str(headers.get("kid")))
+    if key is None:
+        raise TokenInvalid
+    return key
+
+
+def _caller(database: Database, claims: dict[str, Any]) -> Principal:
+    try:
+        user_id, session_id = UUID(claims["sub"]), UUID(claims["sid"])
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    except (KeyError, ValueError) as error:
+        raise TokenInvalid from error
+    with database.transaction() as session:
+        return read_principal(session, user_id, session_id, expires_at)

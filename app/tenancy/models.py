@@ -1,0 +1,93 @@
+"""Organizations, and the workspaces in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, select, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column, synonym
+
+from app.identity import Membership
+from app.kernel.db import Base
+from app.kernel.ids import new_id
+
+ACTIVE: Final = "active"
+INACTIVE: Final = "inactive"
+WORKSPACE_STATUSES: Final = (ACTIVE, INACTIVE)
+PLANS: Final = ("free", "standard", "pro", "enterprise")
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What happens in a workspace, as higher rooms tell it."""
+
+    pipelines_count: int = 0
+    last_execution: datetime | None = None
+
+
+class Workspace(Base):
+    """A team's place inside an organization; it may have a repository, whose pipelines then live in it."""
+
+    __tablename__ = "workspaces"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "slug"),
+        CheckConstraint("status IN ('active', 'inactive')", name="status"),
+        Index("ix_workspaces_organization_id_created_at", "organization_id", "created_at", "id"),
+        Index("ix_workspaces_owner_id", "owner_id"),
+    )
+    __mapper_args__ = {"eager_defaults": True}
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="RESTRICT"))
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    slug: Mapped[str]
+    description: Mapped[str | None]
+    plan: Mapped[str] = mapped_column(server_default="standard")
+    status: Mapped[str] = mapped_column(server_default=ACTIVE)
+    repository_url: Mapped[str | None]
+    branch: Mapped[str] = mapped_column(server_default="main")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
+
+    activity = Activity()
+
+
+class Organization(Base):
+    """Who owns workspaces and pays; everyone has a personal one from the start."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        UniqueConstraint("slug"),
+        Index("ix_organizations_created_at", "created_at", "id"),
+        Index("uq_organizations_personal", "owner_id", unique=True, postgresql_where=text("is_personal")),
+    )
+    __mapper_args__ = {"eager_defaults": True}
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    slug: Mapped[str]
+    description: Mapped[str | None]
+    is_personal: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
+
+    # An organization is inside itself: what guards things by their organization guards it too.
+    organization_id: Mapped[UUID] = synonym("id")
+
+
+Organization.member_count = column_property(
+    select(func.count(Membership.id)).where(Membership.organization_id == Organization.id).scalar_subquery()
+)
+Organization.workspace_count = column_property(
+    select(func.count(Workspace.id)).where(Workspace.organization_id == Organization.id).scalar_subquery()
+)
+
+# Identity holds the memberships and does not know this room; see app/identity/models.py.
+Base.metadata.tables[Membership.__tablename__].append_constraint(
+    ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE")
+)

@@ -1,0 +1,156 @@
+"""What a workspace may name as its repository and branch. Reads text only: no look-up, no connection.
+
+Whoever connects must look again at the address a name leads to; here only what is plain from the text is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+LONGEST_URL = 2048
+LONGEST_BRANCH = 255
+
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
+_SCP_LIKE: Final = re.compile(
+    r"(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@(?P<host>[^@:/]+|\[[0-9A-Fa-f:.]+\]):(?P<path>[^:].*)"
+)
+_HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_BRANCH_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//")
+
+NO_CREDENTIALS = "must not hold a user name, password or token; keep credentials in the workspace's secrets"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRules:
+    """What this installation allows beyond public addresses."""
+
+    allow_file: bool = False
+    allow_private: bool = False
+
+
+def find_url_fault(url: str, rules: RepositoryRules) -> str | None:
+    """Return why `url` cannot be a repository, or None.
+
+    Taken are `https`, `http`, `ssh` and `file` addresses and `user@host:path`, as `git clone` takes them.
+    """
+    if len(url) > LONGEST_URL:
+        return f"must not be longer than {LONGEST_URL} characters"
+    if _FORBIDDEN.search(url):
+        return "must not hold spaces, control characters or backslashes"
+    if url.startswith("-"):
+        return "must not begin with a dash"
+    if "://" not in url:
+        return _find_scp_fault(url, rules)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a well-formed address"
+    if port == 0:
+        return "has no usable port"
+    return _find_parts_fault(parts, rules)
+
+
+def find_branch_fault(branch: str) -> str | None:
+    """Return why `branch` cannot be a branch (the rules of `git check-ref-format`), or None."""
+    if not 0 < len(branch) <= LONGEST_BRANCH:
+        return f"must have 1 to {LONGEST_BRANCH} characters"
+    if branch.startswith("-"):
+        return "must not begin with a dash"
+    if _BRANCH_FORBIDDEN.search(branch) or branch == "@":
+        return "is not a valid branch name"
+    if any(part.startswith(".") or part.endswith((".", ".lock")) or not part for part in branch.split("/")):
+        return "is not a valid branch name"
+    return None
+
+
+def _find_scp_fault(url: str, rules: RepositoryRules) -> str | None:
+    match = _SCP_LIKE.fullmatch(url)
+    if match is None:
+        return "must be an https, http, ssh or file address, or user@host:path"
+    if match["path"].startswith("-"):
+        return "must not have a path that begins with a dash"
+    return _find_host_fault(match["host"].strip("[]"), rules)
+
+
+def _find_parts_fault(parts: SplitResult, rules: RepositoryRules) -> str | None:
+    if parts.query or parts.fragment:
+        return "must not have a query or a fragment"
+    match parts.scheme.lower():
+        case "http" | "https":
+            return NO_CREDENTIALS if "@" in parts.netloc else _find_remote_fault(parts, rules)
+        case "ssh":
+            return _find_ssh_user_fault(parts) or _find_remote_fault(parts, rules)
+        case "file":
+            return _find_file_fault(parts, rules)
+        case _:
+            return "must be an https, http, ssh or file address, or user@host:path"
+
+
+def _find_ssh_user_fault(parts: SplitResult) -> str | None:
+    if parts.password is not None:
+        return NO_CREDENTIALS
+    if "@" in parts.netloc and not _USER.fullmatch(parts.username or ""):
+        return "has a user name that is not allowed"
+    return None
+
+
+def _find_remote_fault(parts: SplitResult, rules: RepositoryRules) -> str | None:
+    if len(parts.path) < 2:
+        return "names no repository"
+    return _find_host_fault(parts.hostname or "", rules)
+
+
+def _find_file_fault(parts: SplitResult, rules: RepositoryRules) -> str | None:
+    if not rules.allow_file:
+        return "must not be a file address: this installation does not allow them"
+    if parts.netloc or len(parts.path) < 2 or not parts.path.startswith("/"):
+        return "must be file:// with an absolute path"
+    return None
+
+
+def _find_host_fault(host: str, rules: RepositoryRules) -> str | None:
+    if ":" not in host and not _HOST.fullmatch(host):
+        return "has no valid host name"
+    if not rules.allow_private and is_private_host(host):
+        return "must not be on a private network: this installation does not allow it"
+    return None
+
+
+def is_private_host(host: str) -> bool:
+    """Tell whether a host is, by its text alone, this machine or on a network that is not public."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
+        return True
+    address = _read_address(name)
+    return address is not None and not _is_public(address)
+
+
+def _read_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        if ":" in name:
+            return ipaddress.IPv6Address(name)
+        # The C library's reading, which git and curl share: 127.1, 0x7f000001 and 2130706433 are addresses too.
+        return ipaddress.IPv4Address(socket.inet_aton(name))
+    except (OSError, ValueError):
+        return None
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or _behind_nat64(address)
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _behind_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address not in ipaddress.IPv6Network("64:ff9b::/96"):
+        return None
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
