@@ -4,17 +4,21 @@ import argparse
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from launcher.background import show_status, start_in_background, stop_running
+from launcher.demo import Demo, Walking, find_source
 from launcher.embedded import EmbeddedPostgres, EmbeddedRedis
-from launcher.home import AlreadyRunning, Home
+from launcher.home import AlreadyRunning, Home, Run
 from launcher.output import Console
 from launcher.processes import LaunchError
 from launcher.stack import Stack
 from launcher.supervisor import Stopped, StopSignals
 
 ROOT = Path(__file__).parents[1]
+# As shells have it for Ctrl-C.
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +47,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     commands.add_parser("down", help="stop the platform").set_defaults(run=down)
     commands.add_parser("status", help="show its processes").set_defaults(run=status)
     commands.add_parser("services", help="start PostgreSQL and Redis alone, empty").set_defaults(run=services)
+    command = commands.add_parser("demo", help="start the platform, or take the running one, and run a pipeline")
+    command.add_argument("--repository", default="", help="path or address; by default this checkout")
+    command.add_argument("--branch", default="", help="by default the one that is checked out")
+    command.add_argument("--once", action="store_true", help="end after the pipeline, with its success as exit code")
+    command.set_defaults(run=demo)
     return parser.parse_args(arguments)
 
 
@@ -65,6 +74,32 @@ def up(options: argparse.Namespace) -> int:
         run = home.read_run()
         console.say(f"Headrace is already {'running at ' + run['api'] if run else 'starting'}; `make down` stops it.")
     return 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Runs the pipeline of a repository, and keeps the platform running afterwards unless told to end."""
+    source = find_source(options.repository or str(ROOT), options.branch)
+    home = Home(options.home)
+    new = home.is_new()
+    signals = StopSignals()
+    signals.install()
+    stack = Stack(options.procfile, home, Console(quiet=True), signals)
+    code = INTERRUPTED
+    try:
+        with stack.running() as supervisor:
+            print(summary(home, new, "Ctrl-C stops it."), flush=True)
+            with Walking(Demo(wait_for_run(home), source)) as walking:
+                supervisor.watch(until=lambda: not walking.is_alive())
+                code = walking.outcome()
+            if not options.once:
+                print("The platform keeps running; Ctrl-C stops it.", flush=True)
+                supervisor.watch(until=lambda: False)
+    except AlreadyRunning:
+        print("Headrace is already running and is used as it is.", flush=True)
+        code = 0 if Demo(wait_for_run(home), source).walk() else 1
+    except Stopped:
+        return code
+    return code
 
 
 def down(options: argparse.Namespace) -> int:
@@ -92,11 +127,18 @@ def services(_options: argparse.Namespace) -> int:
             signal.pause()
 
 
+def wait_for_run(home: Home) -> Run:
+    """The content of `run.json`, once the launcher that works in `home` is ready."""
+    while not (run := home.read_run()):
+        if home.holder() is None:
+            raise LaunchError("Headrace ended before it was ready")
+        time.sleep(0.1)
+    return run
+
+
 def summary(home: Home, new: bool, how_to_stop: str) -> str:
     """What a person needs to know of a platform that is ready; the password only the first time."""
-    run = home.read_run()
-    if run is None:
-        raise LaunchError("Headrace ended right after its start")
+    run = wait_for_run(home)
     admin = run["admin"]
     login = f"{admin['username']} / {admin['password']}" if new else f"{admin['username']}, password in {home.run_file}"
     return "\n".join(
