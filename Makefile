@@ -37,7 +37,7 @@ down: ## Stop the platform that runs in the background
 	@if [ -x $(BIN)/python ]; then exec $(BIN)/python -m launcher down; fi
 
 status: $(RUNTIME) ## Show the platform's processes
-	@exec $(BIN)/python -m launcher status
+	@$(BIN)/python -m launcher status || true
 
 demo: $(RUNTIME) ## Start the platform and run a real pipeline (REPO= path or URL, BRANCH=, ONCE=1: end after it)
 	@exec $(BIN)/python -m launcher demo $(if $(call chosen,$(ONCE)),--once) --repository "$$REPO" --branch "$$BRANCH"
