@@ -8,10 +8,21 @@ from uuid import UUID
 from flask.views import MethodView
 from sqlalchemy import Select
 
-from app.http import Blueprint, Reply, accepted, load, open_stream, principal, requires, transaction, wants_json
+from app.http import (
+    Blueprint,
+    EventSchema,
+    Reply,
+    accepted,
+    load,
+    open_stream,
+    principal,
+    requires,
+    transaction,
+    wants_json,
+)
 from app.jobs import queries, service
 from app.jobs.models import FINAL, Job, topic_of
-from app.jobs.schemas import AcceptedJobSchema, EventSchema, JobFilterSchema, JobSchema, WaitSchema
+from app.jobs.schemas import AcceptedJobSchema, JobFilterSchema, JobSchema, WaitSchema
 from app.jobs.waiting import wait_for_change
 from app.kernel.handover import StreamRequest
 from app.kernel.intents import INTENTS, Intent
@@ -59,7 +70,7 @@ class JobEvents(MethodView):
     @blueprint.response(200, EventSchema(many=True))
     @blueprint.streams
     @requires("jobs:read")
-    def get(self, job_id: UUID) -> Reply:
+    def get(self, job_id: UUID) -> Any:
         """Follow a job by server-sent events, or list its history with `Accept: application/json`."""
         with transaction() as session:
             load(session, Job, job_id)

@@ -83,13 +83,3 @@ class WaitSchema(Schema):
         validate=validate.Range(0, 60),
         metadata={"description": "hold the reply for so many seconds, until the job changes or ends"},
     )
-
-
-class EventSchema(Schema):
-    """An event, in the one shape of all streams."""
-
-    id = fields.String()
-    type = fields.String(metadata={"example": "job.progress"})
-    topic = fields.String()
-    timestamp = fields.String()
-    data = fields.Dict(keys=fields.String())

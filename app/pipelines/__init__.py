@@ -1,1 +1,50 @@
-"""Pipelines: definitions, executions and their stages."""
+"""Pipelines: definitions kept in a workspace, executed by a frozen plan. The unit of work is the stage; stages form a
+graph and run on any worker. An execution's job is parked while its stages run, and ends in the transaction in which the
+last of them ends, whoever ends it.
+"""
+
+from app import jobs
+from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
+from app.pipelines.intents import ExecutePipeline, RunStage
+from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
+from app.pipelines.logs import LogPage, LogReader
+from app.pipelines.models import Execution, Pipeline, Stage, Step
+from app.pipelines.progress import begin_execution, execution_job_ended, execution_job_retried, stage_job_ended
+from app.pipelines.recording import (
+    Briefing,
+    StepEnd,
+    add_artifacts,
+    add_log_chunk,
+    finish_step,
+    start_stage,
+    start_step,
+)
+
+jobs.follow(ExecutePipeline.kind, ended=execution_job_ended, retried=execution_job_retried)
+jobs.follow(RunStage.kind, ended=stage_job_ended)
+
+__all__ = [
+    "Briefing",
+    "ConditionInvalid",
+    "ExecutePipeline",
+    "Execution",
+    "LogLine",
+    "LogPage",
+    "LogReader",
+    "LogStream",
+    "Pipeline",
+    "RunStage",
+    "Segment",
+    "Stage",
+    "StageFailed",
+    "StageTimedOut",
+    "Step",
+    "StepEnd",
+    "add_artifacts",
+    "add_log_chunk",
+    "begin_execution",
+    "encode_chunk",
+    "finish_step",
+    "start_stage",
+    "start_step",
+]

@@ -55,11 +55,11 @@ def steps_of(session: Session, stage: Stage) -> list[Step]:
     return list(session.execute(select(Step).where(Step.stage_id == stage.id).order_by(Step.position)).scalars())
 
 
-def begin_execution(session: Session, execution: Execution, job: Job, commit_sha: str, timeout: float) -> None:
+def begin_execution(session: Session, execution: Execution, job: Job, commit_sha: str) -> None:
     """Start the stages that need no other; after a retry, those among the ones that are queued again."""
     moment = now(session)
     execution.commit_sha = commit_sha
-    execution.deadline_at = moment + timedelta(seconds=timeout)
+    execution.deadline_at = moment + timedelta(seconds=execution.plan["timeout"])
     execution.move(RUNNING, moment)
     publish(session, execution.topic, "execution.status", execution.as_event())
     announce(

@@ -51,7 +51,7 @@ def create_pipeline(session: Session, workspace: Workspace, source: Source, call
         workspace_id=workspace.id,
         created_by=caller.user_id,
     )
-    _write_source(pipeline, source)
+    _write_source(pipeline, source, workspace.name)
     session.add(pipeline)
     _flush_name(session, pipeline.name)
     announce(session, PipelineCreated(workspace.organization_id, workspace.id, pipeline.id, pipeline.name))
@@ -61,9 +61,9 @@ def create_pipeline(session: Session, workspace: Workspace, source: Source, call
 
 def replace_definition(session: Session, pipeline: Pipeline, source: Source) -> Pipeline:
     """Replace the definition; executions that were started keep the plan they have."""
-    _write_source(pipeline, source)
+    _write_source(pipeline, source, pipeline.name)
     pipeline.updated_at = func.clock_timestamp()
-    _flush_name(session, source.definition.name)
+    _flush_name(session, pipeline.name)
     announce(session, PipelineUpdated(pipeline.organization_id, pipeline.workspace_id, pipeline.id, pipeline.name))
     session.refresh(pipeline)
     return pipeline
@@ -79,8 +79,8 @@ def delete_pipeline(session: Session, pipeline: Pipeline) -> None:
     session.flush()
 
 
-def _write_source(pipeline: Pipeline, source: Source) -> None:
-    pipeline.name = source.definition.name
+def _write_source(pipeline: Pipeline, source: Source, default_name: str) -> None:
+    pipeline.name = source.definition.name or default_name
     pipeline.description = source.definition.description
     pipeline.definition = source.definition.to_json()
     pipeline.source = source.text
@@ -101,8 +101,16 @@ def start_execution(
     execution_id = new_id()
     branch = start.branch or workspace.branch
     plan = _freeze(pipeline, workspace, start, execution_id, branch)
+    job_id = jobs.accept(
+        session,
+        ExecutePipeline(execution_id),
+        organization_id=pipeline.organization_id,
+        created_by=caller.user_id,
+        resource=("execution", execution_id),
+    )
     execution = Execution(
         id=execution_id,
+        job_id=job_id,
         organization_id=pipeline.organization_id,
         workspace_id=workspace.id,
         pipeline_id=pipeline.id,
@@ -116,13 +124,6 @@ def start_execution(
         plan_digest=plan.digest,
         status="queued",
         created_by=caller.user_id,
-    )
-    execution.job_id = jobs.accept(
-        session,
-        ExecutePipeline(execution_id),
-        organization_id=pipeline.organization_id,
-        created_by=caller.user_id,
-        resource=("execution", execution_id),
     )
     session.add(execution)
     session.flush()
@@ -179,7 +180,7 @@ def _stages_of(plan: Plan, execution_id: UUID) -> list[Stage | Step]:
 
 def cancel_execution(session: Session, execution: Execution) -> None:
     """Cancel the execution's job, and with it every stage that has not ended."""
-    if execution.is_final or execution.job_id is None:
+    if execution.is_final:
         raise IllegalMove(f"The execution is {execution.status} already.", status=execution.status)
     job = session.get_one(jobs.Job, execution.job_id)
     jobs.cancel(session, job)
@@ -187,7 +188,7 @@ def cancel_execution(session: Session, execution: Execution) -> None:
 
 def retry_execution(session: Session, execution: Execution) -> None:
     """Run again, by the same frozen plan, the stages that did not succeed."""
-    if not execution.is_final or execution.job_id is None:
+    if not execution.is_final:
         raise IllegalMove(f"The execution is {execution.status}; it can be retried once it has ended.")
     job = session.get_one(jobs.Job, execution.job_id)
     jobs.retry(session, job, ExecutePipeline.max_attempts)

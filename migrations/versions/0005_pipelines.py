@@ -76,7 +76,7 @@ def _create_executions() -> None:
         _uuid("organization_id"),
         _uuid("workspace_id"),
         _uuid("pipeline_id"),
-        _uuid("job_id", nullable=True),
+        _uuid("job_id"),
         sa.Column("number", sa.Integer, nullable=False),
         _status(),
         sa.Column("trigger", sa.Text, nullable=False),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from app.pipelines.log_format import LogStream, Segment, encode_chunk
+from app.pipelines import LogStream, Segment, encode_chunk
 from tasks.pipelines.masking import Masker
 
 MOST_LINE_BYTES = 16 * 1024

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.kernel.ids import new_id
 from app.pipelines import Briefing
-from app.pipelines.definition import expand_glob, stage_variables
+from app.pipelines.definition import expand, stage_variables
 from tasks.pipelines.artifacts import Found, collect
 from tasks.pipelines.workplace import Workplace
 from tasks.tools import Tools
@@ -22,7 +22,7 @@ def keep_artifacts(tools: Tools, briefing: Briefing, place: Workplace) -> list[d
     variables = stage_variables(
         briefing.plan, briefing.planned, commit_sha=briefing.commit_sha, attempt=briefing.attempt
     )
-    globs = [expand_glob(artifact.path, variables) for artifact in briefing.planned.artifacts]
+    globs = [expand(artifact.path, variables) for artifact in briefing.planned.artifacts]
     found = collect(place.root, globs, max_bytes=tools.steps.artifact_bytes)
     return [_store(tools, briefing, one) for one in found]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePosixPath
 from threading import Lock
 
 from app.jobs import Run
@@ -147,8 +148,8 @@ class StepRunner:
             directories=self._place.seen_by_steps(self._seen_at()),
         )
 
-    def _seen_at(self) -> str:
-        return str(self._tools.sandbox.workspace_path(self._place.root))
+    def _seen_at(self) -> PurePosixPath:
+        return self._tools.sandbox.workspace_path(self._place.root)
 
     def _start(self, step: PlannedStep) -> int:
         with self._run.recording() as (session, _):

@@ -14,7 +14,7 @@ from app.pipelines.definition import Directories
 
 log = logging.getLogger(__name__)
 
-SOURCE, BUILD, ARTIFACTS = "source", ".build", ".artifacts"
+BUILD, ARTIFACTS = ".build", ".artifacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,22 @@ class Workplace:
 
     root: Path
 
+    def prepare(self) -> None:
+        """Make the folders that steps find beside the source; git need not see them."""
+        exclude = self.root / ".git" / "info" / "exclude"
+        for name in (BUILD, ARTIFACTS):
+            (self.root / name).mkdir(exist_ok=True)
+        exclude.parent.mkdir(exist_ok=True)
+        with exclude.open("a") as rules:
+            rules.write(f"/{BUILD}/\n/{ARTIFACTS}/\n")
+
     def seen_by_steps(self, at: PurePosixPath) -> Directories:
         """Return the folders as steps see them, whose workspace is at `at`."""
         return Directories(str(at), str(at / BUILD), str(at / ARTIFACTS))
+
+    def relative(self, directory: str, at: PurePosixPath) -> str:
+        """Return a folder that steps see, relative to the workspace at `at`."""
+        return str(PurePosixPath(directory).relative_to(at))
 
 
 @contextmanager

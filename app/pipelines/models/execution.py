@@ -85,7 +85,7 @@ class Execution(Moving, Base):
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     pipeline_id: Mapped[UUID] = mapped_column(ForeignKey("pipelines.id", ondelete="CASCADE"))
-    job_id: Mapped[UUID | None]
+    job_id: Mapped[UUID]
     number: Mapped[int] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(server_default=QUEUED)
     trigger: Mapped[str]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flask import request
 
-from app.http import UnsupportedMediaType
+from app.http import read_body
 from app.kernel.errors import FieldError, Invalid, Malformed
 from app.pipelines.definition import DefinitionInvalid, Fault, parse
 from app.pipelines.service import Source
@@ -36,13 +36,12 @@ def read_source() -> Source:
 
 def read_text() -> tuple[str, Literal["yaml", "json"]]:
     """Return the body's text and its form."""
-    if request.mimetype not in YAML_TYPES + JSON_TYPES:
-        raise UnsupportedMediaType("Send the definition as application/yaml or application/json.")
+    body = read_body(*JSON_TYPES, *YAML_TYPES)
     try:
-        text = request.get_data().decode("utf-8")
+        text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed("The body is not UTF-8.") from error
-    return text, "json" if request.mimetype in JSON_TYPES else "yaml"
+    return text, "json" if request.is_json else "yaml"
 
 
 def refuse(error: DefinitionInvalid) -> Invalid:

@@ -8,8 +8,7 @@ from uuid import UUID
 from flask.views import MethodView
 from sqlalchemy import Select
 
-from app.http import Reply, accepted, load, open_stream, principal, requires, transaction, wants_json
-from app.jobs import EventSchema
+from app.http import EventSchema, Reply, accepted, load, open_stream, principal, requires, transaction, wants_json
 from app.kernel.handover import StreamRequest
 from app.kernel.stream import delivered, events_after
 from app.pipelines import queries, service, views
@@ -82,7 +81,7 @@ class ExecutionEvents(MethodView):
     @blueprint.response(200, EventSchema(many=True))
     @blueprint.streams
     @requires("executions:read")
-    def get(self, execution_id: UUID) -> Reply:
+    def get(self, execution_id: UUID) -> Any:
         """Follow an execution by server-sent events, or list its history with `Accept: application/json`."""
         with transaction() as session:
             topic = load(session, Execution, execution_id).topic

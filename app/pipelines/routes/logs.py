@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Response, request
 from flask.views import MethodView
 
-from app.http import Reply, load, open_stream, platform, requires, transaction
+from app.http import load, open_stream, platform, requires, transaction
 from app.kernel.handover import StreamRequest
 from app.kernel.store import BlobStore
 from app.pipelines.log_format import text_of
@@ -27,7 +27,7 @@ class StepLogs(MethodView):
     @blueprint.response(200, LogSchema)
     @blueprint.streams
     @requires("executions:read")
-    def get(self, query: dict[str, Any], execution_id: UUID, stage: str, step: str) -> Reply:
+    def get(self, query: dict[str, Any], execution_id: UUID, stage: str, step: str) -> Any:
         """Read a step's log: JSON lines, raw text with `Accept: text/plain`, live with `follow=true`."""
         with transaction() as session:
             found = find_step(session, load(session, Execution, execution_id), stage, step)

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask.views import MethodView
 from sqlalchemy import Select, select
 
-from app.http import load, principal, requires, transaction
+from app.http import load, principal, public, requires, transaction
 from app.pipelines import service
 from app.pipelines.definition import DefinitionInvalid, RunContext, json_schema, make_plan, parse
 from app.pipelines.merging import merge_definition
@@ -111,7 +111,7 @@ class PipelineJsonSchema(MethodView):
     """The published schema of definitions, for editors."""
 
     @blueprint.raw("application/schema+json")
-    @requires.public
+    @public
     def get(self) -> dict[str, Any]:
         """Return the JSON Schema (draft 2020-12) of headrace.yml."""
         return json_schema()
