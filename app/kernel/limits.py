@@ -91,6 +91,7 @@ class RateLimiter:
     """Counts requests against limits."""
 
     def __init__(self, client: redis.Redis) -> None:
+        self._client = client
         self._script: Script = client.register_script(_HIT)
         self._rest_until = 0.0
 
@@ -110,6 +111,13 @@ class RateLimiter:
             log.warning("requests are not limited: %s", type(error).__name__)
             return None
         return _tightest(limits, rows, passed=not refused)
+
+    def ping(self) -> bool:
+        """Tell whether Redis answers."""
+        try:
+            return bool(self._client.ping())
+        except (redis.RedisError, OSError):
+            return False
 
 
 def _tightest(limits: Sequence[Limit], rows: list[list[int]], *, passed: bool) -> Standing:

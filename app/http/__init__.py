@@ -1,0 +1,46 @@
+"""The HTTP frame: what is the same for every route. Rooms declare with `Blueprint`, say who may with `requires` or
+`public`, reach rows with `load` and `check`, return plain data (or `accepted(...)`, or a `Select` under `paged`), and
+raise the kernel's refusals. Envelope, errors, paging, tags, idempotency, limits and documents follow by themselves.
+"""
+
+from app.http.blobs import send_blob
+from app.http.blueprint import API_PREFIX, Blueprint
+from app.http.bodies import UnsupportedMediaType, read_body
+from app.http.envelope import Reply, accepted, wants_json
+from app.http.etags import match_row
+from app.http.event_form import EventSchema
+from app.http.guards import check, load, principal, public, requires
+from app.http.health import Check, Finding
+from app.http.idempotency import forget_expired_keys
+from app.http.limits import limit_rate
+from app.http.platform import Platform, platform, transaction
+from app.http.schemas import Schema, Timestamp
+from app.http.streams import open_stream
+
+__all__ = [
+    "API_PREFIX",
+    "Blueprint",
+    "Check",
+    "EventSchema",
+    "Finding",
+    "Platform",
+    "Reply",
+    "Schema",
+    "Timestamp",
+    "UnsupportedMediaType",
+    "accepted",
+    "check",
+    "forget_expired_keys",
+    "limit_rate",
+    "load",
+    "match_row",
+    "open_stream",
+    "platform",
+    "principal",
+    "public",
+    "read_body",
+    "requires",
+    "send_blob",
+    "transaction",
+    "wants_json",
+]

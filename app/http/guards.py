@@ -1,0 +1,130 @@
+"""Who may: every route says `@requires` or `@public`; rows and organizations are reached through `load` and `check`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from flask import g, request
+from sqlalchemy.orm import Mapped, Session
+
+from app.http.etags import match_row, note_row
+from app.http.limits import count_address, count_user
+from app.http.platform import platform
+from app.kernel.errors import AuthRequired, Forbidden, NotFound
+from app.kernel.principal import Principal
+
+CHANGING = ("PUT", "PATCH", "DELETE")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class Owned(Protocol):
+    """A row that belongs to an organization; one that belongs to none is its creator's (`created_by`)."""
+
+    id: Mapped[UUID]
+    organization_id: Any
+
+
+Row = TypeVar("Row", bound=Owned)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a route asks of its caller; a public one asks nothing."""
+
+    permission: str | None = None
+    platform: bool = False
+    public: bool = False
+
+    @property
+    def reading(self) -> str:
+        """The permission without which the route's resources do not exist for the caller."""
+        return f"{(self.permission or '').partition(':')[0]}:read"
+
+    def admit(self) -> None:
+        """Authenticate and count the caller; raises AuthRequired, Forbidden or RateLimited."""
+        if self.public:
+            count_address()
+            return
+        try:
+            caller = platform().authenticate(request)
+        except AuthRequired:
+            count_address()
+            raise
+        g.principal = caller
+        count_user(caller.user_id)
+        if self.platform and not caller.is_admin:
+            raise Forbidden(required_permission=self.permission)
+
+
+def requires(permission: str | None = None, *, platform: bool = False) -> Callable[[View], View]:
+    """Let in callers who are logged in; `permission` (`area:verb`) is held against what `load` and `check` are given.
+
+    With `platform` it is a permission over the whole platform, which administrators hold. Without a permission
+    whoever is logged in may.
+    """
+
+    def mark(view: View) -> View:
+        view.guard = Guard(permission, platform)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def public(view: View) -> View:
+    """Let everyone in."""
+    view.guard = Guard(public=True)  # type: ignore[attr-defined]
+    return view
+
+
+def principal() -> Principal:
+    """Return the caller of a route that `requires` one."""
+    caller: Principal = g.principal
+    return caller
+
+
+def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool = False) -> Row:
+    """Return a row the caller may reach by this route, locked when asked for or when `If-Match` guards it.
+
+    Raises NotFound when there is none or the caller may not read it, Forbidden when only the route's own permission is
+    lacking, PreconditionFailed when the row the path names has changed since the caller read it.
+    """
+    for_update = for_update or (request.method in CHANGING and "If-Match" in request.headers)
+    row = session.get(model, row_id, with_for_update=for_update)
+    if row is None:
+        raise _not_found(model.__name__, row_id)
+    if row.organization_id is not None or getattr(row, "created_by", None) != principal().user_id:
+        _judge(row.organization_id, model.__name__, row_id)
+    if str(row_id) == str(next(reversed((request.view_args or {}).values()), None)):
+        match_row(row)
+        note_row(row)
+    return row
+
+
+def check(organization_id: UUID) -> None:
+    """Hold the route's permission against an organization; raises NotFound or Forbidden as `load` does."""
+    _judge(organization_id, "Organization", organization_id)
+
+
+def _judge(organization_id: UUID | None, kind: str, row_id: UUID) -> None:
+    caller, guard = principal(), _guard()
+    if caller.may(guard.permission or "", organization_id):
+        return
+    if not caller.may(guard.reading, organization_id):
+        raise _not_found(kind, row_id)
+    raise Forbidden(required_permission=guard.permission)
+
+
+def _guard() -> Guard:
+    guard: Guard = g.operation.guard
+    return guard
+
+
+def _not_found(kind: str, row_id: UUID) -> NotFound:
+    return NotFound(resource_type=_INNER_CAPITAL.sub("_", kind).lower(), resource_id=str(row_id))

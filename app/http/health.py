@@ -1,0 +1,90 @@
+"""Health: whether this process lives, whether it can serve, and how the parts of the platform are."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import text
+
+from app.http.platform import Platform
+from app.http.version import VERSION
+from app.kernel.handover import ping as ping_streams
+from app.kernel.limits import RateLimiter
+
+log = logging.getLogger(__name__)
+
+Status = Literal["healthy", "degraded", "unhealthy"]
+
+STARTED = time.monotonic()
+WORST: tuple[Status, ...] = ("healthy", "degraded", "unhealthy")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How a part is; `message` tells an operator what follows from it."""
+
+    status: Status
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A part to look at; a look that fails is `unhealthy` when the part is `vital`, else `degraded`."""
+
+    name: str
+    look: Callable[[], Finding]
+    vital: bool = False
+
+    def run(self) -> dict[str, Any]:
+        """Return what the look found and how long it took."""
+        started = time.perf_counter()
+        try:
+            found = self.look()
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a look is what it found
+            log.warning("health check %s failed: %s", self.name, type(error).__name__)
+            found = Finding("unhealthy" if self.vital else "degraded", f"The look failed: {type(error).__name__}.")
+        taken = round((time.perf_counter() - started) * 1000, 1)
+        return {"name": self.name, "status": found.status, "message": found.message, "duration_ms": taken}
+
+
+def report(checks: list[Check]) -> dict[str, Any]:
+    """Run the checks; the whole is as bad as its worst part."""
+    findings = [check.run() for check in checks]
+    status = max((finding["status"] for finding in findings), key=WORST.index, default="healthy")
+    return {
+        "status": status,
+        "version": VERSION,
+        "uptime_seconds": round(time.monotonic() - STARTED, 1),
+        "checks": findings,
+    }
+
+
+def own_checks(parts: Platform) -> list[Check]:
+    """Return the checks of what the API itself stands on."""
+    return [
+        Check("database", lambda: _look_at_database(parts), vital=True),
+        Check("redis", lambda: _look_at_redis(parts.limiter)),
+        Check("streams", lambda: _look_at_streams(parts)),
+    ]
+
+
+def _look_at_database(parts: Platform) -> Finding:
+    with parts.database.transaction() as session:
+        session.execute(text("SELECT 1"))
+    return Finding("healthy", "The database answers.")
+
+
+def _look_at_redis(limiter: RateLimiter) -> Finding:
+    if limiter.ping():
+        return Finding("healthy", "Redis answers.")
+    return Finding("degraded", "Redis is away: nothing is limited, work starts late, live streams read the database.")
+
+
+def _look_at_streams(parts: Platform) -> Finding:
+    if ping_streams(parts.stream_socket):
+        return Finding("healthy", "The stream process answers.")
+    return Finding("degraded", "The stream process is away: server-sent events are refused, polling works.")

@@ -1,0 +1,164 @@
+"""Idempotency-Key: a POST sent again has no second effect and gets the first reply.
+
+In the spirit of the IETF draft `draft-ietf-httpapi-idempotency-key-header`: a key is claimed in a short transaction
+before the view runs and its reply is kept after it. A process that dies in between leaves a claim that lapses by
+itself. Replies of 5xx are not kept, nor is what sets a cookie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from flask import Response, g, request
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.http.envelope import meta
+from app.http.models import IdempotencyKey
+from app.http.platform import platform, transaction
+from app.kernel.clock import database_now
+from app.kernel.errors import Conflict, FieldError, Invalid, Refusal
+from app.kernel.ids import new_id
+
+HEADER = "Idempotency-Key"
+LONGEST = 255
+KEPT = timedelta(hours=24)
+CLAIMED = timedelta(minutes=1)
+KEPT_HEADERS = ("Content-Type", "Location", "Retry-After", "Link", "WWW-Authenticate")
+PASSING = frozenset({429})
+
+
+class IdempotencyInFlight(Conflict):
+    """The first request with this Idempotency-Key is still running."""
+
+    code = "IDEMPOTENCY_IN_FLIGHT"
+
+
+class IdempotencyMismatch(Invalid):
+    """This Idempotency-Key was used for another request."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key held by this request."""
+
+    caller: str
+    key: str
+    token: UUID
+
+    @property
+    def context(self) -> str:
+        """What the stored reply is sealed to."""
+        return f"idempotency:{self.caller}:{self.key}"
+
+    def where(self) -> Any:
+        """The row, as long as this request holds it."""
+        return and_(
+            IdempotencyKey.caller == self.caller, IdempotencyKey.key == self.key, IdempotencyKey.claim == self.token
+        )
+
+
+def once(respond: Callable[[], Response], refuse: Callable[[Refusal], Response]) -> Response:
+    """Return the reply of `respond`, run once for each Idempotency-Key of the caller.
+
+    Refusals are replies too: `refuse` makes them, so that they are kept. Raises Invalid for a key that is no key or
+    was used for something else, Conflict while the first request runs.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return respond()
+    if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
+        raise Invalid(errors=[FieldError(HEADER, f"Must be 1 to {LONGEST} printable ASCII characters.")])
+    claim = Claim(str(g.principal.user_id), key, new_id())
+    with transaction() as session:
+        replayed = _claim(session, claim, _fingerprint())
+    return replayed or _run(claim, respond, refuse)
+
+
+def _run(claim: Claim, respond: Callable[[], Response], refuse: Callable[[Refusal], Response]) -> Response:
+    try:
+        response = respond()
+    except Refusal as refusal:
+        response = refuse(refusal)
+    except BaseException:
+        _release(claim)
+        raise
+    _keep(claim, response)
+    return response
+
+
+def _fingerprint() -> str:
+    parts = (request.method, request.full_path, request.mimetype)
+    return hashlib.sha256("\n".join(parts).encode() + b"\n" + request.get_data(cache=True)).hexdigest()
+
+
+def _claim(session: Session, claim: Claim, fingerprint: str) -> Response | None:
+    """Take the key, or return the reply it has got already; raises what stands in the way."""
+    fresh: dict[str, Any] = {
+        "fingerprint": fingerprint,
+        "claim": claim.token,
+        "status": None,
+        "sealed_reply": None,
+        "expires_at": database_now() + CLAIMED,
+    }
+    taken = session.execute(
+        insert(IdempotencyKey)
+        .values(caller=claim.caller, key=claim.key, **fresh)
+        .on_conflict_do_update(
+            index_elements=["caller", "key"], set_=fresh, where=IdempotencyKey.expires_at < database_now()
+        )
+        .returning(IdempotencyKey.claim)
+    ).scalar()
+    if taken is not None:
+        return None
+    found = session.execute(select(IdempotencyKey).filter_by(caller=claim.caller, key=claim.key)).scalar_one()
+    if found.fingerprint != fingerprint:
+        raise IdempotencyMismatch(errors=[FieldError(HEADER, "Was used for another request.")])
+    if found.status is None or found.sealed_reply is None:
+        raise IdempotencyInFlight(headers={"Retry-After": "1"})
+    return _open(found.status, platform().vault.decrypt(found.sealed_reply, claim.context))
+
+
+def _keep(claim: Claim, response: Response) -> None:
+    if response.status_code >= 500 or response.status_code in PASSING or "Set-Cookie" in response.headers:
+        _release(claim)
+        return
+    sealed = platform().vault.encrypt(_seal(response), claim.context)
+    kept = {"status": response.status_code, "sealed_reply": sealed, "expires_at": database_now() + KEPT}
+    with transaction() as session:
+        session.execute(update(IdempotencyKey).where(claim.where()).values(kept))
+
+
+def _release(claim: Claim) -> None:
+    with transaction() as session:
+        session.execute(delete(IdempotencyKey).where(claim.where()))
+
+
+def _seal(response: Response) -> bytes:
+    headers = [[name, value] for name, value in response.headers if name in KEPT_HEADERS]
+    return orjson.dumps([headers, response.get_data(as_text=True)])
+
+
+def _open(status: int, reply: bytes) -> Response:
+    """Return the first reply again, under the id of this request."""
+    headers, body = orjson.loads(reply)
+    response = Response(body, status, headers)
+    if response.is_json and body:
+        response.set_data(orjson.dumps(orjson.loads(body) | {"meta": meta()}))
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def forget_expired_keys(session: Session) -> int:
+    """Delete the keys whose time is over, and return how many; for the housekeeping."""
+    expired = delete(IdempotencyKey).where(or_(IdempotencyKey.expires_at < database_now()))
+    return session.execute(expired.returning(IdempotencyKey.key)).all().__len__()

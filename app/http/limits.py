@@ -1,0 +1,77 @@
+"""Rate limits of HTTP callers: by user, by address, and by what a route names; the tightest one goes into headers."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from uuid import UUID
+
+from flask import g, request
+
+from app.http.metrics import UNLIMITED
+from app.http.platform import platform
+from app.kernel.errors import RateLimited
+from app.kernel.limits import Standing
+
+
+def count_user(user_id: UUID) -> None:
+    """Count a request of a caller who is logged in; raises RateLimited."""
+    _count("user", str(user_id))
+
+
+def count_address() -> None:
+    """Count a request of a caller who is not logged in, by address; raises RateLimited."""
+    _count("anonymous", _address())
+
+
+def limit_rate(name: str, subject: str = "") -> None:
+    """Count a request against the limit `name` (`login`, `register`, `refresh`), per address and `subject`.
+
+    Raises RateLimited. `subject` is what is tried, such as the account's name.
+    """
+    _count(name, f"{_address()}:{subject.lower()}")
+
+
+def _count(name: str, subject: str) -> None:
+    limiter = platform().limiter
+    if limiter is None:
+        return
+    standing = limiter.hit(f"{name}:{subject}", platform().limits[name])
+    if standing is None:
+        UNLIMITED.inc()
+        return
+    known: Standing | None = g.get("standing")
+    if known is None or standing.remaining < known.remaining:
+        g.standing = standing
+    if standing.retry_after:
+        raise _refusal(standing)
+
+
+def _refusal(standing: Standing) -> RateLimited:
+    return RateLimited(
+        headers={"Retry-After": str(standing.retry_after)},
+        limit=standing.limit.count,
+        window=standing.limit.seconds,
+        retry_after=standing.retry_after,
+    )
+
+
+def rate_headers(standing: Standing) -> dict[str, str]:
+    """Return the headers that tell a caller how it stands."""
+    return {
+        "X-RateLimit-Limit": str(standing.limit.count),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(standing.reset),
+    }
+
+
+def _address() -> str:
+    """Return the caller's address; of IPv6 the network, for one machine owns as many addresses of it as it likes."""
+    try:
+        address = ip_address((request.remote_addr or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"

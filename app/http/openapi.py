@@ -1,0 +1,85 @@
+"""The OpenAPI 3.1 document: put together from the blueprints' declarations, made once, served as bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask_smorest
+import marshmallow as ma
+from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from flask import Flask
+from marshmallow import fields
+
+from app.http import documents
+from app.http.blueprint import Blueprint
+from app.http.problems import CODES
+from app.http.schemas import Timestamp
+from app.http.version import VERSION
+
+DESCRIPTION = """\
+Every long piece of work is a *job*: the request answers 202 with a job id, workers do the work, and the job is followed
+by polling or by server-sent events.
+
+Replies are `{"data", "meta"}`, refusals `{"error", "meta"}` (or RFC 9457 for `Accept: application/problem+json`).
+Lists take `page` and `limit`, or walk by `cursor`. A POST with an `Idempotency-Key` may be sent again safely.
+"""
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's document, without its error handlers and pages: the frame has its own."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to `app.http.problems`."""
+
+
+class _Names:
+    """Names of schemas in the document: the class's, told apart by what is left out and, where two rooms chose the
+    same name, by the room."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, type[ma.Schema]] = {}
+
+    def __call__(self, schema: Any) -> str:
+        made = schema() if isinstance(schema, type) else schema
+        kind = type(made)
+        name = kind.__name__.removesuffix("Schema")
+        if self._taken.setdefault(name, kind) is not kind:
+            name = kind.__module__.split(".")[1].title() + name
+        parts = [name]
+        parts += ["partial"] if made.partial else []
+        parts += [f"only-{'-'.join(sorted(made.only))}"] if made.only else []
+        parts += [f"without-{'-'.join(sorted(made.exclude))}"] if made.exclude else []
+        return ".".join(parts)
+
+
+def describe(app: Flask, blueprints: list[Blueprint]) -> Api:
+    """Register the blueprints with the application and with its document."""
+    app.config |= {"API_TITLE": "Headrace", "API_VERSION": VERSION, "OPENAPI_VERSION": "3.1.0"}
+    plugin = MarshmallowPlugin(schema_name_resolver=_Names())
+    api = Api(spec_kwargs={"marshmallow_plugin": plugin, "info": {"description": DESCRIPTION}})
+    api.init_app(app)
+    plugin.converter.field_mapping[Timestamp] = ("string", "date-time")
+    plugin.converter.add_attribute_function(_bounded)
+    _add_components(api)
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
+    return api
+
+
+def _add_components(api: Api) -> None:
+    components = api.spec.components
+    components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    for name, parameter in documents.PARAMETERS.items():
+        components.parameter(name, parameter["in"], parameter)
+    for name, header in documents.HEADERS.items():
+        components.header(name, header)
+    for status in CODES:
+        components.response(f"Refusal{status}", documents.refusal(status))
+
+
+def _bounded(self: OpenAPIConverter, field: fields.Field[Any], ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say what else a field takes that apispec does not know of: any value for a raw one."""
+    del self, ret
+    return {"type": ["object", "array", "string", "number", "boolean", "null"]} if type(field) is fields.Raw else {}
