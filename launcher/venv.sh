@@ -23,6 +23,8 @@ if [ ! -w "${HOME:-/nowhere}" ]; then
     export PIP_CACHE_DIR="$PWD/.cache/pip" UV_CACHE_DIR="$PWD/.cache/uv"
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv"
+# uv knows the public authorities only, where pip's users may have a company's own among those of the system.
+[ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 # uv does not read pip's settings; a machine that names its own package index there means both.
 index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
 [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
