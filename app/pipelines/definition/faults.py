@@ -56,6 +56,7 @@ class Faults:
     def __init__(self) -> None:
         self._found: list[Fault] = []
         self._unlisted = 0
+        self._paths: set[str] = set()
         self._places: dict[str, Place] = {}
 
     def __bool__(self) -> bool:
@@ -69,10 +70,8 @@ class Faults:
         return path in self._places
 
     def within(self, path: str) -> bool:
-        """Whether a fault was found at `path` or below it."""
-        return any(
-            fault.path.startswith(path) and fault.path[len(path) :][:1] in ("", ".", "[") for fault in self._found
-        )
+        """Whether a fault was found at `path` or below it, listed or not."""
+        return any(at.startswith(path) and at[len(path) : len(path) + 1] in ("", ".", "[") for at in self._paths)
 
     def first_known(self, *paths: str) -> str:
         """The first of several paths at which something was written, or the first of all."""
@@ -80,6 +79,7 @@ class Faults:
 
     def add(self, path: str, message: str, place: Place | None = None) -> None:
         """Record a fault at `place`, by default where `path` was written."""
+        self._paths.add(path)
         if len(self._found) >= MAX_FAULTS:
             self._unlisted += 1
             return

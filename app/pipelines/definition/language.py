@@ -72,6 +72,7 @@ CRON = Text(
     hint="a cron expression has five fields: minute hour day month weekday",
     strict=True,
 )
+EMAIL = Text(pattern=r"[^@\s]+@[^@\s]+", hint="it must be an email address", strict=True)
 TOKEN = Text(
     pattern=rf"\$\{{{_VARIABLE}\}}",
     hint="a token does not belong in a definition: name the variable that holds it, such as ${SLACK_TOKEN}",
@@ -120,7 +121,7 @@ TARGET = Record(
         "config": Key(
             Record(
                 {
-                    "email": Key(Text(pattern=r"[^@\s]+@[^@\s]+", hint="it must be an email address"), "Who to tell."),
+                    "email": Key(EMAIL, "Who to tell."),
                     "webhook_url": Key(URL, "The address to post to."),
                     "slack_channel": Key(Text(at_most=100), "The channel to write to."),
                     "slack_token": Key(TOKEN, "The variable that holds the token, as ${NAME}."),

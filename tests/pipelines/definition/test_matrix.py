@@ -65,7 +65,7 @@ def test_a_matrix_is_refused_by_path_and_reason(matrix, path, words):
 
 
 def test_a_cell_must_not_take_the_name_of_another_stage():
-    text = "stages: [{name: test (1), steps: [{name: s, run: x}]}, {name: test, matrix: {a: [1]}, steps: [{name: s, run: x}]}]"
+    text = "stages:\n  - {name: test (1), steps: [{name: s, run: x}]}\n" + with_matrix("a: [1]").partition("\n")[2]
 
     assert "a second time, after stages[0].name" in only_fault_of(text).message
 
