@@ -26,12 +26,15 @@ Lists take `page` and `limit`, or walk by `cursor`. A POST with an `Idempotency-
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's document, without its error handlers and pages: the frame has its own."""
+    """flask-smorest's document, without its own answers to what the frame answers: errors, pages, tags."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def _register_error_handlers(self) -> None:
-        """Leave errors to `app.http.problems`."""
+    def _nothing(self) -> None:
+        """Do not add what flask-smorest would."""
+
+    _register_error_handlers = _register_responses = _nothing
+    _register_etag_headers = _register_pagination_header = _nothing
 
 
 class _Names:
