@@ -39,7 +39,7 @@ down: ## Stop the platform that runs in the background
 status: $(RUNTIME) ## Show the platform's processes
 	@$(BIN)/python -m launcher status || true
 
-demo: $(RUNTIME) ## Start the platform and run a real pipeline (REPO= path or URL, BRANCH=, ONCE=1: end after it)
+demo: $(DEV) ## Start the platform and run a real pipeline (REPO= path or URL, BRANCH=, ONCE=1: end after it)
 	@exec $(BIN)/python -m launcher demo $(if $(call chosen,$(ONCE)),--once) --repository "$$REPO" --branch "$$BRANCH"
 
 test: $(DEV) ## Run the whole test suite on real parts (ARGS= for pytest)

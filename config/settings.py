@@ -77,6 +77,7 @@ class Settings:
     work_dir: Path | None = setting(None, "where checkouts live while a stage runs; by default in `DATA_DIR`")
     sandbox: Literal["auto", "bubblewrap", "plain"] = setting("auto", "how steps are confined; `auto` takes the best")
     sandbox_read_only: str = setting("", "further paths that steps may read, separated by colons")
+    step_path: str = setting("", "folders put in front of the PATH of steps, separated by colons")
     step_network: bool = setting(True, "whether steps may use the network at all")
     step_memory_bytes: int = setting(2 * 1024**3, "memory of a step")
     step_processes: int = setting(512, "processes of a step")

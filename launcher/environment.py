@@ -36,6 +36,7 @@ def build_environment(secrets: dict[str, str], data_dir: Path, run_dir: Path, ur
         "DATA_DIR": str(data_dir),
         "RUN_DIR": str(run_dir),
         "STREAM_SOCKET": str(run_dir / "stream.sock"),
+        **_step_tools(),
         **urls,
     }
 
@@ -51,6 +52,15 @@ def _choices(secrets: dict[str, str]) -> dict[str, str]:
         # Each demo registers a user of its own, all from this machine's one address.
         "RATE_LIMIT_REGISTER": "1000/hour",
     }
+
+
+def _step_tools() -> dict[str, str]:
+    """Let steps use the tools of this virtual environment, which they may read."""
+    if "STEP_PATH" in os.environ:
+        return {}
+    tools = Path(sys.prefix)
+    readable = {str(tools), sys.base_prefix, *filter(None, os.environ.get("SANDBOX_READ_ONLY", "").split(":"))}
+    return {"STEP_PATH": str(tools / "bin"), "SANDBOX_READ_ONLY": ":".join(sorted(readable))}
 
 
 def _flower_login(environment: dict[str, str]) -> str:

@@ -18,6 +18,7 @@ class StepDefaults:
 
     limits: Limits
     network: bool
+    path: str
     artifact_bytes: int
 
 

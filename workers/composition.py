@@ -63,5 +63,6 @@ def _step_defaults(settings: Settings) -> StepDefaults:
             processes=settings.step_processes,
         ),
         network=settings.step_network,
+        path=settings.step_path,
         artifact_bytes=settings.artifact_bytes,
     )

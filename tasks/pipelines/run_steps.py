@@ -16,6 +16,7 @@ from app.pipelines import Briefing, StepEnd, finish_step, start_step
 from app.pipelines.definition import ConditionInvalid, PlannedStep, State, should_run, step_variables
 from tasks.pipelines.checkout import checkout
 from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
+from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH
 from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
 from tasks.pipelines.patience import patiently
 from tasks.pipelines.step_log import StepLog
@@ -125,7 +126,7 @@ class StepRunner:
             script=script_of(step),
             workspace=self._place.root,
             working_directory=self._place.relative(variables["WORKING_DIR"], self._seen_at()),
-            environment=variables,
+            environment=self._with_path(variables),
             limits=replace(limits_of(step, self._tools.steps.limits), seconds=min(step.timeout, self._clock.left())),
             network=step.network and self._tools.steps.network,
         )
@@ -147,6 +148,10 @@ class StepRunner:
             attempt=attempt,
             directories=self._place.seen_by_steps(self._seen_at()),
         )
+
+    def _with_path(self, variables: dict[str, str]) -> dict[str, str]:
+        added = self._tools.steps.path
+        return {"PATH": f"{added}:{SYSTEM_PATH}" if added else SYSTEM_PATH, **variables}
 
     def _seen_at(self) -> PurePosixPath:
         return self._tools.sandbox.workspace_path(self._place.root)
