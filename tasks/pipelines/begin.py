@@ -26,4 +26,4 @@ def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
 
 def _resolve(run: Run, execution: Execution, tools: Tools) -> str:
     request = ResolveRequest(execution.repository_url, branch=execution.branch, timeout=RESOLVE_SECONDS)
-    return tools.source.resolve(request, run.should_stop)
+    return tools.source.resolve(request, run.check)

@@ -22,9 +22,8 @@ def checkout(run: Run, source: Source, briefing: Briefing, place: Workplace, sec
             timeout=min(seconds, MOST_SECONDS),
             max_bytes=MOST_BYTES,
         ),
-        should_stop=run.should_stop,
+        run.check,
     )
-    run.check()
     place.prepare()
     return [
         f"Checked out {done.commit_sha} of {briefing.branch}: {done.message.splitlines()[0] if done.message else ''}"

@@ -1,0 +1,85 @@
+"""The repository in a checkout: made empty, filled by fetching, then checked out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tasks.pipelines.gateways.base import CommitNotFound, FileNotInRepository
+from tasks.pipelines.gateways.git.process import Git, GitFailed
+
+_MOST_MESSAGE = 10_000
+_MOST_FILE = 1024 * 1024
+_SOME_COMMITS = 50
+
+# What servers say that give tips of branches only, or the whole history only.
+_NO_BARE_COMMITS = re.compile(r"unadvertised object|not valid|dumb http transport does not support shallow")
+_DUMB = "dumb http transport"
+_ALL_REFS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+
+
+class Repository:
+    """A repository of ours in `folder`, which was empty."""
+
+    def __init__(self, git: Git, folder: Path) -> None:
+        self._git = git
+        self._folder = folder
+
+    def fetch(self, url: str, commit: str, branch: str | None) -> None:
+        """Make the repository and bring one commit into it; raises CommitNotFound or GitFailed."""
+        object_format = "sha256" if len(commit) == 64 else "sha1"
+        self._run("init", "--quiet", "--template=", f"--object-format={object_format}")
+        self._run("remote", "add", "--", "origin", url)
+        try:
+            self._fetch("--depth=1", "--no-tags", refs=[commit])
+        except GitFailed as failure:
+            if not _NO_BARE_COMMITS.search(failure.said):
+                raise
+            self._fetch_history(commit, branch, shallow=_DUMB not in failure.said)
+
+    def check_out(self, commit: str, branch: str | None) -> None:
+        """Write the commit's files; HEAD is the branch where there is one."""
+        where = ["--detach"] if branch is None else ["-B", branch]
+        self._run("checkout", "--quiet", "--force", "--no-track", *where, commit, "--")
+
+    def describe(self, commit: str) -> tuple[str, str]:
+        """Return the commit's message and its author."""
+        shown = self._run("show", "--no-patch", "--no-show-signature", "--format=%an <%ae>%x00%B", commit, "--")
+        author, _, message = shown.decode(errors="replace").partition("\0")
+        return message.strip()[:_MOST_MESSAGE], author[:_MOST_MESSAGE]
+
+    def read_file(self, commit: str, path: str) -> bytes:
+        """Return a regular file of the commit; raises FileNotInRepository."""
+        listed = self._run("--literal-pathspecs", "ls-tree", "-z", "-l", "--full-tree", commit, "--", path)
+        facts, _, name = listed.decode(errors="replace").rstrip("\0").partition("\t")
+        mode, _, blob, size = facts.split() if name == path else ("", "", "", "")
+        if not mode.startswith("100"):
+            raise FileNotInRepository(f"The commit has no file {path!r}.")
+        if int(size) > _MOST_FILE:
+            raise FileNotInRepository(f"The file {path!r} is larger than {_MOST_FILE} bytes.")
+        return self._run("cat-file", "blob", blob)
+
+    def _fetch_history(self, commit: str, branch: str | None, *, shallow: bool) -> None:
+        if shallow and branch is not None:
+            self._fetch(
+                f"--depth={_SOME_COMMITS}", "--no-tags", refs=[f"+refs/heads/{branch}:refs/remotes/origin/{branch}"]
+            )
+            if self._has(commit):
+                return
+        all_of_it = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
+        self._fetch(*all_of_it, refs=_ALL_REFS)
+        if not self._has(commit):
+            raise CommitNotFound(f"The repository has no commit {commit}.")
+
+    def _fetch(self, *options: str, refs: list[str] | tuple[str, ...]) -> None:
+        self._run("fetch", "--quiet", "--no-recurse-submodules", *options, "--", "origin", *refs)
+
+    def _has(self, commit: str) -> bool:
+        try:
+            self._run("cat-file", "-e", f"{commit}^{{commit}}")
+        except GitFailed:
+            return False
+        return True
+
+    def _run(self, *arguments: str) -> bytes:
+        return self._git.run(*arguments, directory=self._folder)
