@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.kernel.crypto import Vault
 from app.kernel.store import BlobStore
 from app.kernel.stream import Live
-from tasks.pipelines.gateways.base import Source
-from tasks.pipelines.gateways.sandbox import Limits, Sandbox
+
+if TYPE_CHECKING:
+    # The gateways live in rooms whose deeds are given these tools.
+    from tasks.pipelines.gateways.base import Source
+    from tasks.pipelines.gateways.sandbox import Limits, Sandbox
 
 
 @dataclass(frozen=True, slots=True)

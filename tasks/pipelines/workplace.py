@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from app.pipelines import Briefing
 from app.pipelines.definition import Directories
+from tasks.pipelines.gateways.sandbox import remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def open_workplace(workspaces: Path, briefing: Briefing) -> Iterator[Workplace]:
 
 
 def _remove(root: Path) -> None:
-    shutil.rmtree(root, ignore_errors=True)
+    remove_tree(root)
     if root.exists():
         log.warning("a workspace could not be removed whole", extra={"path": str(root)})
     try:
