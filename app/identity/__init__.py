@@ -19,7 +19,7 @@ from app.identity.errors import (
 from app.identity.keys import ensure_signing_key
 from app.identity.models import ADMIN, MEMBER, ORGANIZATION_ROLES, OWNER, VIEWER, Membership, User
 from app.identity.permissions import PERMISSIONS, PERMISSIONS_OF_ROLE
-from app.identity.queries import sessions_ended
+from app.identity.queries import rights_ended, sessions_ended
 
 if TYPE_CHECKING:
     from app.identity.routes import blueprints
@@ -50,6 +50,7 @@ __all__ = [
     "create_first_admin",
     "ensure_signing_key",
     "register",
+    "rights_ended",
     "sessions_ended",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
@@ -68,9 +68,47 @@ def logins_of(user_id: UUID) -> Select[LoginSession]:
 
 def sessions_ended(session: Session, ids: Collection[UUID]) -> set[UUID]:
     """Return which of these logins give no right any more: ended, run out, deleted, or of a disabled account."""
-    valid = session.scalars(
-        select(LoginSession.id)
+    return set(ids) - set(_reach(session, ids))
+
+
+class Right(Protocol):
+    """By which login somebody goes on reading what belongs to an organization, or to nobody."""
+
+    @property
+    def session_id(self) -> UUID | None: ...
+
+    @property
+    def organization_id(self) -> UUID | None: ...
+
+
+SomeRight = TypeVar("SomeRight", bound=Right)
+
+
+def rights_ended(session: Session, rights: Collection[SomeRight]) -> list[SomeRight]:
+    """Return which of these rights are gone: with their login, or with the membership in their organization."""
+    reach = _reach(session, {right.session_id for right in rights if right.session_id})
+    return [right for right in rights if right.session_id is None or not _reaches(reach.get(right.session_id), right)]
+
+
+def _reach(session: Session, ids: Collection[UUID]) -> dict[UUID, set[UUID | None]]:
+    """Return the organizations that each login which still works reaches; None stands for all."""
+    rows = session.execute(
+        select(LoginSession.id, User.role, Membership.organization_id)
         .join(User, User.id == LoginSession.user_id)
+        .outerjoin(Membership, Membership.user_id == User.id)
         .where(LoginSession.id.in_(ids), is_alive(), User.disabled_at.is_(None))
     )
-    return set(ids) - set(valid)
+    reach: dict[UUID, set[UUID | None]] = {}
+    for session_id, role, organization_id in rows:
+        reached = reach.setdefault(session_id, set())
+        if role == ADMIN:
+            reached.add(None)
+        elif organization_id is not None:
+            reached.add(organization_id)
+    return reach
+
+
+def _reaches(reached: set[UUID | None] | None, right: Right) -> bool:
+    if reached is None:
+        return False
+    return right.organization_id is None or None in reached or right.organization_id in reached

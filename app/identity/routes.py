@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Response, jsonify, request
+from flask import request
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,6 @@ from app.identity.queries import logins_of
 from app.identity.schemas import (
     BODY,
     Credentials,
-    JsonWebKeySet,
     PasswordChange,
     Presented,
     Profile,
@@ -51,6 +50,7 @@ class Register(MethodView):
 
     @auth.arguments(Registration)
     @auth.response(201, SignedIn)
+    @auth.refuses(403, 409)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
         """Make an account, with a personal organization, and log it in"""
@@ -70,6 +70,7 @@ class LogIn(MethodView):
 
     @auth.arguments(Credentials)
     @auth.response(200, SignedIn)
+    @auth.refuses(401, 403)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
         """Log in with a username or an email address"""
@@ -83,8 +84,9 @@ class LogIn(MethodView):
 class Refresh(MethodView):
     """Logins are continued here."""
 
-    @auth.arguments(Presented)
+    @auth.arguments(Presented, required=False)
     @auth.response(200, SignedIn)
+    @auth.refuses(401, 403)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
         """Exchange a refresh token for a new access token and the next refresh token
@@ -107,8 +109,9 @@ class Refresh(MethodView):
 class LogOut(MethodView):
     """Logins end here."""
 
-    @auth.arguments(Presented)
+    @auth.arguments(Presented, required=False)
     @auth.response(204)
+    @auth.refuses(401, 403)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
         """End the login of a refresh token, or without one that of the access token"""
@@ -172,7 +175,7 @@ class Sessions(MethodView):
 
     @auth.paged(LoginSessionForm, sort={"created_at": LoginSession.created_at}, default="-created_at")
     @requires()
-    def get(self, _filters: dict[str, Any]) -> Any:
+    def get(self) -> Any:
         """The logins of this account that still work"""
         return logins_of(principal().user_id)
 
@@ -202,6 +205,7 @@ class OwnProfile(MethodView):
 
     @users.arguments(Profile)
     @users.response(200, UserForm)
+    @users.refuses(409)
     @requires()
     def put(self, body: dict[str, Any]) -> User:
         """Replace email address, display name and biography"""
@@ -210,6 +214,7 @@ class OwnProfile(MethodView):
 
     @users.arguments(ProfileChange)
     @users.response(200, UserForm)
+    @users.refuses(409)
     @requires()
     def patch(self, body: dict[str, Any]) -> User:
         """Change some of email address, display name and biography"""
@@ -221,19 +226,16 @@ class OwnProfile(MethodView):
 class KeySet(MethodView):
     """The public keys."""
 
-    @keys.alt_response(200, schema=JsonWebKeySet, content_type="application/jwk-set+json")
+    @keys.raw("application/jwk-set+json")
     @public
-    def get(self) -> Response:
+    def get(self) -> dict[str, Any]:
         """The keys that verify access tokens, as a JSON Web Key Set"""
         with transaction() as session:
-            reply = jsonify(published_keys(session))
-        reply.mimetype = "application/jwk-set+json"
-        reply.cache_control.public, reply.cache_control.max_age = True, 300
-        return reply
+            return published_keys(session)
 
 
 def _own_account(session: Session) -> User:
-    user = session.get_one(User, principal().user_id, with_for_update=request.method != "GET")
+    user = session.get_one(User, principal().user_id, with_for_update=request.method not in ("GET", "HEAD"))
     match_row(user)
     return user
 

@@ -161,20 +161,3 @@ class LoginSession(Schema):
     def mark_current(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
         """Mark the login that the request itself came from."""
         return data | {"is_current": data["id"] == str(principal().session_id)}
-
-
-class JsonWebKey(Schema):
-    """A public key (RFC 7517, RFC 8037)."""
-
-    kty = fields.String(required=True)
-    crv = fields.String(required=True)
-    x = fields.String(required=True)
-    kid = fields.String(required=True)
-    alg = fields.String(required=True)
-    use = fields.String(required=True)
-
-
-class JsonWebKeySet(Schema):
-    """The public keys that verify access tokens."""
-
-    keys = fields.List(fields.Nested(JsonWebKey), required=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.kernel.principal import Principal
@@ -30,7 +30,7 @@ def visible_workspaces(caller: Principal, filters: dict[str, Any]) -> Select[Wor
 
 def _visible(organization_id: InstrumentedAttribute[UUID], caller: Principal, permission: str) -> ColumnElement[bool]:
     if caller.is_admin:
-        return organization_id.is_not(None)
+        return true()
     return organization_id.in_(caller.organizations_with(permission))
 
 

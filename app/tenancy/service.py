@@ -87,7 +87,7 @@ def create_workspace(
     fields = {"slug": _slug_of(fields["name"], "workspace"), **fields}
     workspace = Workspace(organization_id=organization_id, owner_id=owner_id, **fields)
     session.add(workspace)
-    with _refuse_taken_slug("uq_workspaces_organization_id"):
+    with _refuse_taken_slug("uq_workspaces_organization_id_slug"):
         session.flush()
     announce(session, WorkspaceCreated(organization_id, workspace.id, workspace.name, owner_id))
     return workspace
@@ -100,7 +100,7 @@ def change_workspace(session: Session, workspace: Workspace, fields: dict[str, A
     changed = tuple(sorted(name for name, value in fields.items() if getattr(workspace, name) != value))
     for name in changed:
         setattr(workspace, name, fields[name])
-    with _refuse_taken_slug("uq_workspaces_organization_id"):
+    with _refuse_taken_slug("uq_workspaces_organization_id_slug"):
         session.flush()
     whose = (workspace.organization_id, workspace.id)
     if changed:

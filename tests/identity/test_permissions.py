@@ -1,0 +1,42 @@
+"""Roles and what they may do."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from flask import Flask
+
+from app.http import Blueprint
+from app.identity import ORGANIZATION_ROLES, PERMISSIONS, PERMISSIONS_OF_ROLE
+
+
+def test_every_role_holds_all_that_the_role_below_it_holds_and_more() -> None:
+    assert ORGANIZATION_ROLES == ("owner", "admin", "member", "viewer")
+    for higher, lower in pairwise(ORGANIZATION_ROLES):
+        assert PERMISSIONS_OF_ROLE[higher] > PERMISSIONS_OF_ROLE[lower]
+
+
+def test_viewers_only_read() -> None:
+    assert {permission.partition(":")[2] for permission in PERMISSIONS_OF_ROLE["viewer"]} == {"read"}
+
+
+def test_a_permission_is_an_area_and_a_verb() -> None:
+    assert not [permission for permission in PERMISSIONS if not re.fullmatch(r"[a-z]+:[a-z]+", permission)]
+
+
+def test_who_may_do_something_in_an_area_may_read_it() -> None:
+    for held in PERMISSIONS_OF_ROLE.values():
+        assert {permission.partition(":")[0] + ":read" for permission in held} <= held
+
+
+def test_every_route_asks_for_a_permission_that_there_is(app: Flask) -> None:
+    asked = {
+        operation.guard.permission
+        for blueprint in app.blueprints.values()
+        if isinstance(blueprint, Blueprint)
+        for operation in blueprint.operations.values()
+        if operation.guard.permission
+    }
+    assert "workspaces:write" in asked
+    assert asked <= PERMISSIONS

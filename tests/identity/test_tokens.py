@@ -1,0 +1,217 @@
+"""Access tokens: ours are believed as long as their login lives, forgeries never."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, event, func, select, update
+
+from app.identity.keys import KeyRing, add_signing_key
+from app.identity.models import LoginSession, Membership, SigningKey
+from app.identity.tokens import AUDIENCE
+from app.kernel.crypto import Vault
+from app.kernel.db import Database
+from config.settings import Settings
+from tests.support.identity import Person, data_of, error_of, make_person
+
+ME = "/api/v1/auth/me"
+
+
+class Forger:
+    """Makes tokens with the platform's own key, or with anything else."""
+
+    def __init__(self, database: Database, settings: Settings, person: Person) -> None:
+        self.signer = KeyRing(database, Vault(settings.secret_key)).signer()
+        now = datetime.now(UTC)
+        self.claims: dict[str, Any] = {
+            "sub": str(person.user.id),
+            "sid": str(person.session_id),
+            "type": "access",
+            "iss": settings.public_url,
+            "aud": AUDIENCE,
+            "iat": now,
+            "nbf": now,
+            "exp": now + timedelta(minutes=5),
+        }
+
+    def make(self, key: Any = None, algorithm: str = "EdDSA", kid: str | None = None, **claims: Any) -> str:
+        """Return a token; a claim given as None is left out."""
+        said = {name: value for name, value in (self.claims | claims).items() if value is not None}
+        key = self.signer.private_key if key is None else key
+        return jwt.encode(said, key, algorithm, headers={"kid": kid or self.signer.kid})
+
+
+@pytest.fixture
+def forger(database: Database, settings: Settings, alice: Person) -> Forger:
+    return Forger(database, settings, alice)
+
+
+def ask(client: FlaskClient, token: str) -> Any:
+    return client.get(ME, headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_token_as_we_make_them_is_believed(client: FlaskClient, forger: Forger) -> None:
+    assert data_of(ask(client, forger.make()))["username"] == "alice"
+
+
+def test_a_token_can_be_verified_by_anyone_who_reads_the_published_keys(client: FlaskClient, alice: Person) -> None:
+    response = client.get("/.well-known/jwks.json")
+    keys = jwt.PyJWKSet.from_dict(response.get_json())
+    kid = jwt.get_unverified_header(alice.access_token)["kid"]
+    claims = jwt.decode(alice.access_token, keys[kid], ["EdDSA"], audience=AUDIENCE)
+    assert claims["sub"] == str(alice.user.id)
+    assert response.mimetype == "application/jwk-set+json"
+    assert all(set(key) == {"kty", "crv", "x", "kid", "alg", "use"} for key in response.get_json()["keys"])
+
+
+def test_a_token_without_a_signature_is_refused(client: FlaskClient, forger: Forger) -> None:
+    parts = [{"alg": "none", "kid": forger.signer.kid, "typ": "JWT"}, forger.claims]
+    body = ".".join(base64.urlsafe_b64encode(orjson.dumps(part)).rstrip(b"=").decode() for part in parts)
+    assert error_of(ask(client, body + "."), 401)["code"] == "TOKEN_INVALID"
+
+
+def test_a_token_signed_with_the_public_key_as_a_password_is_refused(client: FlaskClient, forger: Forger) -> None:
+    public = forger.signer.private_key.public_key().public_bytes_raw()
+    token = forger.make(public, "HS256")
+    assert error_of(ask(client, token), 401)["code"] == "TOKEN_INVALID"
+
+
+def test_a_token_signed_with_another_key_is_refused(client: FlaskClient, forger: Forger) -> None:
+    for kid in (None, "another", "../../etc/passwd", "' OR 1=1"):
+        token = forger.make(Ed25519PrivateKey.generate(), kid=kid)
+        assert error_of(ask(client, token), 401)["code"] == "TOKEN_INVALID"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"},
+        {"aud": None},
+        {"iss": "https://elsewhere.example.com"},
+        {"type": "refresh"},
+        {"sid": None},
+        {"sid": "no uuid"},
+        {"sub": "no uuid"},
+        {"iat": datetime.now(UTC) + timedelta(hours=1)},
+        {"nbf": datetime.now(UTC) + timedelta(hours=1)},
+        {"exp": None},
+    ],
+)
+def test_a_token_with_claims_that_are_not_ours_is_refused(
+    client: FlaskClient, forger: Forger, claims: dict[str, Any]
+) -> None:
+    assert error_of(ask(client, forger.make(**claims)), 401)["code"] == "TOKEN_INVALID"
+
+
+def test_a_token_past_its_time_is_refused_as_expired(client: FlaskClient, forger: Forger) -> None:
+    token = forger.make(exp=datetime.now(UTC) - timedelta(seconds=30))
+    response = ask(client, token)
+    assert error_of(response, 401)["code"] == "TOKEN_EXPIRED"
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("header", ["", "Basic YWxpY2U6YWxpY2U=", "Bearer", "alice"])
+def test_a_request_without_a_bearer_token_is_asked_to_log_in(client: FlaskClient, header: str) -> None:
+    response = client.get(ME, headers={"Authorization": header} if header else {})
+    assert error_of(response, 401)["code"] in ("AUTH_REQUIRED", "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("token", ["x", "x.y.z", "a b", "é", "." * 2000, "e30.e30.e30"])
+def test_junk_for_a_token_is_refused(client: FlaskClient, alice: Person, token: str) -> None:
+    response = client.get(ME, headers={"Authorization": f"Bearer {token}"})
+    assert error_of(response, 401)["code"] == "TOKEN_INVALID"
+
+
+def test_a_token_of_another_users_login_is_refused(client: FlaskClient, forger: Forger) -> None:
+    assert error_of(ask(client, forger.make(sub=str(uuid4()))), 401)["code"] == "TOKEN_REVOKED"
+
+
+def test_a_token_dies_with_its_login_and_with_its_account(
+    client: FlaskClient, alice: Person, database: Database
+) -> None:
+    with database.transaction() as session:
+        session.execute(update(LoginSession).values(expires_at=func.now() - timedelta(seconds=1)))
+    assert error_of(ask(client, alice.access_token), 401)["code"] == "TOKEN_REVOKED"
+    with database.transaction() as session:
+        session.execute(delete(LoginSession).where(LoginSession.user_id == alice.user.id))
+    assert error_of(ask(client, alice.access_token), 401)["code"] == "TOKEN_REVOKED"
+
+
+def test_what_a_token_is_good_for_follows_the_roles_of_the_moment(
+    client: FlaskClient, app: Flask, alice: Person, database: Database
+) -> None:
+    bob = make_person(app, database, "bob")
+    verified = data_of(client.get("/api/v1/auth/verify", headers=bob.headers))
+    assert (verified["active"], verified["subject"]) == (True, str(bob.user.id))
+    assert "workspaces:delete" in verified["scopes"]
+    with database.transaction() as session:
+        session.execute(update(Membership).where(Membership.user_id == bob.user.id).values(role="viewer"))
+    scopes = data_of(client.get("/api/v1/auth/verify", headers=bob.headers))["scopes"]
+    assert "workspaces:read" in scopes
+    assert not [scope for scope in scopes if not scope.endswith(":read")]
+
+
+def test_an_administrators_token_is_good_for_everything(client: FlaskClient, app: Flask, database: Database) -> None:
+    admin = make_person(app, database, "root-admin", role="admin")
+    assert "platform:administer" in data_of(client.get("/api/v1/auth/verify", headers=admin.headers))["scopes"]
+
+
+def test_a_new_key_signs_and_the_old_tokens_stay_good(
+    client: FlaskClient, alice: Person, database: Database, settings: Settings
+) -> None:
+    with database.transaction() as session:
+        kid = add_signing_key(session, Vault(settings.secret_key))
+    ring = KeyRing(database, Vault(settings.secret_key))
+    assert ring.signer().kid == kid
+    assert ring.public_key(jwt.get_unverified_header(alice.access_token)["kid"]) is not None
+    assert data_of(ask(client, alice.access_token))["username"] == "alice"
+
+
+def test_a_retired_key_is_neither_published_nor_believed(
+    client: FlaskClient, database: Database, settings: Settings
+) -> None:
+    with database.transaction() as session:
+        kid = add_signing_key(session, Vault(settings.secret_key))
+        session.execute(update(SigningKey).where(SigningKey.kid == kid).values(retired_at=func.now()))
+    ring = KeyRing(database, Vault(settings.secret_key))
+    assert ring.public_key(kid) is None
+    assert ring.signer().kid != kid
+    assert kid not in {key["kid"] for key in client.get("/.well-known/jwks.json").get_json()["keys"]}
+
+
+def test_the_private_keys_are_sealed_to_their_rows(database: Database, settings: Settings) -> None:
+    private = KeyRing(database, Vault(settings.secret_key)).signer().private_key.private_bytes_raw()
+    with database.transaction() as session:
+        rows = session.scalars(select(SigningKey)).all()
+    assert rows
+    assert not any(private in row.sealed_private_key for row in rows)
+
+
+def test_the_caller_is_read_in_one_query(client: FlaskClient, app: Flask, alice: Person, database: Database) -> None:
+    statements: list[str] = []
+    data_of(client.get("/api/v1/auth/verify", headers=alice.headers))
+
+    def remember(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(database.bind, "before_cursor_execute", remember)
+    try:
+        data_of(client.get("/api/v1/auth/verify", headers=alice.headers))
+    finally:
+        event.remove(database.bind, "before_cursor_execute", remember)
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 1
+
+
+def test_a_login_id_is_a_uuid_of_its_own(alice: Person) -> None:
+    claims = jwt.decode(alice.access_token, options={"verify_signature": False})
+    assert UUID(claims["sid"]) == alice.session_id
+    assert set(claims) == {"fresh", "iat", "nbf", "exp", "jti", "type", "sub", "sid", "iss", "aud"}
