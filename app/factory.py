@@ -1,28 +1,24 @@
-"""Builds the API: Flask, the frame around it, and the routes of every room. Called once in each process."""
+"""Builds the API: the platform's parts from its settings, and the routes of every room. Called once in each process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from flask import Flask
 
-from app import identity
-from app.http import Blueprint, Platform
-from app.http.frame import frame
-from app.http.health import own_checks
-from app.http.openapi import describe
-from app.http.platform import KEY
-from app.http.system import changes, root
+from app import identity, jobs, pipelines, tenancy
+from app.http import Platform, make_api
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.limits import RateLimiter, parse_limits
 from app.kernel.opening import open_database, open_redis
 from config.settings import Settings
 
+ROOMS = (identity, tenancy, pipelines, jobs)
+LIMITS = ("anonymous", "user", "login", "register", "refresh")
 LIMITER_SECONDS = 0.3
 SAME_NAME = (
     "public_url",
@@ -36,6 +32,8 @@ SAME_NAME = (
     "stream_socket",
     "allow_file_repositories",
     "allow_private_addresses",
+    "max_body_bytes",
+    "trusted_proxies",
 )
 
 
@@ -46,47 +44,38 @@ class Sender(Protocol):
 
 
 def create_app(settings: Settings, *, sender: Sender, database: Database | None = None) -> Flask:
-    """Return the API for these settings; jobs are sent by `sender`, rows are kept in `database` if one is given."""
-    app = Flask("headrace", static_folder=str(Path(__file__).parent / "http" / "static"), static_url_path="/static")
-    frame(app, max_body_bytes=settings.max_body_bytes, trusted_proxies=settings.trusted_proxies)
+    """Return the API for these settings; jobs are sent by `sender`, rows are kept in `database` if one is given.
+
+    Never call it before a fork: connections of the database and of Redis must not be shared by processes.
+    """
     parts = _assemble(settings, database)
     parts.database.listen("jobs", sender.send)
-    app.extensions[KEY] = parts
-    describe(app, [root, changes, *_room_blueprints()])
-    return app
+    return make_api(parts, [blueprint for room in ROOMS for blueprint in _blueprints(room)])
 
 
-def _room_blueprints() -> list[Blueprint]:
-    found: list[Blueprint] = []
-    for room in ("identity", "tenancy", "jobs", "pipelines"):
-        with suppress(ImportError):
-            routes = import_module(f"app.{room}.routes")
-            found += [value for value in vars(routes).values() if isinstance(value, Blueprint)]
-    return found
+def _blueprints(room: Any) -> Any:
+    return getattr(room, "blueprints", None) or (import_module(f"{room.__name__}.routes").blueprint,)
 
 
 def _assemble(settings: Settings, database: Database | None) -> Platform:
-    threads = settings.web_threads
-    client = open_redis(settings.redis_url)
-    parts = Platform(
-        database=database or open_database(settings.database_url, client, pool_size=threads),
+    return Platform(
+        database=database or _open_database(settings),
         vault=Vault(settings.secret_key),
-        limiter=_open_limiter(settings),
-        limits={
-            name: parse_limits(getattr(settings, f"rate_limit_{name}"))
-            for name in ("anonymous", "user", "login", "register", "refresh")
-        },
+        limiter=RateLimiter(open_redis(settings.redis_url, **_quickly())),
+        limited=settings.rate_limits,
+        limits={name: parse_limits(getattr(settings, f"rate_limit_{name}")) for name in LIMITS},
         authenticate=identity.authenticate,
-        cors_origins=frozenset(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()),
+        cors_origins=frozenset(filter(None, map(str.strip, settings.cors_origins.split(",")))),
         changelog=Path(__file__).parents[1] / "CHANGELOG.md",
         **{name: getattr(settings, name) for name in SAME_NAME},
     )
-    parts.checks += own_checks(parts)
-    return parts
 
 
-def _open_limiter(settings: Settings) -> RateLimiter | None:
-    if not settings.rate_limits:
-        return None
-    quick = {"socket_timeout": LIMITER_SECONDS, "socket_connect_timeout": LIMITER_SECONDS, "retry": None}
-    return RateLimiter(open_redis(settings.redis_url, **quick))
+def _open_database(settings: Settings) -> Database:
+    # A thread holds at most one connection at a time, so none of them ever waits for one.
+    return open_database(settings.database_url, open_redis(settings.redis_url), pool_size=settings.web_threads)
+
+
+def _quickly() -> dict[str, Any]:
+    """Return how long a request may be kept by a limiter that is away: hardly."""
+    return {"socket_timeout": LIMITER_SECONDS, "socket_connect_timeout": LIMITER_SECONDS, "retry": None}

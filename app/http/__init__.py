@@ -3,6 +3,7 @@
 raise the kernel's refusals. Envelope, errors, paging, tags, idempotency, limits and documents follow by themselves.
 """
 
+from app.http.assembly import make_api
 from app.http.blobs import send_blob
 from app.http.blueprint import API_PREFIX, Blueprint
 from app.http.bodies import UnsupportedMediaType, read_body
@@ -33,6 +34,7 @@ __all__ = [
     "forget_expired_keys",
     "limit_rate",
     "load",
+    "make_api",
     "match_row",
     "open_stream",
     "platform",

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import flask_smorest
 import marshmallow as ma
 from flask import Blueprint as FlaskBlueprint
-from flask import Response, request
+from flask import request
 from flask.views import MethodView
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app.http import documents
 from app.http.bodies import BodyArguments, QueryArguments
@@ -42,7 +43,7 @@ class Blueprint(flask_smorest.Blueprint):
             self._prepare_frame_doc,
         ]
 
-    def route(self, rule: str, **options: Any) -> Callable[[Views], Views]:  # type: ignore[override]
+    def route(self, rule: str, **options: Any) -> Callable[[Views], Views]:
         """Serve the methods of a MethodView at `rule`."""
 
         def register(views: Views) -> Views:
@@ -54,14 +55,13 @@ class Blueprint(flask_smorest.Blueprint):
     def _add_views(self, rule: str, views: type[MethodView], options: dict[str, Any]) -> None:
         endpoint = options.pop("endpoint", views.__name__)
         instance = views()
-        operations = {
-            method: self._compile(getattr(instance, method.lower())) for method in METHODS if method in views.methods
-        }
+        served = [method for method in METHODS if method in (views.methods or ())]
+        operations = {method: self._compile(getattr(instance, method.lower())) for method in served}
         self.operations |= {(endpoint, method): operation for method, operation in operations.items()}
         if "GET" in operations:
             operations["HEAD"] = operations["GET"]
 
-        def serve(**path: Any) -> Response:
+        def serve(**path: Any) -> WerkzeugResponse:
             return operations[request.method].answer(path)
 
         serve.methods = views.methods  # type: ignore[attr-defined]
@@ -167,7 +167,7 @@ class Blueprint(flask_smorest.Blueprint):
     def _prepare_frame_doc(self, doc: Any, doc_info: Any, *, method: str, **_: Any) -> Any:
         return documents.complete(doc, doc_info, method)
 
-    def doc(self, **said: Any) -> Callable[[View], View]:  # type: ignore[override]
+    def doc(self, **said: Any) -> Callable[[View], View]:
         """Add to the documents what nothing else declares."""
 
         def mark(view: View) -> View:

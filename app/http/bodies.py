@@ -84,7 +84,7 @@ def load(schema: ma.Schema, given: Any, place: str) -> Any:
     try:
         return schema.load(given)
     except ma.ValidationError as error:
-        raise Invalid(errors=list(flatten(error.normalized_messages(), place))) from None
+        raise Invalid(errors=list(flatten(error.messages, place))) from None
 
 
 def flatten(messages: Any, place: str, path: str = "") -> list[FieldError]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from app.kernel.errors import FieldError, Invalid
 
 Position = tuple[Any, ...]
 
-_READERS = {"t": datetime.fromisoformat, "u": UUID}
+_READERS: dict[str, Callable[[str], Any]] = {"t": datetime.fromisoformat, "u": UUID}
 
 
 def write_cursor(sort: str, descending: bool, values: Sequence[Any]) -> str:

@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.http.envelope import OrjsonProvider, take_request_id
 from app.http.limits import rate_headers
 from app.http.metrics import observe
-from app.http.platform import platform
+from app.http.platform import Platform, platform
 from app.http.problems import handle_errors
 
 log = logging.getLogger("headrace.access")
@@ -35,14 +35,13 @@ EXPOSED = (
 ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-ID"
 
 
-def frame(app: Flask, *, max_body_bytes: int, trusted_proxies: int) -> None:
+def frame(app: Flask, parts: Platform) -> None:
     """Put the frame around `app`."""
     app.json = OrjsonProvider(app)
-    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = parts.max_body_bytes
     # A redirect would lose the body of a POST; what is not exactly a path is unknown.
     app.url_map.merge_slashes = False
-    if trusted_proxies:
-        count = trusted_proxies
+    if count := parts.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_finish)

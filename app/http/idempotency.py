@@ -19,6 +19,7 @@ from flask import Response, g, request
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app.http.envelope import meta
 from app.http.models import IdempotencyKey
@@ -33,6 +34,9 @@ KEPT = timedelta(hours=24)
 CLAIMED = timedelta(minutes=1)
 KEPT_HEADERS = ("Content-Type", "Location", "Retry-After", "Link", "WWW-Authenticate")
 PASSING = frozenset({429})
+
+Respond = Callable[[], WerkzeugResponse]
+Refuse = Callable[[Refusal], WerkzeugResponse]
 
 
 class IdempotencyInFlight(Conflict):
@@ -67,7 +71,7 @@ class Claim:
         )
 
 
-def once(respond: Callable[[], Response], refuse: Callable[[Refusal], Response]) -> Response:
+def once(respond: Respond, refuse: Refuse) -> WerkzeugResponse:
     """Return the reply of `respond`, run once for each Idempotency-Key of the caller.
 
     Refusals are replies too: `refuse` makes them, so that they are kept. Raises Invalid for a key that is no key or
@@ -84,7 +88,7 @@ def once(respond: Callable[[], Response], refuse: Callable[[Refusal], Response])
     return replayed or _run(claim, respond, refuse)
 
 
-def _run(claim: Claim, respond: Callable[[], Response], refuse: Callable[[Refusal], Response]) -> Response:
+def _run(claim: Claim, respond: Respond, refuse: Refuse) -> WerkzeugResponse:
     try:
         response = respond()
     except Refusal as refusal:
@@ -128,7 +132,7 @@ def _claim(session: Session, claim: Claim, fingerprint: str) -> Response | None:
     return _open(found.status, platform().vault.decrypt(found.sealed_reply, claim.context))
 
 
-def _keep(claim: Claim, response: Response) -> None:
+def _keep(claim: Claim, response: WerkzeugResponse) -> None:
     if response.status_code >= 500 or response.status_code in PASSING or "Set-Cookie" in response.headers:
         _release(claim)
         return
@@ -143,7 +147,7 @@ def _release(claim: Claim) -> None:
         session.execute(delete(IdempotencyKey).where(claim.where()))
 
 
-def _seal(response: Response) -> bytes:
+def _seal(response: WerkzeugResponse) -> bytes:
     headers = [[name, value] for name, value in response.headers if name in KEPT_HEADERS]
     return orjson.dumps([headers, response.get_data(as_text=True)])
 

@@ -32,10 +32,10 @@ def limit_rate(name: str, subject: str = "") -> None:
 
 
 def _count(name: str, subject: str) -> None:
-    limiter = platform().limiter
-    if limiter is None:
+    parts = platform()
+    if not parts.limited:
         return
-    standing = limiter.hit(f"{name}:{subject}", platform().limits[name])
+    standing = parts.limiter.hit(f"{name}:{subject}", parts.limits[name])
     if standing is None:
         UNLIMITED.inc()
         return

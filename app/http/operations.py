@@ -52,7 +52,7 @@ class Operation:
     limited: bool = True
     produces: frozenset[str] = field(default=frozenset())
 
-    def answer(self, path: Mapping[str, Any]) -> Response:
+    def answer(self, path: Mapping[str, Any]) -> WerkzeugResponse:
         """Return the reply to the current request; `path` holds the path's parameters."""
         g.operation = self
         if self.limited:
@@ -69,7 +69,7 @@ class Operation:
         if request.accept_mimetypes.best_match([JSON, PROBLEM, *self.produces]) is None:
             raise NotAcceptable(f"This answers with {', '.join(sorted({JSON, *self.produces}))}.")
 
-    def _respond(self, path: Mapping[str, Any]) -> Response:
+    def _respond(self, path: Mapping[str, Any]) -> WerkzeugResponse:
         if self.declared.pager is not None:
             filters, asked = self.declared.pager.read()
             given = (filters,) if self.declared.pager.filters else ()
@@ -77,7 +77,7 @@ class Operation:
         loaded = [arguments.load() for arguments in self.declared.arguments]
         result = self.view(*loaded, **path)
         if isinstance(result, WerkzeugResponse):
-            return Response.force_type(result)
+            return result
         return self._envelope(result) if self.declared.raw is None else self._bare(result, self.declared.raw)
 
     def _bare(self, result: Any, content_type: str) -> Response:

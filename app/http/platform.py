@@ -27,13 +27,15 @@ KEY = "headrace"
 class Platform:
     """What a request may use. Settings keep their names; `checks` and `gauges` are filled by the rooms.
 
-    `authenticate` turns a request into its caller or raises AuthRequired. `limits` are rate limits by name. `checks`
+    `authenticate` turns a request into its caller or raises AuthRequired. `limits` are rate limits by name, in force if
+    `limited`. `checks`
     are what `/health` asks; `gauges` give metrics that are read from the database when Prometheus asks.
     """
 
     database: Database
     vault: Vault
-    limiter: RateLimiter | None
+    limiter: RateLimiter
+    limited: bool
     limits: Mapping[str, tuple[Limit, ...]]
     authenticate: Callable[[Request], Principal]
 
@@ -48,6 +50,8 @@ class Platform:
     stream_socket: Path
     allow_file_repositories: bool
     allow_private_addresses: bool
+    max_body_bytes: int
+    trusted_proxies: int
 
     cors_origins: frozenset[str] = frozenset()
     changelog: Path = Path("CHANGELOG.md")

@@ -58,9 +58,9 @@ def answer(refusal: Refusal) -> Response:
 
 def _answer_http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
-        return Response.force_type(error.get_response(request.environ))
+        return Response(status=error.code, headers=error.get_response(request.environ).headers)
     status = error.code
-    if isinstance(error, InternalServerError) and error.original_exception is not None:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
         return _answer_any(error.original_exception)
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
     code = CODES.get(status, HTTPStatus(status).name)
