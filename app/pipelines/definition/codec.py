@@ -5,28 +5,30 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+_SCALARS: Final = (str, int, float)
 
 
 def to_plain(value: Any) -> Any:
     """`value` as dicts, lists and scalars. Fields that are None are left out; a class may have its own `to_plain`."""
-    if hasattr(value, "to_plain"):
-        return value.to_plain()
-    if is_dataclass(value):
-        plain = {each.name: to_plain(getattr(value, each.name)) for each in fields(value)}
-        return {name: each for name, each in plain.items() if each is not None}
-    if isinstance(value, Mapping):
-        return {key: to_plain(each) for key, each in value.items()}
+    if value is None or isinstance(value, _SCALARS):
+        return value
     if isinstance(value, tuple | list):
         return [to_plain(each) for each in value]
-    return value
+    if isinstance(value, dict):
+        return {key: to_plain(each) for key, each in value.items()}
+    if hasattr(value, "to_plain"):
+        return value.to_plain()
+    kind: Any = type(value)
+    given = ((name, getattr(value, name)) for name in _hints(kind))
+    return {name: to_plain(each) for name, each in given if each is not None}
 
 
 def from_plain(kind: Any, plain: Any) -> Any:
     """What `to_plain` made `plain` of; a field left out has its default. For our own stored values, not for input."""
-    if plain is None or kind is Any:
+    if plain is None or kind is Any or isinstance(plain, _SCALARS):
         return plain
     arguments = typing.get_args(kind)
     match typing.get_origin(kind):
@@ -38,10 +40,8 @@ def from_plain(kind: Any, plain: Any) -> Any:
             return {key: from_plain(arguments[1], each) for key, each in plain.items()}
     if hasattr(kind, "from_plain"):
         return kind.from_plain(plain)
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = _hints(kind)
-        return kind(**{name: from_plain(hints[name], each) for name, each in plain.items() if name in hints})
-    return plain
+    hints = _hints(kind)
+    return kind(**{name: from_plain(hints[name], each) for name, each in plain.items() if name in hints})
 
 
 def canonical_json(plain: Any) -> str:
@@ -55,5 +55,5 @@ def digest_of(plain: Any) -> str:
 
 
 @lru_cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)

@@ -98,7 +98,8 @@ class Plan:
         return digest_of(to_plain(self))
 
     def to_json(self) -> dict[str, Any]:
-        return {**to_plain(self), "digest": self.digest}
+        plain = to_plain(self)
+        return {**plain, "digest": digest_of(plain)}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
@@ -145,13 +146,14 @@ def planned_names(stage: Stage) -> list[str]:
 
 
 def estimate_size(definition: Definition) -> int:
-    """About how many characters of JSON a plan of `definition` takes; cheap, however large that is."""
+    """About how many characters of JSON the matrices make of a plan: each cell repeats its steps and what it needs."""
     names = {stage.name: planned_names(stage) for stage in definition.stages}
     lengths = {name: sum(len(each) + 3 for each in cells) for name, cells in names.items()}
     return sum(
         len(names[stage.name])
         * (len(canonical_json(to_plain(stage.steps))) + sum(lengths[needed] for needed in stage.depends_on))
         for stage in definition.stages
+        if stage.matrix
     )
 
 

@@ -4,9 +4,10 @@ import json
 import time
 
 import pytest
+import yaml
 
-from app.pipelines.definition import DefinitionInvalid, parse, parse_tree
-from tests.pipelines.definition.examples import SMALL, faults_of, only_fault_of, place_of
+from app.pipelines.definition import DefinitionInvalid, parse, parse_tree, yaml_text
+from tests.pipelines.definition.examples import FULL, SMALL, faults_of, only_fault_of, place_of
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
@@ -231,3 +232,11 @@ def test_more_than_512_stages_after_the_matrices_are_refused():
     text = f"stages: [{', '.join(stage.format(name) for name in 'abc')}]"
 
     assert only_fault_of(text).message == "are 600 with their matrices; at most 512 are allowed"
+
+
+def test_the_slow_yaml_parser_reads_the_same_and_refuses_the_same(monkeypatch):
+    fast = parse(FULL, "yaml"), faults_of(BOMB), faults_of("a: [1, 2\nb: 3\n")[0].line
+    monkeypatch.setattr(yaml_text, "_LOADER", yaml.SafeLoader)
+
+    assert (parse(FULL, "yaml"), faults_of(BOMB), faults_of("a: [1, 2\nb: 3\n")[0].line) == fast
+    assert "does not allow" in only_fault_of("name: \x07").message
