@@ -41,8 +41,8 @@ def matches_glob(pattern: str, value: str) -> bool:
 
 def matches_artifact(pattern: str, path: str) -> bool:
     """Whether an artifact's `pattern` takes the file at `path`; a plain path takes the directory of that name whole."""
-    plain = pattern.removeprefix("./").rstrip("/")
-    if matches_glob(plain, path):
+    plain = pattern.rstrip("/").removeprefix("./")
+    if plain == "." or matches_glob(plain, path):
         return True
     return not any(sign in plain for sign in "*?[") and path.startswith(f"{plain}/")
 
