@@ -109,14 +109,15 @@ def engine(postgres_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def _app(settings: Settings, engine: Engine) -> Flask:
+def _app(settings: Settings, engine: Engine) -> Iterator[Flask]:
     database = Database(engine, before_commit=(write_published,))
     hints = Hints()
     app = create_app(settings, sender=hints, database=database)
     app.extensions["tests.hints"] = hints
     app.testing = True
     app.test_client_class = ContractClient
-    return app
+    yield app
+    app.extensions["headrace"].limiter.close()
 
 
 @pytest.fixture

@@ -119,6 +119,10 @@ class RateLimiter:
         except (redis.RedisError, OSError):
             return False
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
 
 def _tightest(limits: Sequence[Limit], rows: list[list[int]], *, passed: bool) -> Standing:
     standings = [
