@@ -77,9 +77,9 @@ class BubblewrapSandbox(ProcessSandbox):
             *_isolation(command.network),
             *system_mounts(),
             *copy_options(files),
-            *read_only_options(self._extra),
             *("--bind", str(scratch.temporary), "/tmp", "--symlink", "/tmp", "/var/tmp"),  # noqa: S108
             *("--bind", str(scratch.home), _HOME),
+            *read_only_options(self._extra),
             *("--bind", str(scratch.control), str(_CONTROL)),
             *("--bind", str(command.workspace.resolve()), str(_WORKSPACE)),
             *("--remount-ro", "/", "--chdir", str(inside)),

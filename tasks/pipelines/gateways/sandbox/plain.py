@@ -52,7 +52,7 @@ class PlainSandbox(ProcessSandbox):
         defaults = {"PATH": SYSTEM_PATH, "HOME": str(scratch.home), "TMPDIR": str(scratch.temporary)}
         environment = {**defaults, **command.environment}
         loader = [f"{name}={value}" for name, value in environment.items() if name in _FOR_THE_LOADER]
-        supervisor = [] if group else [sys.executable, "-I", "-S", supervise.__file__]
+        supervisor = [] if group else [sys.executable, "-I", "-S", supervise.__file__, str(scratch.status)]
         return Plan(
             arguments=[
                 *supervisor,
@@ -63,6 +63,7 @@ class PlainSandbox(ProcessSandbox):
             ],
             environment={name: value for name, value in environment.items() if name not in _FOR_THE_LOADER},
             directory=directory,
+            errors=None if group else scratch.errors,
         )
 
     def _becoming(self) -> list[str]:

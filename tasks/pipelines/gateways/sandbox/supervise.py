@@ -1,7 +1,8 @@
-"""Run a command and outlive none of its processes: `python -I -S supervise.py command…`. Standard library only.
+"""Run a command and outlive none of its processes: `python -I -S supervise.py STATUS COMMAND…`. Standard library only.
 
-It adopts every orphan below it, so that a daemon which left its session is still found, and kills what is left when
-the command ends, when it is told to end, or when the process that started it dies.
+It adopts every orphan below it, so that a daemon which left its session is still found. It keeps to what the launch
+promises a program around a step: the pipes at 3 and 4, the gate as standard input, a byte in STATUS at start and end.
+When the command has ended and the gate closes, or the process that started it dies, it kills what is left.
 """
 
 from __future__ import annotations
@@ -10,23 +11,34 @@ import ctypes
 import os
 import signal
 import sys
-from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
+_AS_PYTHON_FOUND_THEM = [signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ]
+_PIPES = [
+    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+    (os.POSIX_SPAWN_DUP2, 3, 1),
+    (os.POSIX_SPAWN_DUP2, 4, 2),
+    (os.POSIX_SPAWN_CLOSE, 3),
+    (os.POSIX_SPAWN_CLOSE, 4),
+]
 
-def main(command: list[str]) -> int:
+
+def main(status: str, command: list[str]) -> int:
     """The command's exit status, or 128 + n when signal n ended it."""
+    signal.signal(signal.SIGTERM, _stop)
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, _stop)
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    first = os.posix_spawn(command[0], command, os.environ, setsigdef=[signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ])
-    _close_output()
-    code = 0
+    first = os.posix_spawn(command[0], command, os.environ, file_actions=_PIPES, setsigdef=_AS_PYTHON_FOUND_THEM)
+    os.closerange(3, 5)
     try:
+        _report(status)
         code = _wait_for(first)
+        _report(status)
+        while os.read(0, 1):
+            pass
     finally:
         _kill_the_rest()
     return code
@@ -40,11 +52,12 @@ def _wait_for(first: int) -> int:
             return 128 - code if code < 0 else code
 
 
-def _close_output() -> None:
-    """Else the pipes would look open for as long as we live."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 1)
-    os.dup2(nothing, 2)
+def _report(status: str) -> None:
+    try:
+        with open(status, "a", encoding="ascii") as file:
+            file.write(".")
+    except OSError:
+        return  # the step has taken it away, which harms only itself
 
 
 def _kill_the_rest() -> None:
@@ -64,9 +77,9 @@ def _children() -> list[int]:
         return [int(pid) for pid in file.read().split()]
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
+def _stop(*_: object) -> None:
     raise SystemExit(143)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
