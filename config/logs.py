@@ -11,7 +11,8 @@ import orjson
 
 from config.settings import Settings
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# `data` is Celery's: the whole message once more.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:

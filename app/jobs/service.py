@@ -96,7 +96,7 @@ def end(
     job.status = status
     job.result = result
     job.error = error
-    job.lease_until = None
+    job.phase = job.message = job.lease_until = None
     job.finished_at = session.execute(select(database_now())).scalar_one()
     if status == "succeeded":
         job.percent = 100.0

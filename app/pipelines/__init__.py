@@ -7,7 +7,7 @@ from app import jobs
 from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.intents import ExecutePipeline, RunStage
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
-from app.pipelines.logs import LogPage, LogReader
+from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step
 from app.pipelines.progress import begin_execution, execution_job_ended, execution_job_retried, stage_job_ended
 from app.pipelines.recording import (
@@ -28,8 +28,8 @@ __all__ = [
     "ConditionInvalid",
     "ExecutePipeline",
     "Execution",
+    "LogFollower",
     "LogLine",
-    "LogPage",
     "LogReader",
     "LogStream",
     "Pipeline",

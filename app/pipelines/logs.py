@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -20,10 +21,11 @@ CHUNKS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some lines of one attempt; `ended` when that attempt will have no more than these."""
+    """Some lines of one attempt, `newest` being the last there is; `ended` when that attempt will have no more."""
 
     lines: list[LogLine]
     attempt: int
+    newest: int
     ended: bool
     status: str
 
@@ -50,7 +52,7 @@ class LogReader:
         lines = [line for chunk in extract.chunks for line in self._lines(chunk) if line.seq > after_seq]
         whole = len(lines) <= limit and len(extract.chunks) < CHUNKS_AT_ONCE
         over = extract.attempt < extract.newest or extract.status in FINAL
-        return LogPage(lines[:limit], extract.attempt, whole and over, extract.status)
+        return LogPage(lines[:limit], extract.attempt, extract.newest, whole and over, extract.status)
 
     def read_tail(self, step_id: UUID, attempt: int | None, count: int) -> LogPage:
         """Return the last `count` lines there are now."""
@@ -64,7 +66,7 @@ class LogReader:
         while page.lines and len(lines) < count:
             lines += page.lines
             page = self.read(step_id, number, lines[-1].seq, count)
-        return LogPage(lines[-count:], page.attempt, page.ended, page.status)
+        return LogPage(lines[-count:], page.attempt, page.newest, page.ended, page.status)
 
     def stream_chunks(self, step_id: UUID, attempt: int | None) -> Iterator[bytes]:
         """Yield the stored chunks of an attempt, one after the other."""
@@ -80,6 +82,31 @@ class LogReader:
 
     def _lines(self, chunk: LogChunk) -> Iterator[LogLine]:
         return lines_of(self._store.read(chunk.key))
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedLines:
+    """What a follower of a log is given: lines ready for the wire, of one attempt."""
+
+    lines: list[dict[str, Any]]
+    attempt: int
+    ended: bool
+
+
+class LogFollower:
+    """Reads on, from attempt to attempt: a step that is run again goes on in the same stream."""
+
+    def __init__(self, reader: LogReader) -> None:
+        self._reader = reader
+
+    def read(self, step_id: UUID, after: tuple[int, int], limit: int) -> FollowedLines:
+        """Return lines after `(attempt, seq)`; a fresh start, `(0, 0)`, begins with the newest attempt."""
+        attempt, seq = after
+        page = self._reader.read(step_id, attempt or None, seq, limit)
+        if not page.lines and 0 < attempt < page.newest:
+            page = self._reader.read(step_id, attempt + 1, 0, limit)
+        ended = page.ended and page.attempt == page.newest and page.status in FINAL
+        return FollowedLines([line.as_json() for line in page.lines], page.attempt, ended)
 
 
 def _extract(session: Session, step_id: UUID, attempt: int | None, after_seq: int) -> _Extract:

@@ -1,7 +1,5 @@
-"""What a source of code is: it names the commit a branch stands for, brings a commit into a folder, and says in the
-same words what kept it from doing so.
-
-SourceError trees: what stays is Permanent, what may pass is Transient. No message holds a secret.
+"""What a source of code is: it names the commit a branch stands for, brings a commit into a folder, and says what kept
+it from doing so. No message holds a secret.
 """
 
 from __future__ import annotations
@@ -126,12 +124,13 @@ class Checkout:
 class Source(Protocol):
     """A source of code.
 
-    `check` is called every quarter second; what it raises ends the work and passes through. All raise RepositoryRefused,
-    RepositoryNotFound, RepositoryAccessDenied, RepositoryUnreachable, RepositoryTooLarge or CheckoutTimedOut.
+    `check` is called every quarter second; what it raises ends the work and passes through. Beside what they say, all
+    raise RepositoryRefused, RepositoryNotFound, RepositoryAccessDenied, RepositoryUnreachable, RepositoryTooLarge and
+    CheckoutTimedOut.
     """
 
     def resolve(self, request: ResolveRequest, check: Check) -> str:
-        """Return the full id of the commit; raises BranchNotFound, TagNotFound, or CommitNotFound when there is none."""
+        """Return the full id of the commit; raises BranchNotFound, TagNotFound or CommitNotFound."""
         ...
 
     def checkout(self, request: CheckoutRequest, check: Check) -> Checkout:

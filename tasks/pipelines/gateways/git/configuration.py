@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.pipelines.gateways.base import GitCredentials, RepositoryAccessDenied
-from tasks.pipelines.gateways.git.process import SYSTEM_PATH
+from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH
 
 # Faults of old tools that many honest histories carry. What could harm a checkout stays refused.
 _HARMLESS_FAULTS = (
@@ -35,8 +35,8 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "advice": {"detachedHead": "false"},
 }
 
-# The transfer ends of itself when nothing has come for minutes: then a helper of git that outlived it ends too.
-_HTTP = {"followRedirects": "false", "proxy": "", "lowSpeedLimit": "1", "lowSpeedTime": "300"}
+# The transfer ends of itself when nothing has come for two minutes: then a helper of git that outlived it ends too.
+_HTTP = {"followRedirects": "false", "proxy": "", "lowSpeedLimit": "1", "lowSpeedTime": "120"}
 
 # By the environment and by a helper git asks itself: a password in an address, an argument or a file can be seen.
 _HELPER = r"!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \"$GIT_LOGIN\" \"$GIT_PASSWORD\"; }; f"

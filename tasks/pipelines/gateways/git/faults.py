@@ -12,6 +12,7 @@ from tasks.pipelines.gateways.base import (
     RepositoryAccessDenied,
     RepositoryNotFound,
     RepositoryRefused,
+    RepositoryTooLarge,
     RepositoryUnreachable,
 )
 from tasks.pipelines.gateways.git.process import GitFailed
@@ -21,35 +22,47 @@ LONGEST_LINE = 300
 _USER_INFORMATION = re.compile(r"(?<=://)[^/\s'\"]*@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
-_Kind = type[HeadraceError]
-_FAULTS: Sequence[tuple[re.Pattern[str], _Kind, str]] = [
-    (re.compile(pattern), kind, sentence)
-    for pattern, kind, sentence in (
-        (r"could not read (Username|Password)", RepositoryAccessDenied, "The repository needs a password"),
-        (
-            r"Authentication failed|returned error: 40[13]|Access denied",
-            RepositoryAccessDenied,
-            "The repository does not take this user name and password",
-        ),
-        (
-            r"repository '.*' not found|does not appear to be a git repository|returned error: 4(04|10)",
-            RepositoryNotFound,
-            "There is no repository at this address",
-        ),
-        (
-            r"returned error: 30\d|unable to update url base",
-            RepositoryRefused,
-            "The repository's server sends on to another address, which is not followed; use that address itself",
-        ),
-        (r"not our ref", CommitNotFound, "The repository has no such commit"),
-        (r"fsck error|bad object|invalid path|unsafe", RepositoryRefused, "The repository holds what git refuses"),
-        (
-            r"transport '.*' not allowed|protocol '.*' is not supported",
-            RepositoryRefused,
-            "The repository's protocol is not allowed",
-        ),
-        (r"[Oo]ut of memory|malloc failed", RepositoryRefused, "The repository takes more memory than git may"),
-    )
+_FAULTS: Sequence[tuple[str, type[HeadraceError], str]] = [
+    (
+        "could not read (Username|Password)",
+        RepositoryAccessDenied,
+        "The repository needs a password",
+    ),
+    (
+        "Authentication failed|returned error: 40[13]|Access denied",
+        RepositoryAccessDenied,
+        "The repository does not take this user name and password",
+    ),
+    (
+        "repository '.*' not found|not appear to be a git repository|is this a git repository|returned error: 4(04|10)",
+        RepositoryNotFound,
+        "There is no repository at this address",
+    ),
+    (
+        "returned error: 30[0-9]|unable to update url base",
+        RepositoryRefused,
+        "The repository's server sends on to another address, which is not followed; use that address itself",
+    ),
+    (
+        "not our ref",
+        CommitNotFound,
+        "The repository has no such commit",
+    ),
+    (
+        "fsck error|bad object|invalid path",
+        RepositoryRefused,
+        "The repository holds what git refuses to check out",
+    ),
+    (
+        "[Oo]ut of memory|malloc failed",
+        RepositoryTooLarge,
+        "The repository takes more memory than git may",
+    ),
+    (
+        "File too large|signal 25",
+        RepositoryTooLarge,
+        "The repository takes more room than a checkout may",
+    ),
 ]
 
 
@@ -57,7 +70,7 @@ def explain(failure: GitFailed, credentials: GitCredentials | None) -> HeadraceE
     """Return the error to raise for a failure of git."""
     said = redact(failure.said, credentials)
     for pattern, kind, sentence in _FAULTS:
-        if pattern.search(said):
+        if re.search(pattern, said):
             return kind(f"{sentence} (git: {_telling_line(said)}).")
     return RepositoryUnreachable(f"The repository cannot be read now (git: {_telling_line(said)}).")
 
@@ -74,5 +87,5 @@ def _telling_line(said: str) -> str:
     """The first fatal line: those after it only advise."""
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["nothing"]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    line = (fatal or lines[-1:])[0]
+    line = (fatal or lines[-1:])[0].removeprefix("fatal: ").removesuffix(".")
     return _CONTROL.sub(" ", line)[:LONGEST_LINE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.pipelines.gateways.base import CommitNotFound, FileNotInRepository
@@ -13,8 +14,11 @@ _MOST_FILE = 1024 * 1024
 _SOME_COMMITS = 50
 
 # What servers say that give tips of branches only, or the whole history only.
-_NO_BARE_COMMITS = re.compile(r"unadvertised object|not valid|dumb http transport does not support shallow")
+_NO_BARE_COMMITS = re.compile(
+    r"unadvertised object|want [0-9a-f]+ not valid|dumb http transport does not support shallow"
+)
 _DUMB = "dumb http transport"
+_NO_SUCH_BRANCH = "couldn't find remote ref"
 _ALL_REFS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
@@ -60,18 +64,25 @@ class Repository:
         return self._run("cat-file", "blob", blob)
 
     def _fetch_history(self, commit: str, branch: str | None, *, shallow: bool) -> None:
-        if shallow and branch is not None:
-            self._fetch(
-                f"--depth={_SOME_COMMITS}", "--no-tags", refs=[f"+refs/heads/{branch}:refs/remotes/origin/{branch}"]
-            )
-            if self._has(commit):
-                return
-        all_of_it = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
-        self._fetch(*all_of_it, refs=_ALL_REFS)
+        if shallow and branch is not None and self._fetch_some_of(branch) and self._has(commit):
+            return
+        everything = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
+        self._fetch(*everything, refs=_ALL_REFS)
         if not self._has(commit):
             raise CommitNotFound(f"The repository has no commit {commit}.")
 
-    def _fetch(self, *options: str, refs: list[str] | tuple[str, ...]) -> None:
+    def _fetch_some_of(self, branch: str) -> bool:
+        """Bring the newest commits of a branch; False when it is gone."""
+        try:
+            ref = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
+            self._fetch(f"--depth={_SOME_COMMITS}", "--no-tags", refs=[ref])
+        except GitFailed as failure:
+            if _NO_SUCH_BRANCH in failure.said:
+                return False
+            raise
+        return True
+
+    def _fetch(self, *options: str, refs: Sequence[str]) -> None:
         self._run("fetch", "--quiet", "--no-recurse-submodules", *options, "--", "origin", *refs)
 
     def _has(self, commit: str) -> bool:

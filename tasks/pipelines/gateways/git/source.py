@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +19,10 @@ from tasks.pipelines.gateways.base import (
     TagNotFound,
 )
 from tasks.pipelines.gateways.git.addresses import find_route
+from tasks.pipelines.gateways.git.bounds import Bounds
 from tasks.pipelines.gateways.git.configuration import make_environment, write_configuration
 from tasks.pipelines.gateways.git.faults import explain
-from tasks.pipelines.gateways.git.process import Bounds, Git, GitFailed
+from tasks.pipelines.gateways.git.process import Git, GitFailed
 from tasks.pipelines.gateways.git.repository import Repository
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -64,19 +64,21 @@ class GitSource:
     @contextmanager
     def _opened(self, request: _Request, max_bytes: int, check: Check, *folders: Path) -> Iterator[Git]:
         _check_names(request)
-        deadline = time.monotonic() + request.timeout
-        route = find_route(request.repository_url, self._rules)
         with tempfile.TemporaryDirectory(prefix="headrace-git-") as name:
             home = Path(name)
+            bounds = Bounds(seconds=request.timeout, max_bytes=max_bytes, folders=(home, *folders), check=check)
+            route = find_route(request.repository_url, self._rules, bounds)
             write_configuration(home, pins=route.pins, credentials=request.credentials)
             environment = make_environment(home, [route.protocol], request.credentials)
             try:
-                yield Git(home, environment, Bounds(deadline, max_bytes, folders, check))
+                yield Git(home, environment, bounds)
             except GitFailed as failure:
                 raise explain(failure, request.credentials) from None
 
 
 def _check_names(request: _Request) -> None:
+    if request.branch == "HEAD":
+        raise BranchNotFound("No branch can be named HEAD.")
     if request.branch is not None and (fault := find_branch_fault(request.branch)):
         raise BranchNotFound(f"The name of the branch {fault}.")
     if request.tag is not None and (fault := find_branch_fault(request.tag)):
@@ -100,11 +102,17 @@ def _resolve(git: Git, request: _Request) -> str:
         if failure.exit_code != _NO_MATCH:
             raise
         listed = b""
-    found = dict(reversed(line.split("\t", 1)) for line in listed.decode(errors="replace").splitlines() if "\t" in line)
-    commits = [found[ref] for ref in wanted if _COMMIT.fullmatch(found.get(ref, ""))]
-    if not commits:
-        raise _missing(request)
-    return commits[0]
+    commits = _commits_by_ref(listed.decode(errors="replace"))
+    for ref in wanted:
+        if ref in commits:
+            return commits[ref]
+    raise _missing(request)
+
+
+def _commits_by_ref(listed: str) -> dict[str, str]:
+    """Servers and patterns may give more than was asked for."""
+    pairs = (line.partition("\t") for line in listed.splitlines())
+    return {ref: commit for commit, _, ref in pairs if _COMMIT.fullmatch(commit)}
 
 
 def _wanted(request: _Request) -> list[str]:
