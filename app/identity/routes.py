@@ -9,7 +9,7 @@ from flask import request
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
-from app.http import Blueprint, Reply, limit_rate, match_row, platform, principal, public, requires, transaction
+from app.http import Blueprint, Reply, limit_rate, platform, principal, public, requires, transaction
 from app.identity.accounts import change_password, register, update_profile
 from app.identity.cookies import clear_refresh_cookie, read_refresh_cookie, set_refresh_cookie
 from app.identity.errors import RegistrationClosed
@@ -235,9 +235,7 @@ class KeySet(MethodView):
 
 
 def _own_account(session: Session) -> User:
-    user = session.get_one(User, principal().user_id, with_for_update=request.method not in ("GET", "HEAD"))
-    match_row(user)
-    return user
+    return session.get_one(User, principal().user_id, with_for_update=request.method not in ("GET", "HEAD"))
 
 
 def _origin() -> Origin:

@@ -116,7 +116,7 @@ def _find_file_fault(parts: SplitResult, rules: RepositoryRules) -> str | None:
 
 
 def _find_host_fault(host: str, rules: RepositoryRules) -> str | None:
-    if ":" not in host and not _HOST.fullmatch(host):
+    if not (_HOST.fullmatch(host) or (":" in host and "%" not in host and _read_address(host))):
         return "has no valid host name"
     if not rules.allow_private and is_private_host(host):
         return "must not be on a private network: this installation does not allow it"

@@ -61,7 +61,7 @@ def _make_memberships() -> None:
         *_written(),
         sa.PrimaryKeyConstraint("id", name="pk_memberships"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_memberships_user_id_users", ondelete="CASCADE"),
-        sa.UniqueConstraint("user_id", "organization_id", name="uq_memberships_user_id"),
+        sa.UniqueConstraint("user_id", "organization_id", name="uq_memberships_user_id_organization_id"),
         sa.CheckConstraint("role IN ('owner', 'admin', 'member', 'viewer')", name=op.f("ck_memberships_role")),
     )
     op.create_index("ix_memberships_organization_id", "memberships", ["organization_id"])

@@ -77,7 +77,7 @@ def _make_workspaces() -> None:
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_workspaces_owner_id_users", ondelete="RESTRICT"),
-        sa.UniqueConstraint("organization_id", "slug", name="uq_workspaces_organization_id"),
+        sa.UniqueConstraint("organization_id", "slug", name="uq_workspaces_organization_id_slug"),
         sa.CheckConstraint("status IN ('active', 'inactive')", name=op.f("ck_workspaces_status")),
     )
     columns = ["organization_id", "created_at", "id"]

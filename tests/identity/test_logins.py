@@ -175,3 +175,26 @@ def test_the_password_is_changed_by_who_knows_it_only(client: FlaskClient, alice
     (fault,) = error_of(client.post(path, json=short, headers=alice.headers), 422)["errors"]
     assert fault["field"] == "new_password"
     data_of(log_in(client))
+
+
+def test_logins_are_limited_by_address_and_account(client: FlaskClient, alice: Person) -> None:
+    for _ in range(5):
+        error_of(log_in(client, "not the password"), 401)
+    refused = log_in(client)
+    error = error_of(refused, 429)
+    assert (error["code"], error["details"]["limit"], error["details"]["window"]) == ("RATE_LIMIT_EXCEEDED", 5, 900)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert error_of(log_in(client, username="ALICE"), 429)["code"] == "RATE_LIMIT_EXCEEDED"
+    assert error_of(log_in(client, username="bob"), 401)["code"] == "INVALID_CREDENTIALS"
+    elsewhere = client.post(
+        "/api/v1/auth/login",
+        json={"username": "alice", "password": PASSWORD},
+        environ_base={"REMOTE_ADDR": "192.0.2.7"},
+    )
+    data_of(elsewhere)
+
+
+def test_refreshes_are_limited_by_address(client: FlaskClient, alice: Person) -> None:
+    for _ in range(10):
+        data_of(refresh(client, alice.refresh_token))
+    assert error_of(refresh(client, alice.refresh_token), 429)["details"]["limit"] == 10

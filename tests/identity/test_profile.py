@@ -77,11 +77,9 @@ def test_a_replacement_names_the_address(client: FlaskClient, alice: Person) -> 
     assert fault["field"] == "email"
 
 
-def test_a_change_of_an_account_that_has_changed_since_is_refused(client: FlaskClient, alice: Person) -> None:
+def test_an_account_that_has_not_changed_is_not_sent_again(client: FlaskClient, alice: Person) -> None:
     tag = client.get(PATH, headers=alice.headers).headers["ETag"]
-    unchanged = client.get(PATH, headers={**alice.headers, "If-None-Match": tag})
-    assert unchanged.status_code == 304
-    guarded = {**alice.headers, "If-Match": tag}
-    data_of(client.patch(PATH, json={"bio": "first"}, headers=guarded))
-    assert error_of(client.patch(PATH, json={"bio": "second"}, headers=guarded), 412)["code"] == "PRECONDITION_FAILED"
-    assert data_of(client.get(PATH, headers=alice.headers))["bio"] == "first"
+    known = {**alice.headers, "If-None-Match": tag}
+    assert client.get(PATH, headers=known).status_code == 304
+    client.patch(PATH, json={"bio": "new"}, headers=alice.headers)
+    assert data_of(client.get(PATH, headers=known))["bio"] == "new"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from app.factory import create_app
 from app.identity import User
 from app.kernel.db import Database
 from config.settings import Settings
+from tests.identity.conftest import Committing
 from tests.support.identity import PASSWORD, Person, data_of, error_of
 
 ALICE = {"username": "alice", "email": "alice@example.com", "password": PASSWORD}
@@ -121,3 +124,23 @@ def test_a_registration_that_is_not_valid_is_refused_by_field(
 def test_nobody_registers_where_registration_is_closed(settings: Settings, database: Database, hints: Any) -> None:
     app: Flask = create_app(replace(settings, registration_open=False), sender=hints, database=database)
     assert error_of(register(app.test_client()), 403)["code"] == "INSUFFICIENT_PERMISSIONS"
+
+
+def test_registrations_are_limited_by_address(client: FlaskClient) -> None:
+    for number in range(3):
+        data_of(register(client, username=f"user{number}", email=f"user{number}@example.com"), 201)
+    refused = register(client)
+    assert error_of(refused, 429)["details"]["limit"] == 3
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_of_two_registrations_at_once_for_one_name_one_is_refused(committing: Committing) -> None:
+    together = Barrier(2)
+
+    def send(number: int) -> int:
+        client = committing.app.test_client()
+        together.wait(10)
+        return int(register(client, email=f"alice{number}@example.com").status_code)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(send, range(2))) == [201, 409]
