@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tasks.pipelines.gateways.base import CommitNotFound, FileNotInRepository
 from tasks.pipelines.gateways.git.process import Git, GitFailed
@@ -12,6 +12,7 @@ from tasks.pipelines.gateways.git.process import Git, GitFailed
 _MOST_MESSAGE = 10_000
 _MOST_FILE = 1024 * 1024
 _SOME_COMMITS = 50
+_REGULAR = "100"  # how the mode of a regular file begins
 
 # What servers say that give tips of branches only, or the whole history only.
 _NO_BARE_COMMITS = re.compile(
@@ -44,7 +45,7 @@ class Repository:
     def check_out(self, commit: str, branch: str | None) -> None:
         """Write the commit's files; HEAD is the branch where there is one."""
         where = ["--detach"] if branch is None else ["-B", branch]
-        self._run("checkout", "--quiet", "--force", "--no-track", *where, commit, "--")
+        self._run("checkout", "--quiet", "--force", *where, commit, "--")
 
     def describe(self, commit: str) -> tuple[str, str]:
         """Return the commit's message and its author."""
@@ -54,14 +55,18 @@ class Repository:
 
     def read_file(self, commit: str, path: str) -> bytes:
         """Return a regular file of the commit; raises FileNotInRepository."""
-        listed = self._run("--literal-pathspecs", "ls-tree", "-z", "-l", "--full-tree", commit, "--", path)
-        facts, _, name = listed.decode(errors="replace").rstrip("\0").partition("\t")
-        mode, _, blob, size = facts.split() if name == path else ("", "", "", "")
-        if not mode.startswith("100"):
+        mode, blob, size = self._look_up(commit, path) if _is_plain(path) else ("", "", 0)
+        if not mode.startswith(_REGULAR):
             raise FileNotInRepository(f"The commit has no file {path!r}.")
-        if int(size) > _MOST_FILE:
+        if size > _MOST_FILE:
             raise FileNotInRepository(f"The file {path!r} is larger than {_MOST_FILE} bytes.")
         return self._run("cat-file", "blob", blob)
+
+    def _look_up(self, commit: str, path: str) -> tuple[str, str, int]:
+        listed = self._run("--literal-pathspecs", "ls-tree", "-z", "-l", "--full-tree", commit, "--", path)
+        facts, _, name = listed.decode(errors="replace").rstrip("\0").partition("\t")
+        mode, _, blob, size = facts.split() if name == path else ("", "", "", "-")
+        return mode, blob, int(size) if size.isdigit() else 0
 
     def _fetch_history(self, commit: str, branch: str | None, *, shallow: bool) -> None:
         if shallow and branch is not None and self._fetch_some_of(branch) and self._has(commit):
@@ -94,3 +99,8 @@ class Repository:
 
     def _run(self, *arguments: str) -> bytes:
         return self._git.run(*arguments, directory=self._folder)
+
+
+def _is_plain(path: str) -> bool:
+    pure = PurePosixPath(path)
+    return str(pure) == path and not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
