@@ -41,6 +41,8 @@ class Repository:
             if not _NO_BARE_COMMITS.search(failure.said):
                 raise
             self._fetch_history(commit, branch, shallow=_DUMB not in failure.said)
+        if not self._has(commit):
+            raise CommitNotFound(f"The repository has no commit {commit}.")
 
     def check_out(self, commit: str, branch: str | None) -> None:
         """Write the commit's files; HEAD is the branch where there is one."""
@@ -73,8 +75,6 @@ class Repository:
             return
         everything = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
         self._fetch(*everything, refs=_ALL_REFS)
-        if not self._has(commit):
-            raise CommitNotFound(f"The repository has no commit {commit}.")
 
     def _fetch_some_of(self, branch: str) -> bool:
         """Bring the newest commits of a branch; False when it is gone."""
@@ -91,11 +91,11 @@ class Repository:
         self._run("fetch", "--quiet", "--no-recurse-submodules", *options, "--", "origin", *refs)
 
     def _has(self, commit: str) -> bool:
+        """Tell whether it is here, and is a commit and nothing else."""
         try:
-            self._run("cat-file", "-e", f"{commit}^{{commit}}")
+            return self._run("cat-file", "-t", commit).strip() == b"commit"
         except GitFailed:
             return False
-        return True
 
     def _run(self, *arguments: str) -> bytes:
         return self._git.run(*arguments, directory=self._folder)
