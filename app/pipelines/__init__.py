@@ -12,6 +12,7 @@ from app.pipelines.models import Execution, Pipeline, Stage, Step
 from app.pipelines.progress import begin_execution, execution_job_ended, execution_job_retried, stage_job_ended
 from app.pipelines.recording import (
     Briefing,
+    NeededArtifact,
     StepEnd,
     add_artifacts,
     add_log_chunk,
@@ -32,6 +33,7 @@ __all__ = [
     "LogLine",
     "LogReader",
     "LogStream",
+    "NeededArtifact",
     "Pipeline",
     "RunStage",
     "Segment",

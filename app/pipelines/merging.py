@@ -23,7 +23,7 @@ def merge_definition(pipeline: Pipeline, body: tuple[str, str]) -> Source:
         raise Malformed("The body is not JSON.") from error
     if not isinstance(patch, dict):
         raise Malformed("The body is not an object.")
-    merged = orjson.dumps(merge(pipeline.definition, patch), option=orjson.OPT_INDENT_2).decode()
+    merged = orjson.dumps(merge(pipeline.definition, patch)).decode()
     return Source(parse(merged, "json"), merged, "json")
 
 

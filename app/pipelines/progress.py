@@ -96,9 +96,10 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
         end_stage(session, execution, stage, CANCELLED, reason="The execution was cancelled.")
         return True
     planned = execution.plan["stages"][stage.position]
-    blocking = [other for other in needed if other.status not in (SUCCEEDED, SKIPPED) and not other.may_fail]
+    blocking = [other for other in needed if other.blocks]
     if blocking and not planned.get("condition"):
         names = ", ".join(f"{other.name} {other.status}" for other in blocking)
+        stage.blocks = True
         end_stage(session, execution, stage, SKIPPED, reason=f"A stage it depends on did not succeed: {names}.")
         return True
     stage.job_id = jobs.accept(
@@ -127,6 +128,7 @@ def end_stage(
     stage.move(status, moment)
     stage.reason = reason
     stage.error = error
+    stage.blocks = stage.blocks or status == CANCELLED or (status in (FAILED, TIMED_OUT) and not stage.may_fail)
     left = CANCELLED if status == CANCELLED else SKIPPED
     for step in steps_of(session, stage):
         if step.status == RUNNING:
@@ -216,6 +218,7 @@ def stage_job_ended(session: Session, job: Job) -> None:
     execution = session.get_one(Execution, stage.execution_id, populate_existing=True)
     parent = session.get_one(Job, job.parent_id)
     status, reason = _stage_end_of(job)
+    stage.blocks = bool((job.result or {}).get("blocks"))
     if status in (FAILED, TIMED_OUT) and stage.retries_left > 0 and not parent.cancel_requested:
         _try_stage_again(session, execution, stage, status)
     else:
@@ -245,6 +248,7 @@ def queue_stage_again(session: Session, execution: Execution, stage: Stage) -> N
     moment = now(session)
     stage.move(QUEUED, moment)
     stage.job_id = stage.reason = stage.error = None
+    stage.blocks = False
     for step in steps_of(session, stage):
         step.reset()
     session.flush()

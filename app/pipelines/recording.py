@@ -17,12 +17,8 @@ from app.kernel.ids import new_id
 from app.kernel.stream import publish
 from app.pipelines.definition import Plan, PlannedStage, State, should_run, stage_variables
 from app.pipelines.models import (
-    FAILED,
     QUEUED,
     RUNNING,
-    SKIPPED,
-    SUCCEEDED,
-    TIMED_OUT,
     Artifact,
     Execution,
     LogChunk,
@@ -31,7 +27,13 @@ from app.pipelines.models import (
 )
 from app.pipelines.progress import end_step, now, stages_of, steps_of, tell_progress
 
-UNSUCCESSFUL = (FAILED, TIMED_OUT)
+
+@dataclass(frozen=True, slots=True)
+class NeededArtifact:
+    """A file that an earlier stage kept: its path in the checkout, and where its bytes are."""
+
+    path: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Briefing:
     branch: str
     commit_sha: str
     needs: State
+    needed_artifacts: tuple[NeededArtifact, ...]
     steps: dict[str, UUID]
     seconds_left: float
 
@@ -76,7 +79,7 @@ def start_stage(session: Session, stage_id: UUID) -> Briefing:
 def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Step], moment: datetime) -> Briefing:
     plan = Plan.from_json(execution.plan)
     needed = [other for other in stages_of(session, execution) if other.name in stage.depends_on]
-    blocked = any(other.status not in (SUCCEEDED, SKIPPED) and not other.may_fail for other in needed)
+    blocked = any(other.blocks for other in needed)
     deadline = execution.deadline_at or moment
     return Briefing(
         execution_id=execution.id,
@@ -89,9 +92,20 @@ def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Ste
         branch=execution.branch,
         commit_sha=execution.commit_sha or "",
         needs=State(failed=blocked),
+        needed_artifacts=_artifacts_of(session, needed),
         steps={step.name: step.id for step in steps},
         seconds_left=(deadline - moment).total_seconds(),
     )
+
+
+def _artifacts_of(session: Session, stages: list[Stage]) -> tuple[NeededArtifact, ...]:
+    kept = (
+        select(Artifact.path, Artifact.key)
+        .join(Stage, Stage.id == Artifact.stage_id)
+        .where(Stage.id.in_([stage.id for stage in stages]))
+        .order_by(Stage.position, Artifact.created_at)
+    )
+    return tuple(NeededArtifact(row.path, row.key) for row in session.execute(kept))
 
 
 def start_step(session: Session, step_id: UUID) -> int:
@@ -160,7 +174,9 @@ def add_log_chunk(
 def add_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any]]) -> None:
     """Let stored artifacts be seen, in the place of those an earlier attempt of the stage kept under their names."""
     for one in kept:
+        retention = func.make_interval(0, 0, 0, 0, 0, 0, one.pop("retention_seconds"))
         values = {
+            "expires_at": func.clock_timestamp() + retention,
             "organization_id": briefing.organization_id,
             "execution_id": briefing.execution_id,
             "stage_id": briefing.stage_id,
@@ -171,7 +187,10 @@ def add_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=["execution_id", "stage_name", "name"],
-                set_={name: statement.excluded[name] for name in ("size", "sha256", "content_type", "key")}
+                set_={
+                    name: statement.excluded[name]
+                    for name in ("path", "size", "sha256", "content_type", "key", "expires_at")
+                }
                 | {"created_at": func.clock_timestamp()},
             )
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates
 
 from app.http import Schema, Timestamp
+from app.pipelines.definition import DefinitionInvalid, parse_variables
 from app.pipelines.models.execution import STATUSES
 
 VARIABLE_NAME = validate.Regexp(r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z", error="must be letters, digits and underscores")
@@ -67,6 +70,14 @@ class StartSchema(Schema):
         load_default=dict,
         validate=validate.Length(max=100),
     )
+
+    @validates("variables")
+    def refuse_built_ins(self, value: dict[str, str], **_: Any) -> None:
+        """Refuse the names that Headrace sets itself."""
+        try:
+            parse_variables(value)
+        except DefinitionInvalid as error:
+            raise ValidationError({fault.path.rpartition(".")[2]: [fault.message] for fault in error.faults}) from None
 
 
 class ErrorSchema(Schema):

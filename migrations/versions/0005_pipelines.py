@@ -114,6 +114,7 @@ def _create_stages() -> None:
         _count("attempt"),
         _count("retries_left"),
         sa.Column("may_fail", sa.Boolean, server_default=sa.false(), nullable=False),
+        sa.Column("blocks", sa.Boolean, server_default=sa.false(), nullable=False),
         _uuid("job_id", nullable=True),
         sa.Column("reason", sa.Text),
         sa.Column("error", pg.JSONB),
@@ -177,16 +178,19 @@ def _create_artifacts() -> None:
         _uuid("stage_id"),
         sa.Column("stage_name", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("sha256", sa.Text, nullable=False),
         sa.Column("content_type", sa.Text, nullable=False),
         sa.Column("key", sa.Text, nullable=False),
         _moment("created_at", default=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.UniqueConstraint("execution_id", "stage_name", "name"),
         _owner("organization_id", "organizations"),
         _owner("execution_id", "executions"),
         _owner("stage_id", "stages"),
     )
+    op.create_index("ix_artifacts_expires_at", "artifacts", ["expires_at"])
 
 
 def downgrade() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.kernel.ids import new_id
 from app.pipelines import Briefing
-from app.pipelines.definition import expand, stage_variables
+from app.pipelines.definition import Artifact, expand, stage_variables
 from tasks.pipelines.artifacts import Found, collect
 from tasks.pipelines.workplace import Workplace
 from tasks.tools import Tools
@@ -17,24 +17,37 @@ UNKNOWN = "application/octet-stream"
 
 def keep_artifacts(tools: Tools, briefing: Briefing, place: Workplace) -> list[dict[str, Any]]:
     """Store what the stage's globs match and return the rows to record; raises StoreAway or ArtifactsTooLarge."""
-    if not briefing.planned.artifacts:
-        return []
     variables = stage_variables(
         briefing.plan, briefing.planned, commit_sha=briefing.commit_sha, attempt=briefing.attempt
     )
-    globs = [expand(artifact.path, variables) for artifact in briefing.planned.artifacts]
-    found = collect(place.root, globs, max_bytes=tools.steps.artifact_bytes)
-    return [_store(tools, briefing, one) for one in found]
+    left = tools.steps.artifact_bytes
+    kept: dict[str, dict[str, Any]] = {}
+    for artifact in briefing.planned.artifacts:
+        found = collect(place.root, [expand(artifact.path, variables)], max_bytes=left)
+        left -= sum(one.size for one in found)
+        label = expand(artifact.name, variables) if artifact.name else None
+        for one in found:
+            name = _name(one, label, alone=len(found) == 1)
+            kept[name] = _store(tools, briefing, one, name, artifact)
+    return list(kept.values())
 
 
-def _store(tools: Tools, briefing: Briefing, found: Found) -> dict[str, Any]:
+def _name(found: Found, label: str | None, *, alone: bool) -> str:
+    """Return the artifact's name: its path; with a label the label, or the path below it when there are several."""
+    if label is None:
+        return found.name
+    return label if alone else f"{label}/{found.name}"
+
+
+def _store(tools: Tools, briefing: Briefing, found: Found, name: str, artifact: Artifact) -> dict[str, Any]:
     key = f"{briefing.execution_id}/{new_id()}"
     stored = tools.artifact_store.put_file(key, found.path)
-    content_type = mimetypes.guess_type(found.name)[0] or UNKNOWN
     return {
-        "name": found.name,
+        "name": name,
+        "path": found.name,
         "size": stored.size,
         "sha256": stored.sha256,
-        "content_type": content_type,
+        "content_type": mimetypes.guess_type(found.name)[0] or UNKNOWN,
         "key": key,
+        "retention_seconds": artifact.retention,
     }

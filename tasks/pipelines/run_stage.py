@@ -25,7 +25,7 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
     """Run one attempt of a stage and return its result; raises StageFailed or StageTimedOut."""
     briefing = patiently(run, lambda: _start(run, stage_id))
     if not _is_wanted(briefing):
-        return {"status": "skipped", "reason": NOT_WANTED}
+        return {"status": "skipped", "reason": NOT_WANTED, "blocks": briefing.needs.failed}
     clock = StageClock(time.monotonic() + min(briefing.planned.timeout, max(briefing.seconds_left, 0.0)))
     with open_workplace(tools.workspaces, briefing) as place:
         runner = StepRunner(run, tools, briefing, place, clock)

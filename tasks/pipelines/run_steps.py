@@ -14,6 +14,7 @@ from app.jobs import Run
 from app.kernel.errors import HeadraceError
 from app.pipelines import Briefing, StepEnd, finish_step, start_step
 from app.pipelines.definition import ConditionInvalid, PlannedStep, State, should_run, step_variables
+from tasks.pipelines.bring_artifacts import bring_artifacts
 from tasks.pipelines.checkout import checkout
 from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH
@@ -53,9 +54,10 @@ class StepRunner:
         self._notes: list[str] = []
 
     def checkout(self) -> None:
-        """Bring the source; what git says opens the log of the first step."""
+        """Bring the source and what the needed stages kept; what there is to say of it opens the first step's log."""
         self._run.progress(phase="checkout", message=f"checking out {self._briefing.commit_sha[:8]}")
         self._notes = checkout(self._run, self._tools.source, self._briefing, self._place, self._clock.left())
+        bring_artifacts(self._tools.artifact_store, self._briefing.needed_artifacts, self._place.root)
 
     def run_all(self) -> dict[str, str]:
         """Run all steps and return those that failed the stage."""

@@ -120,7 +120,11 @@ class Execution(Moving, Base):
 
 
 class Stage(Moving, Base):
-    """A stage of an execution: the unit of work, one job at a time. `attempt` counts the times it was started."""
+    """A stage of an execution: the unit of work, one job at a time. `attempt` counts the times it was started.
+
+    `blocks` is set at an end after which the stages that need this one may not run as a matter of course: it failed,
+    was cancelled, or was skipped because a stage it needs blocks it. A stage that `may_fail` blocks none by failing.
+    """
 
     __tablename__ = "stages"
     __table_args__ = (
@@ -138,6 +142,7 @@ class Stage(Moving, Base):
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
     retries_left: Mapped[int] = mapped_column(Integer, server_default="0")
     may_fail: Mapped[bool] = mapped_column(server_default=false())
+    blocks: Mapped[bool] = mapped_column(server_default=false())
     job_id: Mapped[UUID | None] = mapped_column(index=True)
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]

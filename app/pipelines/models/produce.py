@@ -27,7 +27,7 @@ class LogChunk(Base):
 
 
 class Artifact(Base):
-    """A file that a stage kept."""
+    """A file that a stage kept: `path` is where it lay in the checkout, `name` what it is called here."""
 
     __tablename__ = "artifacts"
     __table_args__ = (UniqueConstraint("execution_id", "stage_name", "name"),)
@@ -38,8 +38,10 @@ class Artifact(Base):
     stage_id: Mapped[UUID] = mapped_column(ForeignKey("stages.id", ondelete="CASCADE"))
     stage_name: Mapped[str]
     name: Mapped[str]
+    path: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     content_type: Mapped[str]
     key: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    expires_at: Mapped[datetime] = mapped_column(index=True)

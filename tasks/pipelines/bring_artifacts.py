@@ -1,0 +1,61 @@
+"""Bringing the artifacts of the stages a stage needs into its checkout, at the paths they were kept from.
+
+The checkout is hostile: it may hold a symbolic link where an artifact's folder is wanted. So each part of the path is
+opened without following links, and a file is made only where no link leads.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path, PurePosixPath
+
+from app.kernel.errors import Permanent
+from app.kernel.store import BlobStore
+from app.pipelines import NeededArtifact
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+MODE = 0o755
+
+
+class ArtifactInTheWay(Permanent):
+    """An artifact of an earlier stage cannot be put into the checkout."""
+
+    code = "ARTIFACT_IN_THE_WAY"
+
+
+def bring_artifacts(store: BlobStore, needed: Sequence[NeededArtifact], root: Path) -> None:
+    """Write the artifacts into `root`, over files of the same path; raises ArtifactInTheWay or StoreAway."""
+    for artifact in needed:
+        try:
+            _write(store, artifact, root)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ArtifactInTheWay(f"The artifact {artifact.path!r} cannot be put here: {reason}.") from error
+
+
+def _write(store: BlobStore, artifact: NeededArtifact, root: Path) -> None:
+    path = PurePosixPath(artifact.path)
+    with ExitStack() as opened:
+        folder = _open(opened, str(root), None)
+        for part in path.parts[:-1]:
+            folder = _enter(opened, part, folder)
+        with suppress(FileNotFoundError):
+            os.unlink(path.name, dir_fd=folder)
+        target = opened.enter_context(os.fdopen(os.open(path.name, NEW_FILE, MODE, dir_fd=folder), "wb"))
+        shutil.copyfileobj(opened.enter_context(store.open(artifact.key)), target, 1024 * 1024)
+
+
+def _enter(opened: ExitStack, part: str, folder: int) -> int:
+    with suppress(FileExistsError):
+        os.mkdir(part, MODE, dir_fd=folder)
+    return _open(opened, part, folder)
+
+
+def _open(opened: ExitStack, part: str, folder: int | None) -> int:
+    descriptor = os.open(part, FOLDER, dir_fd=folder)
+    opened.callback(os.close, descriptor)
+    return descriptor
