@@ -20,7 +20,7 @@ metrics_dir = settings.run_dir.resolve() / "metrics"
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)
 
 
-class PlainLogger(Logger):
+class PlainLogger(Logger):  # type: ignore[misc]
     """gunicorn's own messages, in the form of all others."""
 
     def setup(self, cfg: Any) -> None:
@@ -58,4 +58,4 @@ def child_exit(_server: Any, worker: Any) -> None:
     """Forget what the ended process was doing; its counters stay."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 REQUIRED = ""
+NEEDED = ("database_url", "redis_url", "secret_key")
 
 
 class SettingsInvalid(SystemExit):
@@ -84,7 +85,7 @@ class Settings:
     step_cpus: float = setting(0.0, "processor cores of a step; 0 sets no limit")
     step_file_bytes: int = setting(1024**3, "largest file a step may write")
     step_disk_bytes: int = setting(4 * 1024**3, "disk a stage's workspace may fill")
-    step_timeout_seconds: int = setting(3600, "time of a step that names none")
+    step_timeout_seconds: int = setting(21_600, "longest time of a step, whatever its pipeline says")
     artifact_bytes: int = setting(1024**3, "largest sum of one stage's artifacts")
     allow_file_repositories: bool = setting(False, "whether repositories may be `file://` addresses")
     allow_private_addresses: bool = setting(False, "whether repositories and webhooks may be on private networks")
@@ -130,7 +131,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             text = _find(source, name)
             if text is not None:
                 values[declared.name] = _convert(text, hints[declared.name])
-            elif declared.default == REQUIRED and declared.name in ("database_url", "redis_url", "secret_key"):
+            elif declared.name in NEEDED:
                 faults.append(f"{name} is not set: {declared.metadata['help']}")
         except (ValueError, OSError) as error:
             faults.append(f"{name}: {error}")

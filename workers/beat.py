@@ -10,11 +10,13 @@ from app.jobs import PruneHistory
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
+from app.pipelines import PruneArtifacts
 
 ACCEPT_DUE = "schedule.accept_due"
 
 PERIODS: dict[str, timedelta] = {
     PruneHistory.kind: timedelta(hours=1),
+    PruneArtifacts.kind: timedelta(hours=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

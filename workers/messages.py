@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Queue  # type: ignore[attr-defined]
 
 from config.queues import QUEUES
 
@@ -20,7 +20,7 @@ def make_celery(broker: str, *, socket_timeout: float = 5.0) -> Celery:
     """Return a Celery application on `broker`; `socket_timeout` is in seconds."""
     celery = Celery("headrace", broker=broker, set_as_current=False)
     celery.conf.update(
-        task_queues=[Queue(name, routing_key=name) for name in QUEUES],
+        task_queues=[Queue(name, routing_key=name) for name in QUEUES],  # type: ignore[no-untyped-call]
         task_default_queue="default",
         task_create_missing_queues=False,
         task_serializer="json",

@@ -5,7 +5,7 @@ last of them ends, whoever ends it.
 
 from app import jobs
 from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
-from app.pipelines.intents import ExecutePipeline, RunStage
+from app.pipelines.intents import ExecutePipeline, PruneArtifacts, RunStage
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step
@@ -16,6 +16,7 @@ from app.pipelines.recording import (
     StepEnd,
     add_artifacts,
     add_log_chunk,
+    expired_artifacts,
     finish_step,
     start_stage,
     start_step,
@@ -35,6 +36,7 @@ __all__ = [
     "LogStream",
     "NeededArtifact",
     "Pipeline",
+    "PruneArtifacts",
     "RunStage",
     "Segment",
     "Stage",
@@ -46,6 +48,7 @@ __all__ = [
     "add_log_chunk",
     "begin_execution",
     "encode_chunk",
+    "expired_artifacts",
     "finish_step",
     "start_stage",
     "start_step",

@@ -21,6 +21,15 @@ class ExecutePipeline(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class PruneArtifacts(Intent):
+    """Delete the artifacts whose retention has passed."""
+
+    kind: ClassVar[str] = "pipelines.prune_artifacts"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 8
+
+
+@dataclass(frozen=True, slots=True)
 class RunStage(Intent):
     """Check out and run the steps of one stage."""
 

@@ -196,13 +196,7 @@ def add_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any
         )
 
 
-def chunks_of(session: Session, step_id: UUID, attempt: int, after_seq: int, limit: int) -> list[LogChunk]:
-    """Return the chunks that hold lines after `after_seq`, oldest first."""
-    return list(
-        session.execute(
-            select(LogChunk)
-            .where(LogChunk.step_id == step_id, LogChunk.attempt == attempt, LogChunk.last_seq > after_seq)
-            .order_by(LogChunk.first_seq)
-            .limit(limit)
-        ).scalars()
-    )
+def expired_artifacts(session: Session, limit: int = 200) -> list[Artifact]:
+    """Return some artifacts whose retention has passed."""
+    old = select(Artifact).where(Artifact.expires_at < func.clock_timestamp()).order_by(Artifact.expires_at)
+    return list(session.execute(old.limit(limit)).scalars())

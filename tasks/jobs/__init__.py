@@ -15,7 +15,7 @@ def prune_history(run: Run, _: PruneHistory, tools: Tools) -> dict[str, Any]:
     deleted = 0
     while True:
         run.check()
-        with run.recording() as (session, _):
+        with run.recording() as (session, _job):
             batch = prune(session, tools.history_days)
         deleted += batch
         if batch == 0:

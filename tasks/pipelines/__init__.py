@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from app.jobs import Run
-from app.pipelines import ExecutePipeline, RunStage
+from app.pipelines import ExecutePipeline, PruneArtifacts, RunStage
 from tasks.handling import handles
 from tasks.pipelines.begin import begin
+from tasks.pipelines.prune import prune_artifacts
 from tasks.pipelines.run_stage import run_stage
 from tasks.tools import Tools
 
@@ -22,3 +23,9 @@ def execute_pipeline(run: Run, intent: ExecutePipeline, tools: Tools) -> None:
 def run_one_stage(run: Run, intent: RunStage, tools: Tools) -> dict[str, Any]:
     """Run the steps of a stage."""
     return run_stage(run, intent.stage_id, tools)
+
+
+@handles(PruneArtifacts)
+def prune_expired_artifacts(run: Run, _: PruneArtifacts, tools: Tools) -> dict[str, Any]:
+    """Delete the artifacts whose retention has passed."""
+    return prune_artifacts(run, tools)

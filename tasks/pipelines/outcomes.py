@@ -16,10 +16,11 @@ def script_of(step: PlannedStep) -> str:
     return step.script if step.script is not None else shlex.join(step.argv)
 
 
-def limits_of(step: PlannedStep, server: Limits) -> Limits:
-    """Return the step's own limits where they are stricter than the server's."""
+def limits_of(step: PlannedStep, server: Limits, seconds_left: float) -> Limits:
+    """Return the step's own limits where they are stricter than the server's, and the time its stage has left."""
     return replace(
         server,
+        seconds=min(step.timeout, server.seconds, seconds_left),
         cpus=_stricter(step.limits.cpus, server.cpus),
         memory_bytes=_stricter_count(step.limits.memory, server.memory_bytes),
         file_bytes=_stricter_count(step.limits.file_size, server.file_bytes),

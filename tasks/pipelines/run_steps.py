@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 from threading import Lock
@@ -129,7 +129,7 @@ class StepRunner:
             workspace=self._place.root,
             working_directory=self._place.relative(variables["WORKING_DIR"], self._seen_at()),
             environment=self._with_path(variables),
-            limits=replace(limits_of(step, self._tools.steps.limits), seconds=min(step.timeout, self._clock.left())),
+            limits=limits_of(step, self._tools.steps.limits, self._clock.left()),
             network=step.network and self._tools.steps.network,
         )
         return self._tools.sandbox.run(command, log.write, self._watch(log))

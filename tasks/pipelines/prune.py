@@ -1,0 +1,26 @@
+"""Deleting what was kept long enough: first the bytes, then the rows, so that nothing is left that nobody names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.jobs import Run
+from app.pipelines import expired_artifacts
+from tasks.tools import Tools
+
+
+def prune_artifacts(run: Run, tools: Tools) -> dict[str, Any]:
+    """Delete expired artifacts, some hundreds a transaction; raises StoreAway."""
+    deleted = 0
+    while True:
+        run.check()
+        with run.reading() as session:
+            expired = expired_artifacts(session)
+        if not expired:
+            return {"deleted": deleted}
+        for artifact in expired:
+            tools.artifact_store.delete(artifact.key)
+        with run.recording() as (session, _):
+            for artifact in expired:
+                session.delete(artifact)
+        deleted += len(expired)

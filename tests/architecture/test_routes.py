@@ -1,0 +1,55 @@
+"""Every route says who may call it and is in the document with its refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from app.http import Blueprint
+from app.identity import PERMISSIONS
+
+FRAMEWORK = {"static"}
+
+
+def operations(app: Flask) -> dict[str, Any]:
+    return {
+        f"{method} {rule.rule}": blueprint.operations[rule.endpoint.rpartition(".")[2], method]
+        for rule in app.url_map.iter_rules()
+        if isinstance(blueprint := app.blueprints.get(rule.endpoint.partition(".")[0]), Blueprint)
+        for method in sorted(rule.methods or ())
+        if (rule.endpoint.rpartition(".")[2], method) in blueprint.operations
+    }
+
+
+def test_every_route_is_an_operation_of_the_frame(app: Flask) -> None:
+    strangers = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in FRAMEWORK
+        and not isinstance(app.blueprints.get(rule.endpoint.partition(".")[0]), Blueprint)
+    ]
+    assert strangers == []
+
+
+def test_every_route_names_a_known_permission_or_is_public(app: Flask) -> None:
+    found = operations(app)
+    assert len(found) > 40
+    unknown = {
+        name: operation.guard.permission
+        for name, operation in found.items()
+        if not operation.guard.public and operation.guard.permission and operation.guard.permission not in PERMISSIONS
+    }
+    assert unknown == {}
+
+
+def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
+    public = {name for name, operation in operations(app).items() if operation.guard.public and "/api/v1" in name}
+    assert public == {
+        "POST /api/v1/auth/register",
+        "POST /api/v1/auth/login",
+        "POST /api/v1/auth/refresh",
+        "POST /api/v1/auth/logout",
+        "GET /api/v1/changelog",
+        "GET /api/v1/schemas/pipeline.json",
+    }
