@@ -24,7 +24,7 @@ def match_row(row: Any) -> None:
     if header is None or request.method not in ("PUT", "PATCH", "DELETE"):
         return
     tags = parse_etags(header)
-    known = {tag.partition(".")[0] for tag in tags.as_set(include_weak=True)}
+    known = {tag.partition(".")[0] for tag in tags.as_set(include_weak=True) if tag}
     if not tags.star_tag and _row_tag(row) not in known:
         raise PreconditionFailed
 

@@ -42,7 +42,7 @@ class BoundedRequest(Request):
     werkzeug cuts such a body at its limit without a word; read with a limit of one byte more, it shows.
     """
 
-    def get_data(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """Return the body; raises RequestEntityTooLarge."""
         body = super().get_data(*args, **kwargs)
         if self.max_content_length is not None and len(body) >= self.max_content_length:

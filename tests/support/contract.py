@@ -105,7 +105,7 @@ class ContractClient(FlaskClient):
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send a request, judge the reply, return it."""
-        reply = super().open(*args, **kwargs)
+        reply = super().open(*args, **({"buffered": True} | kwargs))
         contract_of(self.application).check(reply)
         return reply
 
