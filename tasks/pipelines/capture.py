@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from app.pipelines.log_format import LogStream, Segment, encode_chunk
+from app.pipelines import LogStream, Segment, encode_chunk
 from tasks.pipelines.masking import Masker
 
 MOST_LINE_BYTES = 16 * 1024
@@ -63,8 +63,8 @@ class Capture:
             self._take(stream, whole)
         else:
             tail += rest
-        if len(tail) > MOST_TAIL_BYTES:
-            self._take(stream, self._cut(tail))
+        if len(tail) > MOST_TAIL_BYTES and (begun := self._cut(tail)):
+            self._take(stream, begun)
 
     def say(self, message: str) -> None:
         """Add a line of the platform's own."""
@@ -88,7 +88,7 @@ class Capture:
     def _cut(self, tail: bytearray) -> bytes:
         """Cut off the beginning of a line that never ends, keeping back enough that no secret lies across the cut."""
         masked = self._masker.mask(bytes(tail))
-        place = _between_characters(masked, len(masked) - self._masker.longest)
+        place = _between_characters(masked, max(len(masked) - self._masker.longest, 0))
         tail[:] = masked[place:]
         return masked[:place]
 
