@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+import app.tables
 from app.identity import create_first_admin, ensure_signing_key
 from app.kernel.crypto import Vault
 from app.kernel.opening import open_database
@@ -19,6 +20,9 @@ from config.logs import set_up_logging
 from config.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
+
+# The rooms that add to an account are entered, so that the first administrator gets all that anyone gets.
+every_room = app.tables
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = 0x4EAD4ACE

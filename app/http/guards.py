@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from flask import g, request
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Session
 
 from app.http.etags import match_row, note_row
 from app.http.limits import count_address, count_user
@@ -27,7 +27,7 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 class Owned(Protocol):
     """A row that belongs to an organization; one that belongs to none is its creator's (`created_by`)."""
 
-    id: Mapped[UUID]
+    id: UUID
     organization_id: Any
 
 

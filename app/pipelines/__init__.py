@@ -3,7 +3,7 @@ graph and run on any worker. An execution's job is parked while its stages run, 
 last of them ends, whoever ends it.
 """
 
-from app import jobs
+from app import jobs, tenancy
 from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.intents import ExecutePipeline, PruneArtifacts, RunStage
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
@@ -21,7 +21,10 @@ from app.pipelines.recording import (
     start_stage,
     start_step,
 )
+from app.pipelines.workspaces import refuse_while_running, tell_activity
 
+tenancy.tells_activity(tell_activity)
+tenancy.before_deletion(refuse_while_running)
 jobs.follow(ExecutePipeline.kind, ended=execution_job_ended, retried=execution_job_retried)
 jobs.follow(RunStage.kind, ended=stage_job_ended)
 
