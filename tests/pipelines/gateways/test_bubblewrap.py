@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.pipelines.gateways.sandbox.bubblewrap import BubblewrapSandbox
+from tasks.pipelines.gateways.sandbox.seccomp import filter_for
 from tests.support.sandboxes import Bench, control_groups, make_sandbox
 
 
@@ -133,3 +136,34 @@ def test_root_may_run_steps_as_another_user(tmp_path: Path) -> None:
     ran = Bench(BubblewrapSandbox(None, step_uid=64321), workspace).run("id -u; rm given; touch made")
     assert ran.outcome.exit_code == 0, ran.stderr
     assert (workspace / "made").stat().st_uid == 64321
+
+
+CALLS = """python3 -c '
+import ctypes, errno, os
+call = ctypes.CDLL(None, use_errno=True).syscall
+for number in (250, 425, 321, 323, 304, 0x40000000 + 39):
+    assert call(number, 0, 0, 0, 0, 0) == -1 and ctypes.get_errno() == errno.ENOSYS, number
+print(os.getpid() == call(39))
+'"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the calls are of x86_64")
+def test_keyrings_and_other_wide_doors_of_the_kernel_are_shut(bench: Bench) -> None:
+    ran = bench.run(CALLS)
+    assert ran.stdout == b"True\n", ran.stderr
+    assert bench.run("grep -c '^Seccomp:.2' /proc/self/status").stdout == b"1\n"
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_is_a_whole_program_that_jumps_only_forward_and_inside(machine: str) -> None:
+    program = filter_for(machine)
+    assert program is not None
+    steps = list(struct.iter_unpack("=HBBI", program))
+    assert steps[-1][0] == 0x06
+    for place, (code, then, otherwise, _) in enumerate(steps):
+        if code in (0x15, 0x35):
+            assert place + 1 + max(then, otherwise) < len(steps)
+
+
+def test_a_machine_without_known_numbers_gets_no_filter() -> None:
+    assert filter_for("riscv64") is None

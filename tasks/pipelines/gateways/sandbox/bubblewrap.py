@@ -15,6 +15,7 @@ from tasks.pipelines.gateways.sandbox.cgroups import ControlGroup, ControlGroups
 from tasks.pipelines.gateways.sandbox.launch import SHELL, Plan, Scratch, dropping_to
 from tasks.pipelines.gateways.sandbox.process_sandbox import ProcessSandbox
 from tasks.pipelines.gateways.sandbox.processes import descendants, kill_all, send
+from tasks.pipelines.gateways.sandbox.seccomp import filter_for
 from tasks.pipelines.gateways.sandbox.visible import copy_options, hold, open_files, read_only_options, system_mounts
 
 _WORKSPACE = PurePosixPath("/workspace")
@@ -60,8 +61,10 @@ class BubblewrapSandbox(ProcessSandbox):
         self._program, version = find_bubblewrap()
         self._extra = [str(path.resolve()) for path in extra_read_only]
         self._path = ":".join([SYSTEM_PATH, *(f"{path}/bin" for path in self._extra if os.path.isdir(f"{path}/bin"))])
+        self._filter = filter_for()
         self.facts: Mapping[str, str] = {
             "sandbox": f"bubblewrap {version}",
+            "system_calls": "filtered" if self._filter else "not filtered: no filter for this kind of machine",
             "processes": "own PID namespace: none survives the step or the worker",
             "network": "none, or the host's for steps that ask for it",
         }
@@ -85,15 +88,20 @@ class BubblewrapSandbox(ProcessSandbox):
             *("--remount-ro", "/", "--chdir", str(inside)),
             *self._environment(command.environment),
         ]
-        arguments = hold("\0".join(options))
+        filtering = self._open_filter()
+        options += [word for descriptor in filtering for word in ("--seccomp", str(descriptor))]
+        arguments = hold("\0".join(options).encode())
         shell_around = ["/bin/sh", "-c", _SHELL_AROUND, f"{_CONTROL}/status", *SHELL, f"{_CONTROL}/script"]
         return Plan(
             arguments=[*dropping_to(self._step_uid), self._program, "--args", str(arguments), "--", *shell_around],
             environment={"PATH": SYSTEM_PATH},
             directory=Path("/"),
             errors=scratch.errors,
-            inherited=[arguments, *files.values()],
+            inherited=[arguments, *filtering, *files.values()],
         )
+
+    def _open_filter(self) -> list[int]:
+        return [] if self._filter is None else [hold(self._filter)]
 
     def _environment(self, environment: Mapping[str, str]) -> Iterator[str]:
         defaults = {"PATH": self._path, "HOME": _HOME, "TMPDIR": "/tmp"}  # noqa: S108

@@ -52,7 +52,7 @@ def system_mounts() -> tuple[str, ...]:
 def open_files(*, network: bool) -> dict[str, int]:
     """Descriptors of what is copied into the namespace, by the place where it goes."""
     names = (*_FILES, *_NAME_SERVICE_FILES) if network else _FILES
-    files = {place: hold(text) for place, text in _ACCOUNTS.items()}
+    files = {place: hold(text.encode()) for place, text in _ACCOUNTS.items()}
     for place in (f"/etc/{name}" for name in names):
         if os.path.isfile(place):
             files[place] = _high(os.open(place, os.O_RDONLY))
@@ -71,10 +71,9 @@ def read_only_options(paths: Iterable[str]) -> Iterator[str]:
         yield from ("--ro-bind", path, path)
 
 
-def hold(text: str) -> int:
-    """A descriptor from which the text can be read: secrets must not show in a command line."""
+def hold(data: bytes) -> int:
+    """A descriptor from which the data can be read: secrets must not show in a command line."""
     descriptor = os.memfd_create("step")
-    data = text.encode()
     while data:
         data = data[os.write(descriptor, data) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
