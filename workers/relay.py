@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from celery import Celery
+from kombu.exceptions import ChannelError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import jobs
@@ -95,6 +96,8 @@ class Relay:
         try:
             with self._celery.connection_for_read() as connection:
                 return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:
+            return 0  # Redis knows no queue that is empty
         except Exception as error:  # noqa: BLE001 - brokers fail in the ways of their own libraries
             log.warning("the broker is away", extra={"error": repr(error)})
             return 0

@@ -25,6 +25,7 @@ class StepLogs(MethodView):
 
     @blueprint.arguments(LogQuerySchema, location="query")
     @blueprint.response(200, LogSchema)
+    @blueprint.alt_response(200, content_type="text/plain", description="The whole log as it was written")
     @blueprint.streams
     @requires("executions:read")
     def get(self, query: dict[str, Any], execution_id: UUID, stage: str, step: str) -> Any:
