@@ -20,7 +20,6 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(highlight=False, emoji=False, soft_wrap=True)
         self._closed = threading.Event()
-        self._progress: Progress | None = None
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -34,7 +33,8 @@ class Screen:
     def close(self) -> None:
         """Shows nothing from here on: somebody else speaks now."""
         self._closed.set()
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def say(self, text: str = "", style: str = "") -> None:
         """A message of the demo."""
