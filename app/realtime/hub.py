@@ -93,7 +93,8 @@ class Hub:
         """Compare every feed with the rows, again and again: nobody tells of a live event that never came."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._look_now.wait()
             self._look_now.clear()
             try:
                 await self._look()

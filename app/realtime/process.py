@@ -7,11 +7,11 @@ import logging
 import random
 import resource
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Never, Protocol
+from typing import Any, Never, Protocol
 
 from app.kernel.db import Database
 from app.kernel.handover import StreamRequest
@@ -47,13 +47,14 @@ class Parts:
     live: LiveEvents
     log_reader: LogReader
     ended: Ended
+    beat_seconds: int = 15
 
 
 async def run_streams(parts: Parts, stop: asyncio.Event) -> None:
     """Serve streams until `stop` is set; then say goodbye to all and return within GOODBYE_SECONDS or little more."""
     hub = Hub(parts.database, parts.log_reader)
-    beats = Beats()
-    most = min(parts.max_streams, _descriptors() - OWN_DESCRIPTORS)
+    beats = Beats(parts.beat_seconds)
+    most = _room(parts.max_streams)
 
     def adopt(client: socket.socket, request: StreamRequest) -> None:
         beats.add(hub.listen(client, request))
@@ -61,22 +62,24 @@ async def run_streams(parts: Parts, stop: asyncio.Event) -> None:
     reception = Reception(parts.socket_path, lambda coming: len(hub.listeners) + coming < most, adopt)
     reception.open()
     log.info("streams are served at %s, %d at most", parts.socket_path, most)
+    work: list[Coroutine[Any, Any, object]] = [
+        parts.live.follow(hub.hear, hub.look_now),
+        hub.follow_rows(),
+        end_with_rights(hub, parts.database, parts.ended),
+        beats.run(),
+        stop.wait(),
+    ]
+    tasks = [asyncio.create_task(part) for part in work]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(parts.live.follow(hub.hear, hub.look_now)),
-                group.create_task(hub.follow_rows()),
-                group.create_task(end_with_rights(hub, parts.database, parts.ended)),
-                group.create_task(beats.run()),
-            ]
-            await stop.wait()
-            reception.close()
-            await _say_goodbye(hub)
-            for task in tasks:
-                task.cancel()
-    finally:
+        # None of the others ends by itself; should one fail, this process is of no use any more.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         reception.close()
+        await _say_goodbye(hub)
+    finally:
+        await _cancel(tasks)
         hub.close()
+    for task in done:
+        task.result()
 
 
 async def _say_goodbye(hub: Hub) -> None:
@@ -84,13 +87,27 @@ async def _say_goodbye(hub: Hub) -> None:
     for listener in tuple(hub.listeners):
         listener.finish(retry_in(random.randint(*RETURN_MILLISECONDS)))  # noqa: S311  spreads the load, hides nothing
     with suppress(TimeoutError):
-        await asyncio.wait_for(hub.is_empty.wait(), GOODBYE_SECONDS)
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await hub.is_empty.wait()
     for listener in tuple(hub.listeners):
         listener.connection.drop()
 
 
-def _descriptors() -> int:
-    """Raise the limit of open files as far as it may be raised, and return it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel until it is done: `asyncio.wait_for` of Python 3.11, which redis-py uses, may swallow a cancellation
+    (https://github.com/python/cpython/issues/86296)."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)
+
+
+def _room(max_streams: int) -> int:
+    """Raise the limit of open files as far as that many streams need; returns how many streams it allows."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = max_streams + OWN_DESCRIPTORS
+    if allowed < needed:
+        allowed = needed if most == resource.RLIM_INFINITY else min(needed, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return min(max_streams, allowed - OWN_DESCRIPTORS)

@@ -13,6 +13,7 @@ from app.kernel.stream import Delivered, StreamEvent, StreamTopic, delivered, ev
 from app.realtime.frames import CHUNK_BYTES, Frame, Position, event_frame, log_frame
 
 PAGE = 500
+LOG_PAGE = 2000
 RECENT = 16
 
 
@@ -47,9 +48,10 @@ class LogPage(Protocol):
 
 
 class LogReader(Protocol):
-    """Reads the log of a step: lines after `(attempt, seq)`, where `(0, 0)` is before the first.
+    """Reads the log of a step: about `limit` lines after `(attempt, seq)`, where `(0, 0)` is before the first.
 
-    When an attempt has no line after that place and a later attempt exists, its first lines are returned.
+    When an attempt has no line after that place and a later attempt exists, its first lines are returned. Runs in
+    threads; an error of the database or a HeadraceError means that the log is away for a while.
     """
 
     def read(self, step_run_id: UUID, after: tuple[int, int], limit: int) -> LogPage: ...
@@ -118,7 +120,7 @@ class LogSource:
 
     def read(self, after: Position) -> Page:
         """Return the lines after a place, in frames that stay small when lines are long."""
-        page = self._reader.read(self._step_run_id, (after[0], after[1]), PAGE)
+        page = self._reader.read(self._step_run_id, (after[0], after[1]), LOG_PAGE)
         frames: list[Frame] = []
         for lines in _portions(page.lines):
             frames.append(log_frame(self.topic, page.attempt, lines, after))
@@ -136,8 +138,7 @@ def newest_numbers(database: Database, topics: Iterable[str]) -> dict[str, int]:
     wanted = bindparam("topics", list(topics), type_=ARRAY(Text))
     query = select(StreamTopic.topic, StreamTopic.last_seq).where(StreamTopic.topic == any_(wanted))
     with database.transaction() as session:
-        found = session.execute(query)
-        return dict(found.tuples().all())
+        return {row.topic: row.last_seq for row in session.execute(query)}
 
 
 def _newest(topic: str, limit: int) -> Select[StreamEvent]:
