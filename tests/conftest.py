@@ -125,11 +125,11 @@ def database(_app: Flask, engine: Engine) -> Iterator[Database]:
     """The application's database on one connection, whose work is rolled back at the test's end."""
     database: Database = _app.extensions["headrace"].database
     with engine.connect() as connection:
-        work = connection.begin()
+        connection.begin()
         database.bind = connection
         yield database
         database.bind = engine
-        work.rollback()
+        connection.rollback()
 
 
 @pytest.fixture

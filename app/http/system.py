@@ -51,7 +51,7 @@ class Release(Schema):
     """What changed in one version."""
 
     version = fields.String(required=True)
-    date = fields.Date(required=True, allow_none=True)
+    date = fields.String(required=True, allow_none=True, metadata={"format": "date"})
     changes = fields.List(fields.String(), required=True)
 
 
