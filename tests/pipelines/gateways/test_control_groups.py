@@ -12,6 +12,7 @@ import pytest
 
 from tasks.pipelines.gateways.sandbox import Limits, SandboxUnavailable, choose_sandbox
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroup, ControlGroups, find_control_groups
+from tasks.pipelines.gateways.sandbox.scratch import Scratch, remove_abandoned_scratch
 from tests.support.sandboxes import Bench, Marker, control_groups
 
 
@@ -109,3 +110,21 @@ def test_plain_is_taken_where_bubblewrap_does_not_work_and_the_reason_is_told(tm
 def test_bubblewrap_by_name_is_refused_with_the_reason_where_it_does_not_work(tmp_path: Path) -> None:
     with pytest.raises(SandboxUnavailable, match="not there"):
         choose_sandbox("bubblewrap", extra_read_only=[tmp_path / "not there"])
+
+
+def test_the_files_of_a_killed_worker_are_removed_and_those_of_a_live_one_are_not(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from tasks.pipelines.gateways.sandbox.scratch import Scratch\n"
+        "print(Scratch.make(Path(sys.argv[1]), 'true').root, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, check=False, cwd=Path.cwd())
+    left = Path(answer.stdout.decode().strip())
+    ours = Scratch.make(tmp_path, "true")
+    assert left.is_dir()
+    assert left.parent == tmp_path
+    remove_abandoned_scratch(tmp_path)
+    assert not left.exists()
+    assert ours.script.exists()

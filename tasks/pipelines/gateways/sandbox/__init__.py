@@ -11,7 +11,7 @@ from tasks.pipelines.gateways.sandbox.base import (
     WorkingDirectoryRefused,
 )
 from tasks.pipelines.gateways.sandbox.choose import choose_sandbox
-from tasks.pipelines.gateways.sandbox.launch import remove_tree
+from tasks.pipelines.gateways.sandbox.scratch import remove_tree
 
 __all__ = [
     "EnvironmentRefused",

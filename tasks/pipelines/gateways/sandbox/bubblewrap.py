@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, SandboxUnavailable, StepCommand
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroup, ControlGroups
-from tasks.pipelines.gateways.sandbox.launch import SHELL, Plan, Scratch, dropping_to
+from tasks.pipelines.gateways.sandbox.launch import SHELL, Plan, dropping_to
 from tasks.pipelines.gateways.sandbox.process_sandbox import ProcessSandbox
 from tasks.pipelines.gateways.sandbox.processes import descendants, kill_all, send
+from tasks.pipelines.gateways.sandbox.scratch import Scratch
 from tasks.pipelines.gateways.sandbox.seccomp import filter_for
 from tasks.pipelines.gateways.sandbox.visible import copy_options, hold, open_files, read_only_options, system_mounts
 

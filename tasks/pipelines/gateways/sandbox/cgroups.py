@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.pipelines.gateways.sandbox.base import Limits, SandboxFailed
-from tasks.pipelines.gateways.sandbox.processes import kill_all, started_at
+from tasks.pipelines.gateways.sandbox.processes import kill_all, name_process, named_process_lives
 
 CONTROLLERS = ("memory", "pids", "cpu")
 _PREFIX = "headrace-step"
@@ -34,7 +33,7 @@ class ControlGroups:
 
     def make(self) -> ControlGroup:
         """Make a group for one step. Raises SandboxFailed when the system no longer lets us."""
-        name = f"{_PREFIX}-{os.getpid()}-{started_at(os.getpid())}-{next(_serial)}"
+        name = f"{_PREFIX}-{name_process()}-{next(_serial)}"
         group = ControlGroup(self.version, {controller: parent / name for controller, parent in self.parents.items()})
         try:
             for directory in group.directories():
@@ -48,8 +47,8 @@ class ControlGroups:
         """Kill and remove what workers that were killed left behind."""
         for parent in set(self.parents.values()):
             for directory in parent.glob(f"{_PREFIX}-*-*-*"):
-                _, pid, start, _ = directory.name.removeprefix("headrace-").split("-")
-                if started_at(int(pid)) != start:
+                owner = directory.name.removeprefix(f"{_PREFIX}-").rpartition("-")[0]
+                if not named_process_lives(owner):
                     ControlGroup(self.version, {"pids": directory}).remove()
 
 

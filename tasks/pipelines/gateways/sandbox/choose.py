@@ -14,6 +14,7 @@ from tasks.pipelines.gateways.sandbox.base import Limits, Sandbox, SandboxUnavai
 from tasks.pipelines.gateways.sandbox.bubblewrap import BubblewrapSandbox
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroups, find_control_groups
 from tasks.pipelines.gateways.sandbox.plain import PlainSandbox
+from tasks.pipelines.gateways.sandbox.scratch import remove_abandoned_scratch
 
 Preference = Literal["auto", "bubblewrap", "plain"]
 
@@ -39,6 +40,7 @@ def choose_sandbox(
 @lru_cache
 def _choose(preferred: Preference, extra: tuple[Path, ...], scratch: Path | None, step_uid: int | None) -> Sandbox:
     groups = find_control_groups()
+    remove_abandoned_scratch(scratch)
     limits = _describe_limits(groups)
     why = "asked for"
     if preferred != "plain":

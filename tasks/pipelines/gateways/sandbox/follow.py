@@ -14,8 +14,9 @@ from typing import IO, Protocol, cast
 from tasks.pipelines.gateways.sandbox.base import Ending, OnOutput, ShouldStop, StepCommand, StepOutcome, Stream
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroup
 from tasks.pipelines.gateways.sandbox.disk import DiskWatch
-from tasks.pipelines.gateways.sandbox.launch import Launched, Scratch
+from tasks.pipelines.gateways.sandbox.launch import Launched
 from tasks.pipelines.gateways.sandbox.processes import resident_bytes, send
+from tasks.pipelines.gateways.sandbox.scratch import Scratch
 
 CANCEL_GRACE_SECONDS = 1.2  # with the tick and the kill: gone within two seconds of the wish
 LINGER_SECONDS = 1.0  # for what still writes when the script has ended, such as the tee of `exec > >(tee log)`

@@ -8,7 +8,6 @@ import random
 import resource
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,87 +39,6 @@ class Plan:
     directory: Path
     errors: Path | None = None
     inherited: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scratch:
-    """What a step has besides its workspace, on disk, for as long as it runs."""
-
-    root: Path
-
-    @classmethod
-    def make(cls, parent: Path | None, script: str) -> Scratch:
-        """Make the directories and write the script, readable by its owner only. Raises SandboxFailed."""
-        try:
-            scratch = cls(Path(tempfile.mkdtemp(prefix="headrace-step-", dir=parent)))
-            for directory in (scratch.home, scratch.temporary, scratch.control):
-                directory.mkdir(mode=0o700)
-            scratch.script.write_text(script, encoding="utf-8", errors="replace")
-            scratch.status.touch()
-        except OSError as error:
-            raise SandboxFailed("There is no room for the step's temporary files.") from error
-        return scratch
-
-    @property
-    def home(self) -> Path:
-        return self.root / "home"
-
-    @property
-    def temporary(self) -> Path:
-        return self.root / "tmp"
-
-    @property
-    def control(self) -> Path:
-        return self.root / "control"
-
-    @property
-    def errors(self) -> Path:
-        """What the sandbox itself has to say."""
-        return self.root / "errors"
-
-    @property
-    def script(self) -> Path:
-        return self.control / "script"
-
-    @property
-    def status(self) -> Path:
-        """Grows by one byte when the script starts and by one when it ends, where the sandbox has a shell around it."""
-        return self.control / "status"
-
-    def status_size(self) -> int:
-        """How far it has grown; a step may tamper with it, which harms only itself."""
-        try:
-            return self.status.lstat().st_size
-        except OSError:
-            return 0
-
-    def remove(self) -> None:
-        """Delete all of it; most steps leave nothing there, which is quicker without another process."""
-        try:
-            for file in (self.script, self.status, self.errors):
-                file.unlink(missing_ok=True)
-            for directory in (self.home, self.temporary, self.control, self.root):
-                directory.rmdir()
-        except OSError:
-            remove_tree(self.root)
-
-
-def remove_tree(path: Path) -> None:
-    """Delete what a step left, however deep and with whatever modes; symbolic links are not followed.
-
-    `shutil.rmtree` fails at the recursion limit, which a step reaches by `mkdir` in a loop.
-    """
-    remove = ["rm", "-rf", "--one-file-system", "--", str(path)]
-    if _quietly(remove) != 0:
-        _quietly(["chmod", "-R", "u+rwX", "--", str(path)])
-        _quietly(remove)
-
-
-def give_to(uid: int, *paths: Path) -> None:
-    """Hand whole trees to the user a step runs as."""
-    for path in paths:
-        if path.lstat().st_uid != uid:
-            _quietly(["chown", "-Rh", f"{uid}:{uid}", "--", str(path)])
 
 
 def dropping_to(uid: int | None) -> list[str]:
@@ -236,9 +154,3 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     if stream is None:
         raise SandboxFailed
     return stream
-
-
-def _quietly(arguments: list[str]) -> int:
-    return subprocess.run(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    ).returncode

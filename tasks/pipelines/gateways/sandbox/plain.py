@@ -12,9 +12,10 @@ from tasks.pipelines.gateways.sandbox import supervise
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, StepCommand
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroup, ControlGroups
 from tasks.pipelines.gateways.sandbox.follow import Tree
-from tasks.pipelines.gateways.sandbox.launch import SHELL, Plan, Scratch, dropping_to
+from tasks.pipelines.gateways.sandbox.launch import SHELL, Plan, dropping_to
 from tasks.pipelines.gateways.sandbox.process_sandbox import ProcessSandbox
 from tasks.pipelines.gateways.sandbox.processes import descendants, kill_all, send
+from tasks.pipelines.gateways.sandbox.scratch import Scratch
 
 # Variables that run code in any program: the gate and the supervisor must not start with them. By name and not by
 # prefix, because these go through a command line and a secret may well be called LD_SDK_KEY.

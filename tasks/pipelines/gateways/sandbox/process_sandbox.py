@@ -19,7 +19,8 @@ from tasks.pipelines.gateways.sandbox.base import (
 )
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroup, ControlGroups
 from tasks.pipelines.gateways.sandbox.follow import Follower, Tree
-from tasks.pipelines.gateways.sandbox.launch import Launched, Plan, Scratch, give_to, put_under_limits
+from tasks.pipelines.gateways.sandbox.launch import Launched, Plan, put_under_limits
+from tasks.pipelines.gateways.sandbox.scratch import Scratch, give_to
 
 
 class ProcessSandbox(ABC):

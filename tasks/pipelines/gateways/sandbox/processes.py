@@ -61,8 +61,18 @@ def count_tasks_of(uid: int) -> int:
     return total
 
 
-def started_at(pid: int) -> str | None:
-    """The start time of a process in clock ticks since boot, or None: with the pid it names a process for good."""
+def name_process() -> str:
+    """A name for this process that no later one has: its pid and the time it started, in clock ticks since boot."""
+    return f"{os.getpid()}-{_started_at(os.getpid())}"
+
+
+def named_process_lives(name: str) -> bool:
+    """Whether the process of that name still runs; a name that is none belongs to nobody who does."""
+    pid, _, start = name.partition("-")
+    return pid.isdigit() and _started_at(int(pid)) == start
+
+
+def _started_at(pid: int) -> str | None:
     fields = _stat_fields(pid)
     return fields[19] if fields else None
 
