@@ -52,7 +52,7 @@ class JobSchema(Schema):
     scheduled_for = Timestamp()
     started_at = Timestamp(allow_none=True)
     finished_at = Timestamp(allow_none=True)
-    cancel_requested = fields.Boolean()
+    cancel_requested_at = Timestamp(allow_none=True)
 
 
 class AcceptedJobSchema(JobSchema):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -127,15 +127,14 @@ def _ends_at_once(job: Job, *, alone: bool) -> bool:
 
 
 def _lock_family(session: Session, job: Job) -> list[Job]:
-    """Lock a job with its parent and its unended children; return the children, then the job itself."""
-    rows = session.execute(
-        select(Job)
-        .where(or_(Job.id.in_([job.id, job.parent_id]), (Job.parent_id == job.id) & Job.status.not_in(FINAL)))
-        .order_by(Job.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).scalars()
-    children = [row for row in rows if row.parent_id == job.id]
+    """Lock a job with its parent and its unended children; return the children, then the job itself.
+
+    In two statements: a child is accepted under its parent's lock, and a statement that waits for that lock sees no
+    row that was written meanwhile.
+    """
+    locking = select(Job).order_by(Job.id).with_for_update().execution_options(populate_existing=True)
+    session.execute(locking.where(Job.id.in_([job.id, job.parent_id]))).all()
+    children = session.execute(locking.where(Job.parent_id == job.id, Job.status.not_in(FINAL))).scalars()
     return [*children, job]
 
 
