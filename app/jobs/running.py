@@ -60,6 +60,17 @@ class Run:
             yield session, claiming.hold(session, self.claim)
 
     @contextmanager
+    def adding(self) -> Iterator[Session]:
+        """Open a short transaction for rows that this attempt alone writes; raises LeaseLost as `recording` does.
+
+        It locks nothing, so that what runs in parallel does not wait for each other.
+        """
+        with self._database.transaction() as session:
+            if not claiming.look(session, self.claim).held:
+                raise LeaseLost
+            yield session
+
+    @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a short transaction for reading only."""
         with self._database.transaction() as session:

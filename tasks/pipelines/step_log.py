@@ -99,7 +99,7 @@ class StepLog:
     def _write_chunk(self, chunk: Chunk) -> None:
         key = f"{self._step_id}/{self._attempt}/{chunk.first_seq:012d}"
         self._tools.log_store.put(key, chunk.data)
-        with self._run.reading() as session:
+        with self._run.adding() as session:
             add_log_chunk(
                 session,
                 self._step_id,
