@@ -9,6 +9,12 @@ class IllegalMove(Conflict):
     """The execution is not in a state that allows this."""
 
 
+class WorkspaceNotReady(Conflict):
+    """The workspace has no repository to run pipelines of."""
+
+    code = "WORKSPACE_NOT_READY"
+
+
 class StageFailed(Permanent):
     """A step of the stage failed."""
 

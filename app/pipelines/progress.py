@@ -274,5 +274,6 @@ def execution_job_retried(session: Session, job: Job) -> None:
     execution.error = None
     for stage in stages_of(session, execution):
         if stage.status in FINAL and stage.status != SUCCEEDED:
+            stage.retries_left = execution.plan["stages"][stage.position]["retry_count"]
             queue_stage_again(session, execution, stage)
     publish(session, execution.topic, "execution.status", execution.as_event())

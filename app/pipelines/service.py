@@ -17,7 +17,7 @@ from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
 from app.pipelines.definition import Definition, Plan, RunContext, make_plan
-from app.pipelines.errors import IllegalMove
+from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
 from app.pipelines.models import FINAL, Execution, Pipeline, Stage, Step
@@ -97,7 +97,12 @@ def _flush_name(session: Session, name: str) -> None:
 def start_execution(
     session: Session, pipeline: Pipeline, workspace: Workspace, start: Start, caller: Principal
 ) -> Execution:
-    """Freeze the plan and write the execution, its stages and its job; nothing runs before the commit."""
+    """Freeze the plan and write the execution, its stages and its job; nothing runs before the commit.
+
+    Raises WorkspaceNotReady for a workspace without a repository.
+    """
+    if workspace.repository_url is None:
+        raise WorkspaceNotReady(workspace_id=str(workspace.id))
     execution_id = new_id()
     branch = start.branch or workspace.branch
     plan = _freeze(pipeline, workspace, start, execution_id, branch)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 from uuid import UUID
 
 from app.jobs import Run
 from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, add_artifacts, start_stage
 from app.pipelines.definition import ConditionInvalid as ConditionFault
+from tasks.pipelines.gateways.base import CheckoutTimedOut
 from tasks.pipelines.keep_artifacts import keep_artifacts
 from tasks.pipelines.patience import patiently
 from tasks.pipelines.run_steps import StageClock, StepRunner
@@ -26,15 +26,17 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
     briefing = patiently(run, lambda: _start(run, stage_id))
     if not _is_wanted(briefing):
         return {"status": "skipped", "reason": NOT_WANTED, "blocks": briefing.needs.failed}
-    clock = StageClock(time.monotonic() + min(briefing.planned.timeout, max(briefing.seconds_left, 0.0)))
+    if briefing.seconds_left <= 0:
+        raise StageTimedOut("The pipeline's time was up before the stage could start.")
+    clock = StageClock.starting(min(briefing.planned.timeout, briefing.seconds_left))
     with open_workplace(tools.workspaces, briefing) as place:
         runner = StepRunner(run, tools, briefing, place, clock)
-        runner.checkout()
+        _checkout(runner, clock)
         failed = runner.run_all()
         kept = keep_artifacts(tools, briefing, place)
         patiently(run, lambda: _record_artifacts(run, briefing, kept))
-    if failed:
-        raise _failure(failed)
+    if failed or runner.out_of_time:
+        raise _failure(failed, out_of_time=runner.out_of_time)
     return {"status": "succeeded", "artifacts": len(kept)}
 
 
@@ -50,12 +52,23 @@ def _is_wanted(briefing: Briefing) -> bool:
         raise ConditionInvalid(str(error)) from error
 
 
+def _checkout(runner: StepRunner, clock: StageClock) -> None:
+    try:
+        runner.checkout()
+    except CheckoutTimedOut as error:
+        if clock.is_up():
+            raise StageTimedOut("The stage's time was up before its source had arrived.") from error
+        raise
+
+
 def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) -> None:
     with run.recording() as (session, _):
         add_artifacts(session, briefing, kept)
 
 
-def _failure(failed: dict[str, str]) -> StageFailed | StageTimedOut:
+def _failure(failed: dict[str, str], *, out_of_time: bool) -> StageFailed | StageTimedOut:
     steps = ", ".join(f"{name} {status.replace('_', ' ')}" for name, status in failed.items())
+    if out_of_time:
+        return StageTimedOut(f"The stage's time was up.{f' Did not succeed: {steps}.' if steps else ''}", steps=failed)
     kind = StageTimedOut if "timed_out" in failed.values() else StageFailed
     return kind(f"Did not succeed: {steps}.", steps=failed)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from threading import Lock
 
 from app.jobs import Run
-from app.kernel.errors import HeadraceError
+from app.kernel.errors import HeadraceError, Permanent
 from app.pipelines import Briefing, StepEnd, finish_step, start_step
-from app.pipelines.definition import ConditionInvalid, PlannedStep, State, should_run, step_variables
+from app.pipelines.definition import ConditionInvalid, PathOutside, PlannedStep, State, should_run, step_variables
 from tasks.pipelines.bring_artifacts import bring_artifacts
 from tasks.pipelines.checkout import checkout
 from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
-from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH
+from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, WorkingDirectoryRefused
 from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
 from tasks.pipelines.patience import patiently
 from tasks.pipelines.step_log import StepLog
@@ -27,6 +27,7 @@ from tasks.tools import Tools
 MOST_PARALLEL = 8
 SKIPPED = StepEnd("skipped", "A step before it failed.")
 NOT_WANTED = StepEnd("skipped", "Its condition does not hold.")
+TOO_LATE = StepEnd("skipped", "The stage's time was up.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,25 @@ class StageClock:
 
     deadline: float
 
+    @classmethod
+    def starting(cls, seconds: float) -> StageClock:
+        """Return a clock with so many seconds left."""
+        return cls(time.monotonic() + seconds)
+
+    def is_up(self) -> bool:
+        """Tell whether the time is up."""
+        return time.monotonic() >= self.deadline
+
     def left(self) -> float:
         """Return the seconds until then, never below a tenth."""
         return max(self.deadline - time.monotonic(), 0.1)
 
 
 class StepRunner:
-    """Runs the steps of one attempt of a stage. What failed, and mattered, is in `failed`: step name to status."""
+    """Runs the steps of one attempt of a stage. What failed, and mattered, is in `failed`: step name to status.
+
+    `out_of_time` is set when the stage's clock stopped a step, or kept one from running.
+    """
 
     def __init__(self, run: Run, tools: Tools, briefing: Briefing, place: Workplace, clock: StageClock) -> None:
         self._run = run
@@ -51,6 +64,7 @@ class StepRunner:
         self._clock = clock
         self._lock = Lock()
         self.failed: dict[str, str] = {}
+        self.out_of_time = False
         self._notes: list[str] = []
 
     def checkout(self) -> None:
@@ -72,7 +86,7 @@ class StepRunner:
         return self.failed
 
     def run_one(self, step: PlannedStep) -> None:
-        """Run one step, with its retries, unless its condition or an earlier failure keeps it from running."""
+        """Run one step, with its retries, unless its condition, an earlier failure or the clock keeps it from it."""
         self._run.check()
         ended = self._refuse(step)
         if ended is None:
@@ -82,23 +96,33 @@ class StepRunner:
                 self.failed[step.name] = ended.status
 
     def _refuse(self, step: PlannedStep) -> StepEnd | None:
-        state = State(failed=bool(self.failed))
-        variables = {} if step.condition is None else self._variables(step, attempt=1)
-        try:
-            if should_run(step.condition, variables, state):
-                return None
-            ended = SKIPPED if state.failed else NOT_WANTED
-        except ConditionInvalid as error:
-            ended = StepEnd("failed", f"Its condition cannot be evaluated: {error}.")
-        self._record(step, ended)
+        ended = self._judge(step, State(failed=bool(self.failed)))
+        if ended is not None:
+            self._record(step, ended)
         return ended
+
+    def _judge(self, step: PlannedStep, state: State) -> StepEnd | None:
+        try:
+            variables = {} if step.condition is None else self._variables(step, attempt=1)
+            wanted = should_run(step.condition, variables, state)
+        except ConditionInvalid as error:
+            return StepEnd("failed", f"Its condition cannot be evaluated: {error}.")
+        except WorkingDirectoryRefused as error:
+            return StepEnd("failed", error.message)
+        if not wanted:
+            return SKIPPED if state.failed else NOT_WANTED
+        return TOO_LATE if self._is_late() else None
+
+    def _is_late(self) -> bool:
+        self.out_of_time = self.out_of_time or self._clock.is_up()
+        return self.out_of_time
 
     def _run_with_retries(self, step: PlannedStep) -> StepEnd:
         for left in range(step.retry_count, -1, -1):
             attempt = patiently(self._run, partial(self._start, step))
             ended = self._run_attempt(step, attempt)
             self._record(step, ended)
-            if not wants_retry(ended, left):
+            if not wants_retry(ended, left) or self._is_late():
                 return ended
         raise AssertionError("a step is run at least once")
 
@@ -109,9 +133,13 @@ class StepRunner:
                 outcome = self._sandboxed(step, attempt, log)
             except HeadraceError as error:
                 log.say(error.message)
+                if not isinstance(error, Permanent):
+                    raise
                 return StepEnd("failed", error.message)
             self._run.check()
             ended = ends_as(outcome, step)
+            if ended.status == "timed_out" and self._is_late():
+                ended = replace(ended, reason="Stopped: the stage's time was up.")
             if ended.reason:
                 log.say(ended.reason)
             return ended
@@ -142,14 +170,17 @@ class StepRunner:
         return should_stop
 
     def _variables(self, step: PlannedStep, attempt: int) -> dict[str, str]:
-        return step_variables(
-            self._briefing.plan,
-            self._briefing.planned,
-            step,
-            commit_sha=self._briefing.commit_sha,
-            attempt=attempt,
-            directories=self._place.seen_by_steps(self._seen_at()),
-        )
+        try:
+            return step_variables(
+                self._briefing.plan,
+                self._briefing.planned,
+                step,
+                commit_sha=self._briefing.commit_sha,
+                attempt=attempt,
+                directories=self._place.seen_by_steps(self._seen_at()),
+            )
+        except PathOutside as error:
+            raise WorkingDirectoryRefused(f"Its working directory is not one of the checkout: {error}.") from error
 
     def _with_path(self, variables: dict[str, str]) -> dict[str, str]:
         added = self._tools.steps.path

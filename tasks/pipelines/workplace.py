@@ -44,7 +44,11 @@ class Workplace:
 @contextmanager
 def open_workplace(workspaces: Path, briefing: Briefing) -> Iterator[Workplace]:
     """Make the folder, and remove it with all that the steps left in it."""
-    root = workspaces / str(briefing.execution_id) / f"{briefing.stage_id}.{briefing.attempt}"
+    home = workspaces / str(briefing.execution_id)
+    for left in home.glob(f"{briefing.stage_id}.*"):
+        # By an attempt whose worker was killed; should that one live after all, it has lost its lease.
+        _remove(left)
+    root = home / f"{briefing.stage_id}.{briefing.attempt}"
     root.mkdir(parents=True, exist_ok=True)
     try:
         yield Workplace(root)
