@@ -106,6 +106,7 @@ def note_operation(view: Any, operation: Operation) -> None:
     docs = view.__dict__.setdefault("_apidoc", {})
     guard = operation.guard
     docs["frame"] = {
+        "id": "_".join((view.__module__.split(".")[1], *view.__qualname__.split("."))),
         "public": guard.public,
         "permission": guard.permission,
         "limited": operation.limited,
@@ -131,10 +132,14 @@ def complete(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> dict
         if isinstance(response, dict):
             response["headers"] = _headers(frame, method, int(status)) | response.get("headers", {})
     doc.setdefault("parameters", []).extend(_parameters(frame, method))
+    doc["operationId"] = frame["id"]
     if not frame["public"]:
         doc["security"] = [{"bearer": []}]
     if frame["permission"]:
-        doc["x-permission"] = frame["permission"]
+        needs = f"Needs the permission `{frame['permission']}`."
+        doc_info["docstring"]["description"] = "\n\n".join(
+            filter(None, [doc_info["docstring"].get("description"), needs])
+        )
     return doc
 
 

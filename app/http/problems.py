@@ -52,6 +52,8 @@ def answer(refusal: Refusal) -> Response:
     headers = dict(refusal.headers)
     if refusal.status == 401:
         headers.setdefault("WWW-Authenticate", _challenge(refusal.code))
+    elif refusal.status == 503:
+        headers.setdefault("Retry-After", "2")
     faults = [{"field": fault.field, "message": fault.message} for fault in refusal.errors]
     return _reply(refusal.status, refusal.code, refusal.message, dict(refusal.details), faults, headers)
 
