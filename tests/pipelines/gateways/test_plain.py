@@ -48,3 +48,9 @@ def test_a_fork_bomb_of_another_user_is_held_without_control_groups(workspace: P
     ran = bench.run("bomb() { sleep 60 & bomb | bomb & }; bomb; wait", processes=48, seconds=1.5, grace_seconds=0.3)
     assert ran.seconds < 5
     assert b"fork" in ran.stderr
+
+
+def test_a_step_that_stops_its_supervisor_is_ended_all_the_same(workspace: Path) -> None:
+    ran = Bench(PlainSandbox(None), workspace).run("kill -STOP $PPID; sleep 60", seconds=0.4, grace_seconds=0.2)
+    assert ran.outcome.ended == "timed_out"
+    assert ran.seconds < 3

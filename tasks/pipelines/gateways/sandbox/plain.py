@@ -105,6 +105,7 @@ class _Supervised:
     def kill(self) -> None:
         kill_all(self.pids)
         send([self._supervisor], signal.SIGTERM)
+        send([self._supervisor], signal.SIGCONT)  # the step may have stopped it
 
     def sweep(self) -> None:
         """The supervisor has done it."""
