@@ -10,16 +10,14 @@ from typing import Any, Protocol
 from flask import Flask
 
 from app import identity, jobs, pipelines, tenancy
-from app.http import Platform, make_api
+from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
-from app.kernel.limits import RateLimiter, parse_limits
 from app.kernel.opening import open_database, open_redis
 from config.settings import Settings
 
 ROOMS = (identity, tenancy, pipelines, jobs)
 LIMITS = ("anonymous", "user", "login", "register", "refresh")
-LIMITER_SECONDS = 0.3
 SAME_NAME = (
     "public_url",
     "is_development",
@@ -61,7 +59,7 @@ def _assemble(settings: Settings, database: Database | None) -> Platform:
     return Platform(
         database=database or _open_database(settings),
         vault=Vault(settings.secret_key),
-        limiter=RateLimiter(open_redis(settings.redis_url, **_quickly())),
+        limiter=RateLimiter(settings.redis_url),
         limited=settings.rate_limits,
         limits={name: parse_limits(getattr(settings, f"rate_limit_{name}")) for name in LIMITS},
         authenticate=identity.authenticate,
@@ -74,8 +72,3 @@ def _assemble(settings: Settings, database: Database | None) -> Platform:
 def _open_database(settings: Settings) -> Database:
     # A thread holds at most one connection at a time, so none of them ever waits for one.
     return open_database(settings.database_url, open_redis(settings.redis_url), pool_size=settings.web_threads)
-
-
-def _quickly() -> dict[str, Any]:
-    """Return how long a request may be kept by a limiter that is away: hardly."""
-    return {"socket_timeout": LIMITER_SECONDS, "socket_connect_timeout": LIMITER_SECONDS, "retry": None}

@@ -15,6 +15,7 @@ from app.http.health import Check, Finding
 from app.http.idempotency import forget_expired_keys
 from app.http.limits import limit_rate
 from app.http.platform import Platform, platform, transaction
+from app.http.rate_limiter import RateLimiter, parse_limits
 from app.http.schemas import Schema, Timestamp
 from app.http.streams import open_stream
 
@@ -25,6 +26,7 @@ __all__ = [
     "EventSchema",
     "Finding",
     "Platform",
+    "RateLimiter",
     "Reply",
     "Schema",
     "Timestamp",
@@ -37,6 +39,7 @@ __all__ = [
     "make_api",
     "match_row",
     "open_stream",
+    "parse_limits",
     "platform",
     "principal",
     "public",

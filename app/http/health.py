@@ -11,9 +11,9 @@ from typing import Any, Literal
 from sqlalchemy import text
 
 from app.http.platform import Platform
+from app.http.rate_limiter import RateLimiter
 from app.http.version import VERSION
 from app.kernel.handover import ping as ping_streams
-from app.kernel.limits import RateLimiter
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from flask import g, request
 
 from app.http.metrics import UNLIMITED
 from app.http.platform import platform
+from app.http.rate_limiter import Standing
 from app.kernel.errors import RateLimited
-from app.kernel.limits import Standing
 
 
 def count_user(user_id: UUID) -> None:
@@ -49,8 +49,8 @@ def _count(name: str, subject: str) -> None:
 def _refusal(standing: Standing) -> RateLimited:
     return RateLimited(
         headers={"Retry-After": str(standing.retry_after)},
-        limit=standing.limit.count,
-        window=standing.limit.seconds,
+        limit=standing.limit.amount,
+        window=standing.limit.get_expiry(),
         retry_after=standing.retry_after,
     )
 
@@ -58,7 +58,7 @@ def _refusal(standing: Standing) -> RateLimited:
 def rate_headers(standing: Standing) -> dict[str, str]:
     """Return the headers that tell a caller how it stands."""
     return {
-        "X-RateLimit-Limit": str(standing.limit.count),
+        "X-RateLimit-Limit": str(standing.limit.amount),
         "X-RateLimit-Remaining": str(standing.remaining),
         "X-RateLimit-Reset": str(standing.reset),
     }

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Request, current_app
+from limits import RateLimitItem
 from prometheus_client.metrics_core import Metric
 from sqlalchemy.orm import Session
 
+from app.http.rate_limiter import RateLimiter
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
-from app.kernel.limits import Limit, RateLimiter
 from app.kernel.principal import Principal
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Platform:
     vault: Vault
     limiter: RateLimiter
     limited: bool
-    limits: Mapping[str, tuple[Limit, ...]]
+    limits: Mapping[str, tuple[RateLimitItem, ...]]
     authenticate: Callable[[Request], Principal]
 
     public_url: str

@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.http import Check, Finding, Platform
 from app.kernel.db import Database
-from app.kernel.limits import RateLimiter
-from app.kernel.opening import open_redis
 from launcher.ports import free_port
+from tests.support.limits import away_limiter
 
 
 def statuses(reply: object) -> dict[str, str]:
@@ -33,7 +32,7 @@ def test_health_tells_how_each_part_is(anyone: FlaskClient):
 def test_without_redis_the_platform_is_degraded_and_says_what_follows(
     anyone: FlaskClient, parts: Platform, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(parts, "limiter", RateLimiter(open_redis(f"redis://127.0.0.1:{free_port()}/0", retry=None)))
+    monkeypatch.setattr(parts, "limiter", away_limiter())
     reply = anyone.get("/health")
     assert reply.status_code == 200
     check = next(check for check in reply.json["data"]["checks"] if check["name"] == "redis")
