@@ -18,7 +18,7 @@ from app.jobs import Job
 from app.kernel.clock import database_now
 from app.kernel.events import announce
 from app.kernel.stream import publish
-from app.pipelines.errors import ExecutionFailed, ExecutionTimedOut
+from app.pipelines.errors import ExecutionFailed, ExecutionTimedOut, StageFailed, StageTimedOut
 from app.pipelines.events import ExecutionFinished, ExecutionStarted
 from app.pipelines.intents import RunStage
 from app.pipelines.models import (
@@ -35,7 +35,7 @@ from app.pipelines.models import (
     Step,
 )
 
-ENDED_BY_ERROR = {"STAGE_TIMED_OUT": TIMED_OUT}
+ENDED_BY_ERROR = {StageTimedOut.code: TIMED_OUT}
 
 
 def now(session: Session) -> datetime:
@@ -156,17 +156,16 @@ def _end_execution(session: Session, execution: Execution, job: Job, stages: Ite
 
 
 def _error_of(status: str, stages: Iterable[Stage]) -> dict[str, Any] | None:
+    """Return why an execution did not succeed: the one reason of its stages when it lies outside of their steps."""
     if status in (SUCCEEDED, CANCELLED):
         return None
-    error = (ExecutionTimedOut if status == TIMED_OUT else ExecutionFailed)(_name_failed(stages))
+    failed = [stage for stage in stages if stage.status in (FAILED, TIMED_OUT) and not stage.may_fail]
+    reasons = {(stage.error or {}).get("code") for stage in failed}
+    if len(reasons) == 1 and reasons.isdisjoint((None, StageFailed.code, StageTimedOut.code)):
+        return failed[0].error
+    names = ", ".join(f"{stage.name} {stage.status.replace('_', ' ')}" for stage in failed)
+    error = (ExecutionTimedOut if status == TIMED_OUT else ExecutionFailed)(f"Did not succeed: {names}.")
     return {"code": error.code, "message": error.message, "details": {}}
-
-
-def _name_failed(stages: Iterable[Stage]) -> str:
-    failed = [
-        f"{stage.name} {stage.status.replace('_', ' ')}" for stage in stages if stage.status in (FAILED, TIMED_OUT)
-    ]
-    return f"Did not succeed: {', '.join(failed)}."
 
 
 def outcome_of(stages: Iterable[Stage], *, cancel_requested: bool) -> str:

@@ -1,0 +1,173 @@
+"""The whole platform as `make up` starts it, each process real, for tests that meet it from outside alone.
+
+Nothing starts again by itself: a test kills a process and starts it when it wants to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from launcher.child import MARKER, Child
+from launcher.environment import build_environment
+from launcher.gates import readiness
+from launcher.output import Console
+from launcher.processes import Birth
+from launcher.procfile import read_procfile
+from tests.support.servers import ROOT, Servers
+
+PROCESSES = ("web", "stream", "worker-ci", "worker-default", "relay")
+READY_SECONDS = 90.0
+STOP_SECONDS = 10.0
+
+# Short, so that what a lost process costs is paid in seconds.
+SHORT = {
+    "JOB_LEASE_SECONDS": "4",
+    "JOB_POLL_SECONDS": "0.3",
+    "RELAY_INTERVAL_SECONDS": "0.5",
+    "RELAY_RESEND_SECONDS": "3",
+}
+ROOMY = {
+    "RATE_LIMIT_USER": "1000000/hour",
+    "RATE_LIMIT_ANONYMOUS": "1000000/hour",
+    "RATE_LIMIT_LOGIN": "1000/hour",
+    "RATE_LIMIT_REGISTER": "1000/hour",
+    "WEB_WORKERS": "2",
+    "WORKER_CI_CONCURRENCY": "2",
+    "WORKER_DEFAULT_CONCURRENCY": "1",
+}
+
+Seen = TypeVar("Seen")
+
+
+class Platform:
+    """The processes by their names in the Procfile. Belongs to the main thread, as launcher.child asks."""
+
+    def __init__(self, folder: Path, database_url: str, redis_url: str, **changed: str) -> None:
+        self.redis_url = redis_url
+        self.database_url = database_url
+        self.work_dir = folder / "data" / "work"
+        run_dir = folder / "run"
+        for part in (run_dir, folder / "data", folder / "logs"):
+            part.mkdir()
+        secrets = {"secret_key": "a key of the tests, long enough to be one", "admin_password": "the first of all"}
+        urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        environment = build_environment(secrets, folder / "data", run_dir, urls)
+        self.environment = environment | {MARKER: folder.name} | SHORT | ROOMY | changed
+        self.base = self.environment["PUBLIC_URL"]
+        self._logs = folder / "logs"
+        self._console = Console(quiet=True)
+        self._gate = readiness(self.environment)
+        self._commands = read_procfile(ROOT / "Procfile")
+        self._children = {name: self._child(name) for name in PROCESSES}
+
+    @contextmanager
+    def running(self) -> Iterator[Platform]:
+        """Release, then start everything; stop it all in the end."""
+        try:
+            release = self._child("release")
+            release.start(self._console)
+            assert release.wait() == 0, "\n".join(release.tail)
+            release._log.close()
+            self.start(*PROCESSES)
+            yield self
+        finally:
+            self._stop()
+
+    def start(self, *names: str) -> None:
+        """Start processes that do not run, and wait until they are ready."""
+        for name in names:
+            self._children[name].start(self._console)
+        for name in names:
+            child = self._children[name]
+            wait_for(lambda child=child: not child.is_running or self._gate(child), READY_SECONDS)  # type: ignore[misc]
+            assert child.is_running, f"{name} ended:\n" + "\n".join(child.tail)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process itself."""
+        os.kill(self.pid(name), number)
+
+    def kill(self, name: str) -> None:
+        """End a process as a crash does, and only it: what it had started is left to itself."""
+        self.signal(name, signal.SIGKILL)
+        self._children[name].wait()
+
+    def restart(self, name: str) -> None:
+        """Kill a process and start it again."""
+        self.kill(name)
+        self.start(name)
+
+    def ensure(self) -> None:
+        """Start what a test has left dead or stopped."""
+        for name, child in self._children.items():
+            if child.is_running:
+                self.signal(name, signal.SIGCONT)
+            else:
+                self.start(name)
+
+    def pid(self, name: str) -> int:
+        """Return the process id."""
+        birth = self._children[name].birth
+        assert birth, f"{name} does not run"
+        return birth.pid
+
+    def log(self, name: str) -> str:
+        """Return what a process has said since its first start."""
+        path = self._logs / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _child(self, name: str) -> Child:
+        return Child(name, self._commands[name], ROOT, self.environment, self._logs / f"{name}.log")
+
+    def _stop(self) -> None:
+        children = list(self._children.values())
+        for child in children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(child.is_running for child in children) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for child in children:
+            child.kill()
+            child._log.close()
+
+
+@contextmanager
+def started_platform(servers: Servers, folder: Path, worker_id: str) -> Iterator[Platform]:
+    """Start a platform on a database of its own and a Redis database that no other test uses."""
+    number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
+    database_url = servers.postgres.create_database(f"platform_{worker_id}")
+    with Platform(folder, database_url, servers.redis_url(8 + number % 8)).running() as platform:
+        yield platform
+
+
+def wait_for(look: Callable[[], Seen], seconds: float = 20.0) -> Seen:
+    """Return what `look` sees as soon as it is something."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+    return seen
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the pids of a process's children."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def running_with(word: str) -> list[Birth]:
+    """Return the processes that have `word` in their command line."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and word.encode() in (folder / "cmdline").read_bytes():
+                found.append(Birth.of(int(folder.name)))
+        except OSError:
+            continue
+    return [birth for birth in found if birth is not None and birth.pid != os.getpid()]
