@@ -159,12 +159,15 @@ def test_one_file_is_read_without_a_checkout(source: GitSource, repository: Repo
     assert [path.name for path in into.iterdir()] == [".git"]
 
 
-def test_a_path_is_read_as_it_is(source: GitSource, repository: Repository, into: Path) -> None:
-    repository.commit({"folder/[x]*": "odd"})
-    assert source.read_file(request_of(repository.url, into), "folder/[x]*", go_on) == b"odd"
+@pytest.mark.parametrize("path", ["folder/[x]*", ":(top)odd", ":odd", "-f", "größe"])
+def test_a_path_is_read_as_it_is(source: GitSource, repository: Repository, into: Path, path: str) -> None:
+    repository.commit({path: "odd"})
+    assert source.read_file(request_of(repository.url, into), path, go_on) == b"odd"
 
 
-@pytest.mark.parametrize("path", ["missing", "folder", "folder/", "link", "../file", "/file", "large", "-f", "", "."])
+@pytest.mark.parametrize(
+    "path", ["missing", "folder", "folder/", "link", "../file", "/file", "large", "-f", "", ".", "a\0b"]
+)
 def test_what_is_not_a_small_regular_file_of_the_commit_is_not_read(
     source: GitSource, repository: Repository, into: Path, path: str
 ) -> None:
