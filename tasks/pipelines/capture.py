@@ -93,7 +93,9 @@ class Capture:
         return masked[:place]
 
     def _take(self, stream: LogStream, lines: bytes) -> None:
-        masked = self._masker.mask(lines).replace(b"\r\n", b"\n").removesuffix(b"\r")
+        masked = self._masker.mask(lines)
+        if b"\r" in masked:
+            masked = masked.replace(b"\r\n", b"\n").removesuffix(b"\r")
         if _has_line_over(masked, self._max_line):
             masked = b"\n".join(self._split(masked))
         text = masked.decode("utf-8", "replace")
