@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, Select, func, select, text
+from sqlalchemy import Index, Select, delete, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kernel.db import Base, note
@@ -66,6 +66,16 @@ def announce(session: Session, event: Event) -> None:
     )
     session.add(record)
     note(session, "events", record.id)
+
+
+def forget_old_records(session: Session, days: int, limit: int = 5000) -> int:
+    """Delete some of the dispatched events older than `days`; returns how many."""
+    old = (
+        select(EventRecord.id)
+        .where(EventRecord.dispatched_at < func.clock_timestamp() - func.make_interval(0, 0, 0, days))
+        .limit(limit)
+    )
+    return int(session.execute(delete(EventRecord).where(EventRecord.id.in_(old))).rowcount)  # type: ignore[attr-defined]
 
 
 def undispatched(limit: int = 200) -> Select[EventRecord]:

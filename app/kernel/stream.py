@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 import redis
-from sqlalchemy import BigInteger, Index, Select, func, select, text
+from sqlalchemy import BigInteger, Index, Select, delete, func, select, text, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kernel.clock import format_time
@@ -136,6 +136,17 @@ def events_after(topic: str, seq: int, limit: int = 500) -> Select[StreamEvent]:
         .order_by(StreamEvent.seq)
         .limit(limit)
     )
+
+
+def forget_old_events(session: Session, days: int, limit: int = 5000) -> int:
+    """Delete some of the events older than `days`; the topics' numbers go on. Returns how many were deleted."""
+    old = (
+        select(StreamEvent.topic, StreamEvent.seq)
+        .where(StreamEvent.created_at < func.clock_timestamp() - func.make_interval(0, 0, 0, days))
+        .limit(limit)
+    )
+    gone = delete(StreamEvent).where(tuple_(StreamEvent.topic, StreamEvent.seq).in_(old))
+    return int(session.execute(gone).rowcount)  # type: ignore[attr-defined]
 
 
 def delivered(row: StreamEvent) -> Delivered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.errors import Permanent, Transient
 from app.kernel.ids import new_id
-from app.kernel.stream import events_after
+from app.kernel.stream import StreamEvent, events_after
 from tests.support.work import Errand, doing, drain, make_runtime
 
 
@@ -223,3 +224,15 @@ def test_the_history_of_old_jobs_is_deleted_with_their_streams(database: Databas
         assert jobs.prune(session, days=30) == 1
     assert events_of(database, old) == []
     assert read(database, recent).status == jobs.SUCCEEDED
+
+
+def test_the_periodic_job_forgets_what_is_old_and_keeps_what_is_not(database: Database) -> None:
+    job_id = accept(database)
+    with doing(lambda *_: None):
+        drain(database)
+    with database.transaction() as session:
+        thirty_one_days = database_now() - func.make_interval(0, 0, 0, 31)
+        session.execute(update(StreamEvent).where(StreamEvent.seq < 3).values(created_at=thirty_one_days))
+        jobs.accept(session, jobs.PruneHistory())
+    assert drain(database, SimpleNamespace(history_days=30)) == 1
+    assert events_of(database, job_id) == ["job.succeeded"]
