@@ -8,7 +8,7 @@ from app.http.blobs import send_blob
 from app.http.blueprint import API_PREFIX, Blueprint
 from app.http.bodies import UnsupportedMediaType, read_body
 from app.http.envelope import Reply, accepted, wants_json
-from app.http.etags import match_row
+from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
 from app.http.guards import check, load, principal, public, requires
 from app.http.health import Check, Finding
@@ -38,6 +38,7 @@ __all__ = [
     "load",
     "make_api",
     "match_row",
+    "note_row",
     "open_stream",
     "parse_limits",
     "platform",

@@ -20,6 +20,7 @@ _BEYOND: Final[dict[str, tuple[str, ...]]] = {
         "executions:read",
         "artifacts:read",
         "variables:read",
+        "secrets:read",
         "jobs:read",
     ),
     MEMBER: (
@@ -38,7 +39,6 @@ _BEYOND: Final[dict[str, tuple[str, ...]]] = {
         "members:write",
         "workspaces:delete",
         "artifacts:delete",
-        "secrets:read",
         "secrets:write",
     ),
     OWNER: ("organizations:delete",),

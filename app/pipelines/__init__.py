@@ -21,6 +21,7 @@ from app.pipelines.recording import (
     start_stage,
     start_step,
 )
+from app.pipelines.secrets import reveal_secrets
 from app.pipelines.workspaces import refuse_while_running, tell_activity
 
 tenancy.tells_activity(tell_activity)
@@ -53,6 +54,7 @@ __all__ = [
     "encode_chunk",
     "expired_artifacts",
     "finish_step",
+    "reveal_secrets",
     "start_stage",
     "start_step",
 ]

@@ -23,6 +23,7 @@ from app.pipelines.definition.model import (
 from app.pipelines.definition.plan import Plan, PlanCorrupt, PlannedStage, PlannedStep, RunContext, make_plan
 from app.pipelines.definition.reading import MediaType, parse, parse_tree
 from app.pipelines.definition.schema import json_schema
+from app.pipelines.definition.secrets import find_secret_name_fault
 from app.pipelines.definition.variables import (
     RESERVED_NAMES,
     Directories,
@@ -60,6 +61,7 @@ __all__ = [
     "evaluate",
     "expand",
     "expand_path",
+    "find_secret_name_fault",
     "json_schema",
     "make_plan",
     "matches_artifact",

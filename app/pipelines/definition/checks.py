@@ -10,6 +10,7 @@ from app.pipelines.definition.graph import check_graph
 from app.pipelines.definition.matrix import check_matrix
 from app.pipelines.definition.model import Definition
 from app.pipelines.definition.plan import MAX_PLAN_SIZE, MAX_PLANNED_STAGES, estimate_size, planned_names
+from app.pipelines.definition.secrets import check_secrets
 from app.pipelines.definition.variables import check_names
 
 Draft = Mapping[str, Any]
@@ -25,6 +26,7 @@ def check_draft(draft: Draft, faults: Faults, executors: Collection[str]) -> Non
     check_graph(stages, "stages", faults)
     for index, stage in enumerate(stages):
         _check_stage(stage, item("stages", index), faults, executors)
+        _check_secrets(draft, stage, item("stages", index), faults)
 
 
 def check_plan(definition: Definition, faults: Faults) -> None:
@@ -55,6 +57,12 @@ def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[
     _check_unique(stage["steps"], child(path, "steps"), "step", faults)
     for index, step in enumerate(stage["steps"]):
         _check_step(step, item(child(path, "steps"), index), axes, faults, executors)
+
+
+def _check_secrets(draft: Draft, stage: Draft, path: str, faults: Faults) -> None:
+    given = {*draft["environment"], *stage.get("environment", ())}
+    for index, step in enumerate(stage["steps"]):
+        check_secrets(step, item(child(path, "steps"), index), {*given, *step["environment"]}, faults)
 
 
 def _axes(matrix: Draft | None) -> set[str]:

@@ -11,6 +11,7 @@ MAX_AXES: Final = 10
 MAX_CELLS: Final = 256
 MAX_SCRIPT: Final = 64 * 1024
 MAX_RETRIES: Final = 10
+MAX_SECRETS: Final = 50
 DAY: Final = 24 * 3600
 DEFAULT_TIMEOUT: Final = 3600
 DEFAULT_RETENTION: Final = 30 * DAY
@@ -92,6 +93,15 @@ ENVIRONMENT = Record(
         strict=True,
     ),
     values=Text(at_most=4096, at_least=0),
+)
+SECRETS = ListOf(
+    Text(
+        at_most=100,
+        pattern=_VARIABLE,
+        hint="a secret's name is letters, digits and '_', not a digit first",
+        strict=True,
+    ),
+    at_most=MAX_SECRETS,
 )
 PARAMETERS = Record(names=Text(at_most=100, strict=True), values=Anything())
 VERSION = Word({"1": "1", "1.0": "1"})
@@ -189,6 +199,7 @@ STEP = Record(
         "command": Key(SCRIPT, "One line for the shell, or with args the program to run without a shell."),
         "args": Key(ListOf(Text(at_most=4096, at_least=0), at_most=200), "Arguments of command."),
         "environment": Key(ENVIRONMENT, "Variables of the step."),
+        "secrets": Key(SECRETS, "Secrets of the workspace that the step finds in its environment."),
         "working_directory": Key(PATH, "Directory within the checkout.", default="."),
         "network": Key(Flag(), "Whether the step has a network; the stage's setting when it is left out."),
         "limits": Key(LIMITS, "Bounds on what the step may use; the server has its own, and the lower one holds."),

@@ -71,7 +71,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one."""
+    """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one.
+
+    `secrets` are names.
+    """
 
     name: str
     step_type: str = "shell"
@@ -83,6 +86,7 @@ class Step:
     command: str | None = None
     args: tuple[str, ...] | None = None
     environment: Environment = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     working_directory: str = "."
     network: bool | None = None
     limits: Limits = Limits()

@@ -40,7 +40,10 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step. A shell step has either `script`, text for a shell, or `argv`, a program run without one."""
+    """One step. A shell step has either `script`, text for a shell, or `argv`, a program run without one.
+
+    Of its secrets it has the names.
+    """
 
     name: str
     step_type: str
@@ -52,6 +55,7 @@ class PlannedStep:
     script: str | None = None
     argv: tuple[str, ...] = ()
     environment: Environment = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     working_directory: str = "."
     limits: Limits = field(default_factory=Limits)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -196,6 +200,7 @@ def _plan_step(stage: Stage, step: Step, timeout: int) -> PlannedStep:
         script=step.run,
         argv=(step.command, *(step.args or ())) if step.command else (),
         environment=step.environment,
+        secrets=step.secrets,
         working_directory=step.working_directory,
         network=stage.network if step.network is None else step.network,
         limits=step.limits,

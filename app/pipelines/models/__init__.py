@@ -15,6 +15,7 @@ from app.pipelines.models.execution import (
 )
 from app.pipelines.models.pipeline import Pipeline
 from app.pipelines.models.produce import Artifact, LogChunk
+from app.pipelines.models.secret import WorkspaceSecret
 
 __all__ = [
     "CANCELLED",
@@ -31,4 +32,5 @@ __all__ = [
     "Pipeline",
     "Stage",
     "Step",
+    "WorkspaceSecret",
 ]
