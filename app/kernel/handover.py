@@ -82,7 +82,7 @@ class StreamRequest:
             headers = tuple((str(name), str(value)) for name, value in fields.pop("headers"))
             topics, ends_on = tuple(fields.pop("topics")), tuple(fields.pop("ends_on"))
             return cls(topics=topics, ends_on=ends_on, headers=headers, **fields)
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError("not a stream request") from error
 
 

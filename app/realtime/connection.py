@@ -29,7 +29,7 @@ class Connection:
         self._drained: asyncio.Future[None] | None = None
         self.sends = 0
         _prepare(client)
-        loop.add_reader(client, self._hear)
+        loop.add_reader(client.fileno(), self._hear)
 
     @property
     def is_ready(self) -> bool:
@@ -51,7 +51,7 @@ class Connection:
         sent = self._write(data)
         if 0 <= sent < len(data):
             self._unsent = data[sent:]
-            self._loop.add_writer(self._socket, self._flush)
+            self._loop.add_writer(self._socket.fileno(), self._flush)
 
     def finish(self, data: bytes) -> None:
         """Send the last words, then close in good order."""
@@ -72,8 +72,8 @@ class Connection:
         """Close at once."""
         if self.is_closed:
             return
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
         if self._drained is not None:
             self._drained.cancel()
@@ -97,7 +97,7 @@ class Connection:
         self._unsent = self._unsent[sent:]
         if self._unsent:
             return
-        self._loop.remove_writer(self._socket)
+        self._loop.remove_writer(self._socket.fileno())
         if self._drained is not None:
             self._drained.set_result(None)
             self._drained = None

@@ -45,6 +45,7 @@ class Hub:
         self._shared = ThreadPoolExecutor(SHARED_THREADS, "shared")
         self._private = ThreadPoolExecutor(PRIVATE_THREADS, "private")
         self._look_now = asyncio.Event()
+        self._newest: dict[str, int] = {}
         self.is_empty = asyncio.Event()
         self.is_empty.set()
 
@@ -95,9 +96,10 @@ class Hub:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._look_now.wait()
+            is_urgent = self._look_now.is_set()
             self._look_now.clear()
             try:
-                await self._look()
+                await self._look(is_urgent)
             except AWAY as error:
                 log.warning("the streams' rows cannot be read: %s", type(error).__name__)
 
@@ -106,19 +108,27 @@ class Hub:
         self._shared.shutdown(wait=False, cancel_futures=True)
         self._private.shutdown(wait=False, cancel_futures=True)
 
-    async def _look(self) -> None:
+    async def _look(self, is_urgent: bool) -> None:
         numbered: list[str] = []
         for topic, feed in self._feeds.items():
             if isinstance(feed.source, EventSource):
                 numbered.append(topic)
             else:
                 feed.refresh()
+        newest: dict[str, int] = {}
         for start in range(0, len(numbered), TOPICS_PER_LOOK):
             some = numbered[start : start + TOPICS_PER_LOOK]
-            for topic, newest in (await self.read(newest_numbers, self._database, some)).items():
-                late = self._feeds.get(topic)
-                if late is not None and late.last is not None and late.last < (newest,):
-                    late.refresh()
+            newest |= await self.read(newest_numbers, self._database, some)
+        # What was there a look ago and did not come live is lost; what is newer may be on its way, and to read it
+        # as well would cost most when there is most to do.
+        self._catch_up_with(newest if is_urgent else self._newest)
+        self._newest = newest
+
+    def _catch_up_with(self, numbers: dict[str, int]) -> None:
+        for topic, number in numbers.items():
+            late = self._feeds.get(topic)
+            if late is not None and late.last is not None and late.last < (number,):
+                late.refresh()
 
     def _source(self, reading: str, topic: str) -> Source:
         if reading == "events":

@@ -8,6 +8,7 @@ frame of memory however far behind it is, loses nothing, and does not slow the o
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -15,6 +16,8 @@ from uuid import UUID
 from app.realtime.connection import Connection
 from app.realtime.feed import AWAY, Feed, ReadInThread
 from app.realtime.frames import END, PING, Frame, Position, chunks, position_id, rest_of
+
+log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 
@@ -166,6 +169,10 @@ class Listener:
                 except AWAY:
                     await asyncio.sleep(RETRY_SECONDS)
             await self._end_if_over()
+        except Exception:
+            # A client that comes again is better off than one that waits for nothing.
+            log.exception("a listener could not be brought up to date")
+            self.connection.drop()
         finally:
             self._catching_up = None
 

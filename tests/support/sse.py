@@ -34,7 +34,11 @@ class SseClient:
         self.socket.sendall(
             f"{method} {path} HTTP/{version}\r\nHost: test\r\n{resume}X-Request-ID: r1\r\n\r\n".encode()
         )
-        head = self._until(b"\r\n\r\n").decode().split("\r\n")
+        try:
+            head = self._until(b"\r\n\r\n").decode().split("\r\n")
+        except (OSError, EOFError):
+            self.close()
+            raise
         self.status = int(head[0].split()[1])
         self.headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
 
