@@ -78,6 +78,7 @@ class Settings:
     work_dir: Path | None = setting(None, "where checkouts live while a stage runs; by default in `DATA_DIR`")
     sandbox: Literal["auto", "bubblewrap", "plain"] = setting("auto", "how steps are confined; `auto` takes the best")
     sandbox_read_only: str = setting("", "further paths that steps may read, separated by colons")
+    step_uid: int = setting(0, "user id of steps where the platform runs as root; 0 leaves them the platform's own")
     step_path: str = setting("", "folders put in front of the PATH of steps, separated by colons")
     step_network: bool = setting(True, "whether steps may use the network at all")
     step_memory_bytes: int = setting(2 * 1024**3, "memory of a step")

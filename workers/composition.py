@@ -41,7 +41,9 @@ def open_tools(settings: Settings) -> Tools:
         source=GitSource(
             allow_file=settings.allow_file_repositories, allow_private_addresses=settings.allow_private_addresses
         ),
-        sandbox=choose_sandbox(settings.sandbox, extra_read_only=_paths(settings.sandbox_read_only)),
+        sandbox=choose_sandbox(
+            settings.sandbox, extra_read_only=_paths(settings.sandbox_read_only), step_uid=settings.step_uid or None
+        ),
         workspaces=settings.workspaces,
         steps=_step_defaults(settings),
         history_days=settings.job_history_days,
