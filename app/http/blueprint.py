@@ -56,7 +56,7 @@ class Blueprint(flask_smorest.Blueprint):
         endpoint = options.pop("endpoint", views.__name__)
         instance = views()
         served = [method for method in METHODS if method in (views.methods or ())]
-        operations = {method: self._compile(getattr(instance, method.lower())) for method in served}
+        operations = {method: self._compile(getattr(instance, method.lower()), endpoint) for method in served}
         self.operations |= {(endpoint, method): operation for method, operation in operations.items()}
         if "GET" in operations:
             operations["HEAD"] = operations["GET"]
@@ -69,14 +69,14 @@ class Blueprint(flask_smorest.Blueprint):
         self._endpoints.append(endpoint)
         self._store_endpoint_docs(endpoint, views, None, None)
 
-    def _compile(self, view: Any) -> Operation:
+    def _compile(self, view: Any, endpoint: str) -> Operation:
         guard = getattr(view, "guard", None)
         if guard is None:
             raise TypeError(f"{view.__qualname__} says neither @requires nor @public")
         declared = getattr(view, "declared", Declared())
         produces = documents.produced_types(getattr(view, "_apidoc", {}))
         operation = Operation(view, guard, declared, self.limited, produces)
-        documents.note_operation(view.__func__, operation)
+        documents.note_operation(view.__func__, operation, f"{self.name}_{endpoint}")
         return operation
 
     def arguments(self, schema: SchemaLike, *, location: str = "json", **options: Any) -> Callable[[View], View]:

@@ -101,12 +101,12 @@ def produced_types(docs: dict[str, Any]) -> frozenset[str]:
     return frozenset(one["content_type"] for some in responses for one in some if one["content_type"])
 
 
-def note_operation(view: Any, operation: Operation) -> None:
-    """Keep with the view what `complete` needs to know of its operation."""
+def note_operation(view: Any, operation: Operation, place: str) -> None:
+    """Keep with the view what `complete` needs to know of its operation; `place` names its route in the document."""
     docs = view.__dict__.setdefault("_apidoc", {})
     guard = operation.guard
     docs["frame"] = {
-        "id": "_".join((view.__module__.split(".")[1], *view.__qualname__.split("."))),
+        "id": f"{place}_{view.__name__}",
         "public": guard.public,
         "permission": guard.permission,
         "limited": operation.limited,

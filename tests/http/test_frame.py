@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 
 import pytest
-from flask import Flask
+from flask import Flask, Request
 from flask.testing import FlaskClient
 
-from app.http import Platform
+from app.http import Platform, make_api
 from app.http.version import VERSION
+from app.kernel.principal import Principal
+from tests.support import toy_room
+from tests.support.toy_room import CALLERS
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-BEARER = {"Authorization": "Bearer alice"}
 
 
 def test_data_comes_in_an_envelope_that_says_what_answered(anyone: FlaskClient):
@@ -178,3 +181,17 @@ def test_a_route_that_says_nothing_of_its_callers_is_not_served(toy: Flask):
 
     with pytest.raises(TypeError, match="neither @requires nor @public"):
         Blueprint("hole").route("/hole")(Open)
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "192.0.2.2"), (2, "192.0.2.1")])
+def test_forwarded_addresses_are_believed_of_as_many_proxies_as_are_there(parts: Platform, proxies: int, seen: str):
+    addresses: list[str | None] = []
+
+    def note_address(request: Request) -> Principal:
+        addresses.append(request.remote_addr)
+        return CALLERS["admin"]
+
+    changed = dataclasses.replace(parts, trusted_proxies=proxies, authenticate=note_address, checks=[])
+    client = make_api(changed, [toy_room.blueprint]).test_client()
+    client.get("/api/v1/workshop", headers={"X-Forwarded-For": "203.0.113.9, 192.0.2.1, 192.0.2.2"})
+    assert addresses == [seen]
