@@ -26,7 +26,9 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     # Ownership says nothing here: repositories by file address belong to whoever develops them.
     "safe": {"directory": "*"},
     "transfer": {"fsckObjects": "true", "credentialsInUrl": "die"},
-    "fetch": {"recurseSubmodules": "false", "writeCommitGraph": "false"},
+    "fetch": {"recurseSubmodules": "false", "writeCommitGraph": "false", "unpackLimit": "1"},
+    # Of local repositories alone, whose packing is ours to pay: searching for deltas takes most of a checkout's time.
+    "pack": {"window": "0", "compression": "1"},
     'fetch "fsck"': dict.fromkeys(_HARMLESS_FAULTS, "ignore"),
     "submodule": {"recurse": "false"},
     "gc": {"auto": "0"},

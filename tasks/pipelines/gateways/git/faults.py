@@ -26,7 +26,7 @@ _FAULTS: Sequence[tuple[str, type[HeadraceError], str]] = [
     (
         "could not read (Username|Password)",
         RepositoryAccessDenied,
-        "The repository needs a password",
+        "The repository needs a password: set the secret REPOSITORY_TOKEN of this workspace",
     ),
     (
         "Authentication failed|returned error: 40[13]|Access denied",

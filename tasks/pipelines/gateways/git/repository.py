@@ -32,6 +32,8 @@ class Repository:
 
     def fetch(self, url: str, commit: str, branch: str | None) -> None:
         """Make the repository and bring one commit into it; raises CommitNotFound or GitFailed."""
+        if any(self._folder.iterdir()):
+            raise ValueError("a folder that is not empty could hold a repository that configures git")
         object_format = "sha256" if len(commit) == 64 else "sha1"
         self._run("init", "--quiet", "--template=", f"--object-format={object_format}")
         self._run("remote", "add", "--", "origin", url)

@@ -63,7 +63,7 @@ def test_a_server_that_does_not_answer_costs_no_more_than_the_timeout(
         source.checkout(request_of(url, into, timeout=1.0), go_on)
     assert time.monotonic() - began < 1 + PROMPTLY
     assert caught.value.code == "CHECKOUT_TIMED_OUT"
-    assert processes_with(url) == []
+    assert wait_until(lambda: not processes_with(url))
 
 
 def test_a_check_that_calls_off_ends_git_and_all_it_started(
@@ -81,7 +81,7 @@ def test_a_check_that_calls_off_ends_git_and_all_it_started(
     with pytest.raises(InterruptedError):
         source.checkout(request_of(url, into), call_off)
     assert time.monotonic() - called_off_at < PROMPTLY
-    assert processes_with(url) == []
+    assert wait_until(lambda: not processes_with(url))
 
 
 def test_git_dies_with_its_worker(repository: Repository, silent: GitServer, into: Path) -> None:

@@ -54,6 +54,15 @@ def test_hooks_of_the_repository_do_not_run(
     assert not (into / ".git/hooks").exists()
 
 
+def test_a_folder_that_holds_something_is_not_checked_out_into(
+    source: GitSource, repository: Repository, into: Path, trace: Path
+) -> None:
+    repository.commit()
+    write_program(into / ".git/hooks/post-checkout", trace)
+    with pytest.raises(ValueError, match="not empty"):
+        source.checkout(request_of(repository.url, into), go_on)
+
+
 def test_filters_of_the_repository_do_not_run(
     source: GitSource, repository: Repository, into: Path, trace: Path
 ) -> None:
