@@ -42,6 +42,7 @@ class Briefing:
 
     execution_id: UUID
     organization_id: UUID
+    workspace_id: UUID
     stage_id: UUID
     attempt: int
     plan: Plan
@@ -84,6 +85,7 @@ def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Ste
     return Briefing(
         execution_id=execution.id,
         organization_id=execution.organization_id,
+        workspace_id=execution.workspace_id,
         stage_id=stage.id,
         attempt=stage.attempt,
         plan=plan,

@@ -7,6 +7,7 @@ from uuid import UUID
 from app.jobs import Run
 from app.pipelines import Execution, begin_execution
 from tasks.pipelines.gateways.base import ResolveRequest
+from tasks.pipelines.secrets import read_secrets
 from tasks.tools import Tools
 
 RESOLVE_SECONDS = 60.0
@@ -25,5 +26,9 @@ def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
 
 
 def _resolve(run: Run, execution: Execution, tools: Tools) -> str:
-    request = ResolveRequest(execution.repository_url, branch=execution.branch, timeout=RESOLVE_SECONDS)
-    return tools.source.resolve(request, run.check)
+    secrets = read_secrets(run, tools, execution.workspace_id)
+    request = ResolveRequest(
+        execution.repository_url, branch=execution.branch, timeout=RESOLVE_SECONDS, credentials=secrets.login()
+    )
+    with secrets.hidden_in_errors():
+        return tools.source.resolve(request, run.check)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from app.jobs import Run
 from app.pipelines import Briefing
-from tasks.pipelines.gateways.base import CheckoutRequest, Source
+from tasks.pipelines.gateways.base import CheckoutRequest, GitCredentials, Source
 from tasks.pipelines.workplace import Workplace
 
 MOST_SECONDS = 900.0
 MOST_BYTES = 4 * 1024**3
 
 
-def checkout(run: Run, source: Source, briefing: Briefing, place: Workplace, seconds: float) -> list[str]:
+def checkout(
+    run: Run, source: Source, briefing: Briefing, login: GitCredentials | None, place: Workplace, seconds: float
+) -> list[str]:
     """Check out the execution's commit and return what there is to say of it, line by line."""
     done = source.checkout(
         CheckoutRequest(
@@ -21,6 +23,7 @@ def checkout(run: Run, source: Source, briefing: Briefing, place: Workplace, sec
             into=place.root,
             timeout=min(seconds, MOST_SECONDS),
             max_bytes=MOST_BYTES,
+            credentials=login,
         ),
         run.check,
     )

@@ -13,6 +13,7 @@ from tasks.pipelines.gateways.base import CheckoutTimedOut
 from tasks.pipelines.keep_artifacts import keep_artifacts
 from tasks.pipelines.patience import patiently
 from tasks.pipelines.run_steps import StageClock, StepRunner
+from tasks.pipelines.secrets import read_secrets
 from tasks.pipelines.workplace import open_workplace
 from tasks.tools import Tools
 
@@ -29,8 +30,9 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
     if briefing.seconds_left <= 0:
         raise StageTimedOut("The pipeline's time was up before the stage could start.")
     clock = StageClock.starting(min(briefing.planned.timeout, briefing.seconds_left))
-    with open_workplace(tools.workspaces, briefing) as place:
-        runner = StepRunner(run, tools, briefing, place, clock)
+    secrets = patiently(run, lambda: read_secrets(run, tools, briefing.workspace_id, briefing.planned.steps))
+    with secrets.hidden_in_errors(), open_workplace(tools.workspaces, briefing) as place:
+        runner = StepRunner(run, tools, briefing, secrets, place, clock)
         _checkout(runner, clock)
         failed = runner.run_all()
         kept = keep_artifacts(tools, briefing, place)

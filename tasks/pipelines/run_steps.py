@@ -20,6 +20,7 @@ from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, WorkingDirectoryRefused
 from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
 from tasks.pipelines.patience import patiently
+from tasks.pipelines.secrets import Secrets
 from tasks.pipelines.step_log import StepLog
 from tasks.pipelines.workplace import Workplace
 from tasks.tools import Tools
@@ -56,10 +57,13 @@ class StepRunner:
     `out_of_time` is set when the stage's clock stopped a step, or kept one from running.
     """
 
-    def __init__(self, run: Run, tools: Tools, briefing: Briefing, place: Workplace, clock: StageClock) -> None:
+    def __init__(
+        self, run: Run, tools: Tools, briefing: Briefing, secrets: Secrets, place: Workplace, clock: StageClock
+    ) -> None:
         self._run = run
         self._tools = tools
         self._briefing = briefing
+        self._secrets = secrets
         self._place = place
         self._clock = clock
         self._lock = Lock()
@@ -70,7 +74,9 @@ class StepRunner:
     def checkout(self) -> None:
         """Bring the source and what the needed stages kept; what there is to say of it opens the first step's log."""
         self._run.progress(phase="checkout", message=f"checking out {self._briefing.commit_sha[:8]}")
-        self._notes = checkout(self._run, self._tools.source, self._briefing, self._place, self._clock.left())
+        self._notes = checkout(
+            self._run, self._tools.source, self._briefing, self._secrets.login(), self._place, self._clock.left()
+        )
         bring_artifacts(self._tools.artifact_store, self._briefing.needed_artifacts, self._place.root)
 
     def run_all(self) -> dict[str, str]:
@@ -111,7 +117,10 @@ class StepRunner:
             return StepEnd("failed", error.message)
         if not wanted:
             return SKIPPED if state.failed else NOT_WANTED
-        return TOO_LATE if self._is_late() else None
+        if self._is_late():
+            return TOO_LATE
+        fault = self._secrets.fault_of(step)
+        return StepEnd("failed", fault) if fault else None
 
     def _is_late(self) -> bool:
         self.out_of_time = self.out_of_time or self._clock.is_up()
@@ -127,7 +136,7 @@ class StepRunner:
         raise AssertionError("a step is run at least once")
 
     def _run_attempt(self, step: PlannedStep, attempt: int) -> StepEnd:
-        with StepLog(self._run, self._tools, self._briefing.steps[step.name], attempt) as log:
+        with StepLog(self._run, self._tools, self._secrets.masker, self._briefing.steps[step.name], attempt) as log:
             self._open_log(log)
             try:
                 outcome = self._sandboxed(step, attempt, log)
@@ -156,7 +165,7 @@ class StepRunner:
             script=script_of(step),
             workspace=self._place.root,
             working_directory=self._place.relative(variables["WORKING_DIR"], self._seen_at()),
-            environment=self._with_path(variables),
+            environment=self._with_path(variables) | self._secrets.given_to(step),
             limits=limits_of(step, self._tools.steps.limits, self._clock.left()),
             network=step.network and self._tools.steps.network,
         )
@@ -194,7 +203,8 @@ class StepRunner:
             return start_step(session, self._briefing.steps[step.name])
 
     def _record(self, step: PlannedStep, ended: StepEnd) -> None:
-        patiently(self._run, partial(self._finish, step, ended))
+        shown = replace(ended, reason=self._secrets.hide(ended.reason)) if ended.reason else ended
+        patiently(self._run, partial(self._finish, step, shown))
 
     def _finish(self, step: PlannedStep, ended: StepEnd) -> None:
         with self._run.recording() as (session, job):

@@ -35,12 +35,12 @@ MOST_WAITING_BYTES = 16 * 1024 * 1024
 class StepLog:
     """Takes a step's output; leaving the block writes what is left."""
 
-    def __init__(self, run: Run, tools: Tools, step_id: UUID, attempt: int) -> None:
+    def __init__(self, run: Run, tools: Tools, masker: Masker, step_id: UUID, attempt: int) -> None:
         self._run = run
         self._tools = tools
         self._step_id = step_id
         self._attempt = attempt
-        self._capture = Capture(Masker(), utc_now)
+        self._capture = Capture(masker, utc_now)
         self._waiting: deque[Chunk] = deque()
         self._flushed_at = time.monotonic()
         self._retry_at = 0.0

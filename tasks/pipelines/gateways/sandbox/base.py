@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
@@ -56,12 +56,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StepCommand:
-    """One script to run. `environment` is all it gets, beside PATH, HOME and TMPDIR where it does not set them."""
+    """One script to run. `environment` is all it gets, beside PATH, HOME and TMPDIR where it does not set them.
+
+    It may hold secrets, so it is not shown with the rest.
+    """
 
     script: str
     workspace: Path
     working_directory: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     limits: Limits
     network: bool
     grace_seconds: float = 5

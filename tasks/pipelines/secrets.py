@@ -1,0 +1,70 @@
+"""The secrets of a stage, read once before it starts: its steps get those they name, and nothing it says shows any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+from app.jobs import Run
+from app.kernel.errors import HeadraceError
+from app.pipelines import reveal_secrets
+from app.pipelines.definition import PlannedStep
+from tasks.pipelines.gateways.base import GitCredentials
+from tasks.pipelines.masking import Masker
+from tasks.tools import Tools
+
+USERNAME, PASSWORD = OF_REPOSITORY = "REPOSITORY_USERNAME", "REPOSITORY_TOKEN"
+DEFAULT_USERNAME: Final = "git"
+# With the variables of a step this stays well below the two mebibytes that Linux takes.
+MOST_BYTES: Final = 1024 * 1024
+
+
+class Secrets:
+    """Values by name, in this process alone. `masker` masks them all, whichever step has named them."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.masker = Masker(values.values())
+
+    def fault_of(self, step: PlannedStep) -> str | None:
+        """Return what keeps a step from getting the secrets it names, or None."""
+        for name in step.secrets:
+            if name not in self._values:
+                return f"There is no secret {name} in this workspace."
+        if sum(len(value.encode()) for value in self.given_to(step).values()) > MOST_BYTES:
+            return f"Its secrets take more than {MOST_BYTES} bytes together."
+        return None
+
+    def given_to(self, step: PlannedStep) -> dict[str, str]:
+        """Return what a step finds in its environment."""
+        return {name: self._values[name] for name in step.secrets}
+
+    def login(self) -> GitCredentials | None:
+        """Return what opens the workspace's repository, if the workspace has it."""
+        if PASSWORD not in self._values:
+            return None
+        return GitCredentials(self._values.get(USERNAME, DEFAULT_USERNAME), self._values[PASSWORD])
+
+    def hide(self, text: str) -> str:
+        """Return the text without any of the values."""
+        return self.masker.mask(text.encode(errors="replace")).decode(errors="replace")
+
+    @contextmanager
+    def hidden_in_errors(self) -> Iterator[None]:
+        """Keep the values out of the message of any error that leaves the block: it is stored and shown."""
+        try:
+            yield
+        except HeadraceError as error:
+            error.message = self.hide(error.message)
+            error.args = (error.message,)
+            raise
+
+
+def read_secrets(run: Run, tools: Tools, workspace_id: UUID, steps: Iterable[PlannedStep] = ()) -> Secrets:
+    """Read what these steps name, and what opens the repository; raises Undecryptable."""
+    names = {*OF_REPOSITORY}.union(*(step.secrets for step in steps))
+    with run.reading() as session:
+        values = reveal_secrets(session, tools.vault, workspace_id, names)
+    return Secrets(values)
