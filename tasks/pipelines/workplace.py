@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from app.kernel.errors import Permanent
 from app.pipelines import Briefing
 from app.pipelines.definition import Directories
 from tasks.pipelines.gateways.sandbox import remove_tree
@@ -17,6 +19,12 @@ log = logging.getLogger(__name__)
 BUILD, ARTIFACTS = ".build", ".artifacts"
 
 
+class PlaceTaken(Permanent):
+    """The repository has a file where Headrace keeps its own."""
+
+    code = "PLACE_TAKEN"
+
+
 @dataclass(frozen=True, slots=True)
 class Workplace:
     """`root` is the workspace given to the sandbox; the checkout is the workspace itself."""
@@ -24,10 +32,12 @@ class Workplace:
     root: Path
 
     def prepare(self) -> None:
-        """Make the folders that steps find beside the source; git need not see them."""
+        """Make the folders that steps find beside the source; git need not see them. Raises PlaceTaken."""
         exclude = self.root / ".git" / "info" / "exclude"
         for name in (BUILD, ARTIFACTS):
-            (self.root / name).mkdir(exist_ok=True)
+            if os.path.lexists(self.root / name):
+                raise PlaceTaken(f"The repository has a file named {name}, which Headrace keeps for its own use.")
+            (self.root / name).mkdir()
         exclude.parent.mkdir(exist_ok=True)
         with exclude.open("a") as rules:
             rules.write(f"/{BUILD}/\n/{ARTIFACTS}/\n")
