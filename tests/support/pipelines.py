@@ -105,7 +105,8 @@ class Engine:
             execution = session.get_one(Execution, execution_id)
             stages = session.scalars(select(Stage).where(Stage.execution_id == execution_id).order_by(Stage.position))
             by_id = {stage.id: stage for stage in stages}
-            steps = session.scalars(select(Step).where(Step.execution_id == execution_id).order_by(Step.position))
+            mine = select(Step).join(Stage, Stage.id == Step.stage_id).where(Step.execution_id == execution_id)
+            steps = session.scalars(mine.order_by(Stage.position, Step.position))
             return Seen(
                 execution,
                 session.get_one(Job, execution.job_id),
