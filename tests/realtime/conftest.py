@@ -1,4 +1,4 @@
-"""A database of events that stay, a Redis that may be killed, and the two processes between them and a client."""
+"""A database whose events stay, and the two processes between it and a client."""
 
 from __future__ import annotations
 
@@ -7,31 +7,26 @@ from uuid import uuid4
 
 import pytest
 
-from app.kernel.db import Base, make_engine
-from launcher.embedded import EmbeddedPostgres, EmbeddedRedis
+from tests.support.servers import Servers
 from tests.support.stream_world import StreamWorld
 
-
-@pytest.fixture(scope="session")
-def events_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("events")) as server:
-        engine = make_engine(server.url)
-        Base.metadata.create_all(engine, [Base.metadata.tables[name] for name in ("stream_topics", "stream_events")])
-        engine.dispose()
-        yield server.url
+# All workers of a parallel run may share it: topics are never the same, and what is wiped is repaired.
+REDIS_DATABASE = 15
 
 
 @pytest.fixture(scope="session")
-def live_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("live")) as server:
-        yield server
+def events_url(servers: Servers, worker_id: str) -> str:
+    return servers.new_database(f"streams_{worker_id}")
+
+
+@pytest.fixture(scope="session")
+def live_url(servers: Servers) -> str:
+    return servers.redis_url(REDIS_DATABASE)
 
 
 @pytest.fixture(scope="module")
-def world(
-    tmp_path_factory: pytest.TempPathFactory, events_url: str, live_redis: EmbeddedRedis
-) -> Iterator[StreamWorld]:
-    with StreamWorld(tmp_path_factory.mktemp("w"), events_url, live_redis.url).running() as world:
+def world(tmp_path_factory: pytest.TempPathFactory, events_url: str, live_url: str) -> Iterator[StreamWorld]:
+    with StreamWorld(tmp_path_factory.mktemp("w"), events_url, live_url).running() as world:
         yield world
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from app.kernel.opening import open_redis
+from app.realtime.readings import newest_numbers
 from launcher.embedded import EmbeddedRedis
 from tests.support.sse import SseClient
 from tests.support.stream_world import StreamWorld
@@ -114,6 +115,4 @@ def upset(world: StreamWorld, redis: EmbeddedRedis, until: float) -> None:
 
 
 def newest_of(world: StreamWorld, topic: str) -> int:
-    from app.realtime.readings import newest_numbers
-
     return newest_numbers(world.database, [topic])[topic]

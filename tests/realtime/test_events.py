@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.sse import SseClient
 from tests.support.stream_world import StreamWorld, wait_for
@@ -110,8 +111,6 @@ def test_an_ended_topic_ends_at_once_and_a_retried_one_goes_on(world: StreamWorl
 
 
 def test_events_whose_rows_have_expired_are_passed_over(world: StreamWorld, topic: str) -> None:
-    from sqlalchemy import text
-
     world.publish(topic, *["step"] * 60)
     with world.database.transaction() as session:
         session.execute(text("DELETE FROM stream_events WHERE topic = :topic AND seq <= 55"), {"topic": topic})

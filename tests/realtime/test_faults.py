@@ -13,14 +13,13 @@ import pytest
 
 from app.kernel.opening import open_redis
 from app.kernel.stream import LIVE_KEY
-from launcher.embedded import EmbeddedRedis
 from tests.support.sse import SseClient
 from tests.support.stream_world import StreamWorld, wait_for
 
 
 @pytest.fixture
-def small_world(tmp_path: Path, events_url: str, live_redis: EmbeddedRedis) -> Iterator[StreamWorld]:
-    with StreamWorld(tmp_path, events_url, live_redis.url, max_streams=2).running() as world:
+def small_world(tmp_path: Path, events_url: str, live_url: str) -> Iterator[StreamWorld]:
+    with StreamWorld(tmp_path, events_url, live_url, max_streams=2).running() as world:
         yield world
 
 
@@ -85,8 +84,8 @@ def test_a_successor_takes_over_the_socket_while_the_predecessor_serves_on(
     assert status_of(small_world, topic) == 200
 
 
-def test_live_entries_nobody_can_read_lose_nothing(world: StreamWorld, topic: str, live_redis: EmbeddedRedis) -> None:
-    with world.listen(topic) as client, closing(open_redis(live_redis.url)) as redis:
+def test_live_entries_nobody_can_read_lose_nothing(world: StreamWorld, topic: str, live_url: str) -> None:
+    with world.listen(topic) as client, closing(open_redis(live_url)) as redis:
         client.settle()
         with redis.pipeline() as together:
             for junk in (b"", b"{", b"[]", b'{"topic": 1}'):
