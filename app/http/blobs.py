@@ -28,7 +28,8 @@ def send_blob(
             blob = closing.enter_context(store.open(key))
         except BlobMissing as error:
             raise NotFound("This is not in the store any more.") from error
-        response = Response(FileWrapper(blob, BLOCK), content_type=content_type, direct_passthrough=True)
+        # Not `direct_passthrough`: such a response is dropped before it is sent, and what it holds open is closed.
+        response = Response(FileWrapper(blob, BLOCK), content_type=content_type)
         response.headers["Content-Disposition"] = _as_attachment(name)
         response.headers["Content-Security-Policy"] = ALONE
         response.headers["Cache-Control"] = "private, no-cache"
