@@ -44,7 +44,7 @@ def hand_over(asked: StreamRequest, socket_path: Path) -> Response:
     front is one whose sockets cannot be handed over (TLS and HTTP/2 belong to a proxy before gunicorn).
     """
     resume_at = request.headers.get("Last-Event-ID") or request.args.get("last_event_id")
-    asked = replace(asked, last_event_id=asked.last_event_id or resume_at).normalized()
+    asked = replace(asked, last_event_id=resume_at or asked.last_event_id).normalized()
     try:
         asked.position()
     except ValueError as error:

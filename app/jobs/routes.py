@@ -21,7 +21,7 @@ from app.http import (
     wants_json,
 )
 from app.jobs import queries, service
-from app.jobs.models import FINAL, Job, topic_of
+from app.jobs.models import FINAL, Job
 from app.jobs.schemas import AcceptedJobSchema, JobFilterSchema, JobSchema, WaitSchema
 from app.jobs.waiting import wait_for_change
 from app.kernel.handover import StreamRequest
@@ -73,11 +73,11 @@ class JobEvents(MethodView):
     def get(self, job_id: UUID) -> Any:
         """Follow a job by server-sent events, or list its history with `Accept: application/json`."""
         with transaction() as session:
-            load(session, Job, job_id)
+            job = load(session, Job, job_id)
             if wants_json():
-                events = session.execute(events_after(topic_of(job_id), 0, limit=1000)).scalars()
+                events = session.execute(events_after(job.topic, 0, limit=1000)).scalars()
                 return [delivered(event).as_json() for event in events]
-        return open_stream(StreamRequest("events", (topic_of(job_id),), ENDS))
+        return open_stream(StreamRequest("events", (job.topic,), ENDS, str(job.organization_id or "") or None))
 
 
 @blueprint.route("/jobs/<uuid:job_id>/cancel")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from app.kernel.db import Database
 from app.kernel.errors import NotFound
 from app.kernel.store import BlobStore
 from app.pipelines.log_format import LogLine, lines_of
-from app.pipelines.models import FINAL, Execution, LogChunk, Stage, Step
+from app.pipelines.models import SKIPPED, SUCCEEDED, Execution, LogChunk, Stage, Step
 
 CHUNKS_AT_ONCE = 8
 
@@ -35,6 +36,7 @@ class _Extract:
     chunks: list[LogChunk]
     attempt: int
     newest: int
+    over: bool
     status: str
 
 
@@ -49,10 +51,11 @@ class LogReader:
         """Return up to `limit` lines after `after_seq` of an attempt, the newest by default."""
         with self._database.transaction() as session:
             extract = _extract(session, step_id, attempt, after_seq)
-        lines = [line for chunk in extract.chunks for line in self._lines(chunk) if line.seq > after_seq]
+        # One line more than asked for tells whether there are more; no chunk beyond it is read.
+        following = (line for chunk in extract.chunks for line in self._lines(chunk) if line.seq > after_seq)
+        lines = list(islice(following, limit + 1))
         whole = len(lines) <= limit and len(extract.chunks) < CHUNKS_AT_ONCE
-        over = extract.attempt < extract.newest or extract.status in FINAL
-        return LogPage(lines[:limit], extract.attempt, extract.newest, whole and over, extract.status)
+        return LogPage(lines[:limit], extract.attempt, extract.newest, whole and extract.over, extract.status)
 
     def read_tail(self, step_id: UUID, attempt: int | None, count: int) -> LogPage:
         """Return the last `count` lines there are now."""
@@ -103,9 +106,9 @@ class LogFollower:
         """Return lines after `(attempt, seq)`; a fresh start, `(0, 0)`, begins with the newest attempt."""
         attempt, seq = after
         page = self._reader.read(step_id, attempt or None, seq, limit)
-        if not page.lines and 0 < attempt < page.newest:
-            page = self._reader.read(step_id, attempt + 1, 0, limit)
-        ended = page.ended and page.attempt == page.newest and page.status in FINAL
+        while not page.lines and 0 < page.attempt < page.newest:
+            page = self._reader.read(step_id, page.attempt + 1, 0, limit)
+        ended = page.ended and page.attempt == page.newest
         return FollowedLines([line.as_json() for line in page.lines], page.attempt, ended)
 
 
@@ -113,13 +116,20 @@ def _extract(session: Session, step_id: UUID, attempt: int | None, after_seq: in
     # The step's status is read first: a chunk that is written after is of a step that had not ended.
     step = session.get_one(Step, step_id)
     number = attempt or step.attempt
+    over = number < step.attempt or _is_over(step, session.get_one(Stage, step.stage_id))
     chunks = session.execute(
         select(LogChunk)
         .where(LogChunk.step_id == step_id, LogChunk.attempt == number, LogChunk.last_seq > after_seq)
         .order_by(LogChunk.first_seq)
         .limit(CHUNKS_AT_ONCE)
     ).scalars()
-    return _Extract(list(chunks), number, step.attempt, step.status)
+    return _Extract(list(chunks), number, step.attempt, over, step.status)
+
+
+def _is_over(step: Step, stage: Stage) -> bool:
+    """Tell whether a step will not run again by itself: one that failed may, while its stage has retries left."""
+    done = step.status in (SUCCEEDED, SKIPPED) or stage.retries_left == 0 or stage.is_final
+    return step.is_final and done
 
 
 def find_step(session: Session, execution: Execution, stage_name: str, step_name: str) -> Step:

@@ -22,6 +22,7 @@ from app.pipelines.schemas import (
 )
 from app.tenancy import Workspace
 
+ENDS = ("execution.finished",)
 SORT = {"created_at": Execution.created_at, "finished_at": Execution.finished_at, "number": Execution.number}
 
 
@@ -84,10 +85,11 @@ class ExecutionEvents(MethodView):
     def get(self, execution_id: UUID) -> Any:
         """Follow an execution by server-sent events, or list its history with `Accept: application/json`."""
         with transaction() as session:
-            topic = load(session, Execution, execution_id).topic
+            execution = load(session, Execution, execution_id)
             if wants_json():
-                return [delivered(event).as_json() for event in session.execute(events_after(topic, 0, 1000)).scalars()]
-        return open_stream(StreamRequest("events", (topic,), ("execution.finished",)))
+                events = session.execute(events_after(execution.topic, 0, 1000)).scalars()
+                return [delivered(event).as_json() for event in events]
+        return open_stream(StreamRequest("events", (execution.topic,), ENDS, str(execution.organization_id)))
 
 
 @blueprint.route("/executions/<uuid:execution_id>/cancel")

@@ -31,12 +31,20 @@ class StepLogs(MethodView):
     def get(self, query: dict[str, Any], execution_id: UUID, stage: str, step: str) -> Any:
         """Read a step's log: JSON lines, raw text with `Accept: text/plain`, live with `follow=true`."""
         with transaction() as session:
-            found = find_step(session, load(session, Execution, execution_id), stage, step)
+            execution = load(session, Execution, execution_id)
+            found = find_step(session, execution, stage, step)
         if query["follow"]:
-            return open_stream(StreamRequest("log", (f"log:{found.id}",)))
+            return open_stream(_asked(execution, found, query))
         if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
             return _as_text(found, query["attempt"])
         return _as_lines(found, query)
+
+
+def _asked(execution: Execution, step: Step, query: dict[str, Any]) -> StreamRequest:
+    """Return what is to be streamed: all of the newest attempt, or what follows the place that was asked for."""
+    attempt = query["attempt"] or (step.attempt if query["after_seq"] else None)
+    start = f"{attempt}-{query['after_seq']}" if attempt else None
+    return StreamRequest("log", (f"log:{step.id}",), (), str(execution.organization_id), last_event_id=start)
 
 
 def log_reader() -> LogReader:
