@@ -69,6 +69,7 @@ stages:
         timeout: 10m
         retry_count: 1
         environment: {LEVEL: step}
+        secrets: [PYPI_TOKEN]
         working_directory: src/${matrix.db}
         network: false
         limits: {memory: 512Mi, cpus: 500m, processes: 64, file_size: 500MB}
