@@ -18,7 +18,6 @@ def make_api(parts: Platform, blueprints: Sequence[Blueprint]) -> Flask:
     """Return an application that serves the blueprints, and documents them, on these parts."""
     app = Flask("headrace", static_folder=str(STATIC), static_url_path="/static")
     app.extensions[KEY] = parts
-    parts.limiter.init_app(app)
     frame(app, parts)
     describe(app, [root, *blueprints, changes])
     parts.checks[:0] = own_checks(parts)

@@ -15,19 +15,23 @@ from app.http.metrics import observe
 from app.http.platform import Platform, platform
 from app.http.problems import handle_errors
 
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+SECURITY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 REST_BYTES = 32 * 1024 * 1024
 REST_SECONDS = 5.0
 BLOCK = 64 * 1024
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
+NOTHING = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 DOCUMENTS = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self';"
-    " connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "Content-Security-Policy",
+    (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'none'"
+    ),
 )
 EXPOSED = (
     "X-Request-ID, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, ETag, Link, Location,"
@@ -73,17 +77,19 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     headers = response.headers
-    headers["X-Request-ID"] = g.request_id
-    headers.extend(SECURITY)
-    headers.setdefault("Content-Security-Policy", DOCUMENTS if response.mimetype == "text/html" else NOTHING)
-    headers.setdefault("Cache-Control", "no-store")
+    fixed = [*SECURITY, ("X-Request-ID", g.request_id)]
+    if "Content-Security-Policy" not in headers:
+        fixed.append(DOCUMENTS if response.mimetype == "text/html" else NOTHING)
+    if "Cache-Control" not in headers:
+        fixed.append(("Cache-Control", "no-store"))
     if "standing" in g:
-        headers.extend(rate_headers(g.standing))
+        fixed += rate_headers(g.standing)
+    headers.extend(fixed)
     if "Origin" in request.headers:
         _allow_origin(response)
     if response.status_code >= 400:
         _read_rest()
-    observe(response)
+    observe(response.status_code, time.perf_counter() - g.started)
     return response
 
 

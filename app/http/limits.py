@@ -55,13 +55,13 @@ def _refusal(standing: Standing) -> RateLimited:
     )
 
 
-def rate_headers(standing: Standing) -> dict[str, str]:
+def rate_headers(standing: Standing) -> list[tuple[str, str]]:
     """Return the headers that tell a caller how it stands."""
-    return {
-        "X-RateLimit-Limit": str(standing.limit.amount),
-        "X-RateLimit-Remaining": str(standing.remaining),
-        "X-RateLimit-Reset": str(standing.reset),
-    }
+    return [
+        ("X-RateLimit-Limit", str(standing.limit.amount)),
+        ("X-RateLimit-Remaining", str(standing.remaining)),
+        ("X-RateLimit-Reset", str(standing.reset)),
+    ]
 
 
 def _address() -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from functools import cache
 
-from flask import Response, g, request
+from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -20,14 +20,21 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNLIMITED = Counter("headrace_rate_limiter_failures", "Requests let pass because the rate limiter could not count them")
 
 
-def observe(response: Response) -> None:
+def observe(status: int, seconds: float) -> None:
     """Count a request that has been answered. Unknown paths share one label: callers must not make up series."""
-    route = request.url_rule.rule if request.url_rule else "(none)"
-    REQUESTS.labels(request.method, route, response.status_code).inc()
-    SECONDS.labels(request.method, route).observe(time.perf_counter() - g.started)
+    method, route = request.method, request.url_rule.rule if request.url_rule else "(none)"
+    counter, histogram = _series(method if method in METHODS else "(other)", route, status)
+    counter.inc()
+    histogram.observe(seconds)
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)
 
 
 def render(parts: Platform) -> Response:

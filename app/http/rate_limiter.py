@@ -65,11 +65,9 @@ class RateLimiter:
             strategy=STRATEGY,
             key_prefix=PREFIX,
         )
+        # Not with the API itself: hooks would look for decorated limits at each of its requests, and there are none.
+        self._limiter.init_app(Flask("limits"))
         self._rest_until = 0.0
-
-    def init_app(self, app: Flask) -> None:
-        """Belong to an application; connects at the first request."""
-        self._limiter.init_app(app)
 
     def hit(self, subject: str, limits: Sequence[RateLimitItem]) -> Standing | None:
         """Count one request of `subject` against limits, shortest window first; None when Redis is away.

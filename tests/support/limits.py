@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask
-
 from app.http import RateLimiter
 from launcher.ports import free_port
 
 
 def open_limiter(url: str) -> RateLimiter:
     """Return a limiter on the Redis at `url`."""
-    limiter = RateLimiter(url)
-    limiter.init_app(Flask("limited"))
-    return limiter
+    return RateLimiter(url)
 
 
 def away_limiter() -> RateLimiter:
