@@ -7,7 +7,6 @@ itself. Replies of 5xx are not kept, nor is what sets a cookie.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,7 +101,7 @@ def _run(claim: Claim, respond: Respond, refuse: Refuse) -> WerkzeugResponse:
 
 def _fingerprint() -> str:
     parts = (request.method, request.full_path, request.mimetype)
-    return hashlib.sha256("\n".join(parts).encode() + b"\n" + request.get_data(cache=True)).hexdigest()
+    return platform().vault.fingerprint("\n".join(parts).encode() + b"\n" + request.get_data(cache=True))
 
 
 def _claim(session: Session, claim: Claim, fingerprint: str) -> Response | None:

@@ -29,8 +29,12 @@ class Vault:
     ciphertext copied to another row does not open there."""
 
     def __init__(self, secret_key: str) -> None:
-        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"headrace vault").derive(secret_key.encode())
-        self._cipher = AESGCM(derived)
+        self._cipher = AESGCM(_derive(secret_key, b"headrace vault"))
+        self._mark = _derive(secret_key, b"headrace fingerprint")
+
+    def fingerprint(self, data: bytes) -> str:
+        """Return a keyed hash (HMAC-SHA-256, in hexadecimal): equal for equal data, and no help to guess it by."""
+        return hmac.new(self._mark, data, hashlib.sha256).hexdigest()
 
     def encrypt(self, plain: bytes, context: str) -> bytes:
         """Return nonce and ciphertext."""
@@ -43,6 +47,10 @@ class Vault:
             return self._cipher.decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], context.encode())
         except InvalidTag as error:
             raise Undecryptable from error
+
+
+def _derive(secret_key: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret_key.encode())
 
 
 def new_token(size: int = 32) -> str:
