@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from app.kernel.store import BlobStore
 from app.pipelines.log_format import LogLine, lines_of
 from app.pipelines.models import SKIPPED, SUCCEEDED, Execution, LogChunk, Stage, Step
 
-CHUNKS_AT_ONCE = 8
+# A slow step leaves a small chunk for each fifth of a second in which it wrote.
+CHUNKS_AT_ONCE = 128
+BYTES_AT_ONCE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class LogPage:
 @dataclass(frozen=True, slots=True)
 class _Extract:
     chunks: list[LogChunk]
+    more: bool
     attempt: int
     newest: int
     over: bool
@@ -48,13 +51,16 @@ class LogReader:
         self._store = store
 
     def read(self, step_id: UUID, attempt: int | None, after_seq: int, limit: int) -> LogPage:
-        """Return up to `limit` lines after `after_seq` of an attempt, the newest by default."""
+        """Return up to `limit` lines after `after_seq` of an attempt, the newest by default.
+
+        Fewer come when they would be more than a reply should carry.
+        """
         with self._database.transaction() as session:
             extract = _extract(session, step_id, attempt, after_seq)
         # One line more than asked for tells whether there are more; no chunk beyond it is read.
         following = (line for chunk in extract.chunks for line in self._lines(chunk) if line.seq > after_seq)
         lines = list(islice(following, limit + 1))
-        whole = len(lines) <= limit and len(extract.chunks) < CHUNKS_AT_ONCE
+        whole = len(lines) <= limit and not extract.more
         return LogPage(lines[:limit], extract.attempt, extract.newest, whole and extract.over, extract.status)
 
     def read_tail(self, step_id: UUID, attempt: int | None, count: int) -> LogPage:
@@ -117,13 +123,16 @@ def _extract(session: Session, step_id: UUID, attempt: int | None, after_seq: in
     step = session.get_one(Step, step_id)
     number = attempt or step.attempt
     over = number < step.attempt or _is_over(step, session.get_one(Stage, step.stage_id))
-    chunks = session.execute(
+    found = session.scalars(
         select(LogChunk)
         .where(LogChunk.step_id == step_id, LogChunk.attempt == number, LogChunk.last_seq > after_seq)
         .order_by(LogChunk.first_seq)
         .limit(CHUNKS_AT_ONCE)
-    ).scalars()
-    return _Extract(list(chunks), number, step.attempt, over, step.status)
+    ).all()
+    sizes = accumulate(chunk.size for chunk in found)
+    chunks = [chunk for chunk, size in zip(found, sizes, strict=True) if size - chunk.size < BYTES_AT_ONCE]
+    more = len(chunks) < len(found) or len(found) == CHUNKS_AT_ONCE
+    return _Extract(chunks, more, number, step.attempt, over, step.status)
 
 
 def _is_over(step: Step, stage: Stage) -> bool:

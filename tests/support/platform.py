@@ -110,6 +110,10 @@ class Platform:
             else:
                 self.start(name)
 
+    def is_running(self, name: str) -> bool:
+        """Tell whether a process runs."""
+        return self._children[name].is_running
+
     def pid(self, name: str) -> int:
         """Return the process id."""
         birth = self._children[name].birth
