@@ -140,6 +140,16 @@ class User(Caller):
 
         return wait_for(ended, seconds)
 
+    def wait_for_stage(self, execution_id: str, name: str, status: str) -> None:
+        """Wait until a stage has a status."""
+
+        def reached() -> bool:
+            return any(
+                stage["name"] == name and stage["status"] == status for stage in self.execution(execution_id)["stages"]
+            )
+
+        wait_for(reached, 40)
+
     def wait_for_step(self, execution_id: str, stage: str, step: str, lines: int = 1, attempt: int = 1) -> None:
         """Wait until a step has written so many lines in an attempt."""
         path = f"/executions/{execution_id}/logs/{stage}/{step}"
