@@ -66,7 +66,7 @@ class Settings:
     rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
 
     job_lease_seconds: float = setting(30.0, "how long a silent worker keeps its job")
-    job_poll_seconds: float = setting(1.0, "how often running work looks whether it was cancelled")
+    job_poll_seconds: float = setting(0.5, "how often running work looks whether it was cancelled")
     job_history_days: int = setting(30, "how long ended jobs and their events are kept")
     relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
     relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
