@@ -1,13 +1,12 @@
 """Every table of the platform, by importing every models.py: for Alembic, and for tests that make tables."""
 
-from app.http import models as http
 from app.identity import models as identity
 from app.jobs import models as jobs
-from app.kernel import events, stream
+from app.kernel import events, idempotency, stream
 from app.kernel.db import Base
 from app.pipelines import models as pipelines
 from app.tenancy import models as tenancy
 
 METADATA = Base.metadata
 
-__all__ = ["METADATA", "events", "http", "identity", "jobs", "pipelines", "stream", "tenancy"]
+__all__ = ["METADATA", "events", "idempotency", "identity", "jobs", "pipelines", "stream", "tenancy"]

@@ -12,7 +12,6 @@ from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
 from app.http.guards import check, load, principal, public, requires
 from app.http.health import Check, Finding
-from app.http.idempotency import forget_expired_keys
 from app.http.limits import limit_rate
 from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
@@ -33,7 +32,6 @@ __all__ = [
     "UnsupportedMediaType",
     "accepted",
     "check",
-    "forget_expired_keys",
     "limit_rate",
     "load",
     "make_api",

@@ -15,16 +15,16 @@ from uuid import UUID
 
 import orjson
 from flask import Response, g, request
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app.http.envelope import meta
-from app.http.models import IdempotencyKey
 from app.http.platform import platform, transaction
 from app.kernel.clock import database_now
 from app.kernel.errors import Conflict, FieldError, Invalid, Refusal
+from app.kernel.idempotency import IdempotencyKey
 from app.kernel.ids import new_id
 
 HEADER = "Idempotency-Key"
@@ -159,9 +159,3 @@ def _open(status: int, reply: bytes) -> Response:
         response.set_data(orjson.dumps(orjson.loads(body) | {"meta": meta()}))
     response.headers["Idempotent-Replayed"] = "true"
     return response
-
-
-def forget_expired_keys(session: Session) -> int:
-    """Delete the keys whose time is over, and return how many; for the housekeeping."""
-    expired = delete(IdempotencyKey).where(or_(IdempotencyKey.expires_at < database_now()))
-    return session.execute(expired.returning(IdempotencyKey.key)).all().__len__()

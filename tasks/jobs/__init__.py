@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from app.jobs import PruneHistory, Run, prune
 from app.kernel.events import forget_old_records
+from app.kernel.idempotency import forget_expired_keys
 from app.kernel.stream import forget_old_events
 from tasks.handling import handles
 from tasks.tools import Tools
@@ -13,16 +18,23 @@ from tasks.tools import Tools
 
 @handles(PruneHistory)
 def prune_history(run: Run, _: PruneHistory, tools: Tools) -> dict[str, Any]:
-    """Delete the jobs, stream events and announced events that are older than the settings keep."""
-    deleted = {}
-    for name, forget in (("jobs", prune), ("stream_events", forget_old_events), ("events", forget_old_records)):
-        deleted[name] = 0
-        while batch := _forget_some(run, tools.history_days, forget):
-            deleted[name] += batch
-    return {"deleted": deleted}
+    """Delete jobs, streams, events and idempotency keys that are older than they are kept."""
+    days = tools.history_days
+    return {
+        "jobs": _forget_all(run, partial(prune, days=days)),
+        "stream_events": _forget_all(run, partial(forget_old_events, days=days)),
+        "events": _forget_all(run, partial(forget_old_records, days=days)),
+        "idempotency_keys": _forget_all(run, forget_expired_keys),
+    }
 
 
-def _forget_some(run: Run, days: int, forget: Any) -> int:
-    run.check()
-    with run.recording() as (session, _job):
-        return int(forget(session, days))
+def _forget_all(run: Run, forget: Callable[[Session], int]) -> int:
+    """Call `forget`, which deletes some rows and says how many, until it finds none; each call in its transaction."""
+    forgotten = 0
+    while True:
+        run.check()
+        with run.recording() as (session, _job):
+            batch = forget(session)
+        forgotten += batch
+        if batch == 0:
+            return forgotten

@@ -11,10 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, delete, func, select, text, update
 
-from app.http import forget_expired_keys
-from app.http.models import IdempotencyKey
 from app.kernel.clock import database_now
 from app.kernel.db import Database
+from app.kernel.idempotency import IdempotencyKey, forget_expired_keys
 from tests.http.conftest import As
 from tests.support import toy_room
 from tests.support.toy_room import Gadget

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +18,7 @@ from sqlalchemy import delete, event, func, select, update
 
 from app.identity.keys import KeyRing, add_signing_key
 from app.identity.models import LoginSession, Membership, SigningKey
-from app.identity.tokens import AUDIENCE
+from app.identity.tokens import AUDIENCE, RING
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from config.settings import Settings
@@ -165,6 +166,14 @@ def test_an_administrators_token_is_good_for_everything(client: FlaskClient, app
     assert "platform:administer" in data_of(client.get("/api/v1/auth/verify", headers=admin.headers))["scopes"]
 
 
+@pytest.fixture
+def rotating(app: Flask) -> Iterator[None]:
+    """Let the application forget the keys it came to know: those made in a test go with it."""
+    yield
+    app.extensions[RING] = KeyRing(app.extensions["headrace"].database, app.extensions["headrace"].vault)
+
+
+@pytest.mark.usefixtures("rotating")
 def test_a_new_key_signs_and_the_old_tokens_stay_good(
     client: FlaskClient, alice: Person, database: Database, settings: Settings
 ) -> None:
@@ -176,6 +185,7 @@ def test_a_new_key_signs_and_the_old_tokens_stay_good(
     assert data_of(ask(client, alice.access_token))["username"] == "alice"
 
 
+@pytest.mark.usefixtures("rotating")
 def test_a_retired_key_is_neither_published_nor_believed(
     client: FlaskClient, database: Database, settings: Settings
 ) -> None:

@@ -1,13 +1,16 @@
-"""What the HTTP frame keeps: the first replies to requests that carry an Idempotency-Key."""
+"""What is kept of requests that carry an Idempotency-Key: the first reply. Written by the HTTP frame, forgotten by a
+worker, which knows no Flask.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, delete, select, tuple_
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app.kernel.clock import database_now
 from app.kernel.db import Base
 
 
@@ -28,3 +31,12 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     sealed_reply: Mapped[bytes | None]
     expires_at: Mapped[datetime]
+
+
+def forget_expired_keys(session: Session, limit: int = 5000) -> int:
+    """Delete some of the keys whose time is over; returns how many."""
+    expired = (
+        select(IdempotencyKey.caller, IdempotencyKey.key).where(IdempotencyKey.expires_at < database_now()).limit(limit)
+    )
+    gone = delete(IdempotencyKey).where(tuple_(IdempotencyKey.caller, IdempotencyKey.key).in_(expired))
+    return int(session.execute(gone).rowcount)  # type: ignore[attr-defined]
