@@ -24,6 +24,7 @@ from app.jobs import queries, service
 from app.jobs.models import FINAL, Job
 from app.jobs.schemas import AcceptedJobSchema, JobFilterSchema, JobSchema, WaitSchema
 from app.jobs.waiting import wait_for_change
+from app.jobs.watching import watch_jobs
 from app.kernel.handover import StreamRequest
 from app.kernel.intents import INTENTS, Intent
 from app.kernel.stream import delivered, events_after
@@ -31,6 +32,7 @@ from app.kernel.stream import delivered, events_after
 ENDS = tuple(f"job.{status}" for status in FINAL)
 
 blueprint = Blueprint("jobs", description="Long work: what every 202 promises")
+blueprint.record_once(lambda state: watch_jobs(state.app))
 
 
 @blueprint.route("/jobs")
