@@ -6,7 +6,7 @@ raise the kernel's refusals. Envelope, errors, paging, tags, idempotency, limits
 from app.http.assembly import make_api
 from app.http.blobs import send_blob
 from app.http.blueprint import API_PREFIX, Blueprint
-from app.http.bodies import UnsupportedMediaType, read_body
+from app.http.bodies import UnsupportedMediaType, read_body, read_json
 from app.http.envelope import Reply, accepted, wants_json
 from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
@@ -43,6 +43,7 @@ __all__ = [
     "principal",
     "public",
     "read_body",
+    "read_json",
     "requires",
     "send_blob",
     "transaction",

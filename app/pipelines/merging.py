@@ -6,23 +6,13 @@ from typing import Any
 
 import orjson
 
-from app.kernel.errors import Malformed
 from app.pipelines.definition import parse
 from app.pipelines.models import Pipeline
 from app.pipelines.service import Source
 
 
-def merge_definition(pipeline: Pipeline, body: tuple[str, str]) -> Source:
+def merge_definition(pipeline: Pipeline, patch: dict[str, Any]) -> Source:
     """Return the definition with the patch applied; raises DefinitionInvalid when the result is not valid."""
-    text, form = body
-    if form != "json":
-        raise Malformed("Send a change as a JSON merge patch.")
-    try:
-        patch = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Malformed("The body is not JSON.") from error
-    if not isinstance(patch, dict):
-        raise Malformed("The body is not an object.")
     merged = orjson.dumps(merge(pipeline.definition, patch)).decode()
     return Source(parse(merged, "json"), merged, "json")
 

@@ -9,6 +9,8 @@ from flask import request
 from app.http import read_body
 from app.kernel.errors import FieldError, Invalid, Malformed
 from app.pipelines.definition import DefinitionInvalid, Fault, parse
+from app.pipelines.merging import merge_definition
+from app.pipelines.models import Pipeline
 from app.pipelines.service import Source
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
@@ -24,12 +26,27 @@ BODY_DOC: dict[str, Any] = {
     }
 }
 
+PATCH_DOC: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {name: {"schema": {"type": "object"}} for name in ("application/merge-patch+json", *JSON_TYPES)},
+    }
+}
+
 
 def read_source() -> Source:
     """Parse the request's body; raises Invalid with every fault."""
     text, form = read_text()
     try:
         return Source(parse(text, form), text, form)
+    except DefinitionInvalid as error:
+        raise refuse(error) from None
+
+
+def patched(pipeline: Pipeline, patch: dict[str, Any]) -> Source:
+    """Return the definition with a patch applied; raises Invalid with every fault."""
+    try:
+        return merge_definition(pipeline, patch)
     except DefinitionInvalid as error:
         raise refuse(error) from None
 

@@ -8,13 +8,12 @@ from uuid import UUID
 from flask.views import MethodView
 from sqlalchemy import Select, select
 
-from app.http import load, principal, public, requires, transaction
+from app.http import load, principal, public, read_json, requires, transaction
 from app.pipelines import service
 from app.pipelines.definition import DefinitionInvalid, RunContext, json_schema, make_plan, parse
-from app.pipelines.merging import merge_definition
 from app.pipelines.models import Pipeline
 from app.pipelines.routes.base import blueprint
-from app.pipelines.routes.bodies import BODY_DOC, fault_view, read_source, read_text
+from app.pipelines.routes.bodies import BODY_DOC, PATCH_DOC, fault_view, patched, read_source, read_text
 from app.pipelines.schemas import PipelineFilterSchema, PipelineSchema, ValidationSchema
 from app.tenancy import Workspace
 
@@ -63,6 +62,7 @@ class OnePipeline(MethodView):
 
     @blueprint.doc(**BODY_DOC)
     @blueprint.response(200, PipelineSchema)
+    @blueprint.refuses(409, 422)
     @requires("pipelines:write")
     def put(self, pipeline_id: UUID) -> Pipeline:
         """Replace the definition; executions that were started keep their frozen plan."""
@@ -71,16 +71,19 @@ class OnePipeline(MethodView):
             pipeline = load(session, Pipeline, pipeline_id, for_update=True)
             return service.replace_definition(session, pipeline, source)
 
-    @blueprint.doc(**BODY_DOC)
+    @blueprint.doc(**PATCH_DOC)
     @blueprint.response(200, PipelineSchema)
+    @blueprint.refuses(409, 422)
     @requires("pipelines:write")
     def patch(self, pipeline_id: UUID) -> Pipeline:
         """Change parts of the definition by a JSON merge patch (RFC 7396)."""
+        patch = read_json()
         with transaction() as session:
             pipeline = load(session, Pipeline, pipeline_id, for_update=True)
-            return service.replace_definition(session, pipeline, merge_definition(pipeline, read_text()))
+            return service.replace_definition(session, pipeline, patched(pipeline, patch))
 
     @blueprint.response(204)
+    @blueprint.refuses(409)
     @requires("pipelines:write")
     def delete(self, pipeline_id: UUID) -> None:
         """Delete a pipeline with its history."""
