@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,10 +14,15 @@ from app.jobs.errors import JobEnded, JobNotRetryable
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, topic_of
 from app.jobs.subjects import tell_ended, tell_retried
 from app.kernel.clock import database_now
-from app.kernel.db import note
+from app.kernel.db import note, table_of
 from app.kernel.ids import new_id
 from app.kernel.intents import Intent
 from app.kernel.stream import publish
+
+_ACCEPT = insert(table_of(Job)).on_conflict_do_nothing(index_elements=["key"]).returning(table_of(Job).c.id)
+_ACCEPT_LATER = _ACCEPT.values(
+    scheduled_for=database_now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("delay")), sent_at=None
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def accept(
     """
     job_id = new_id()
     resource_type, resource_id = resource or (None, None)
-    values: dict[str, Any] = {
+    values = {
         "id": job_id,
         "kind": intent.kind,
         "queue": intent.queue,
@@ -62,15 +67,9 @@ def accept(
         "organization_id": organization_id,
         "created_by": created_by,
     }
-    if delay > 0:
-        values |= {"scheduled_for": database_now() + func.make_interval(0, 0, 0, 0, 0, 0, delay), "sent_at": None}
-    statement = insert(Job).values(values)
-    if key is not None:
-        inserted = session.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)).scalar()
-        if inserted is None:
-            return session.execute(select(Job.id).where(Job.key == key)).scalar_one()
-    else:
-        session.execute(statement)
+    statement, more = (_ACCEPT_LATER, {"delay": delay}) if delay > 0 else (_ACCEPT, {})
+    if session.execute(statement, values | more).scalar() is None:
+        return session.execute(select(Job.id).where(Job.key == key)).scalar_one()
     publish(session, topic_of(job_id), "job.queued", _as_queued(job_id, intent))
     if delay <= 0:
         note(session, "jobs", Hint(job_id, intent.kind, intent.queue, intent.priority, 1))

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, DateTime, Engine, MetaData, Text, create_engine
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text, create_engine, insert, inspect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -101,6 +101,21 @@ class Database:
                 listener(items)
             except Exception:
                 log.warning("what was noted for %r did not reach its listener", subject, exc_info=True)
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return a model's table: statements on it bypass the unit of work, which costs several times what they do."""
+    return cast("Table", model.__table__)
+
+
+def insert_rows(session: Session, rows: Sequence[Base]) -> None:
+    """Write fresh rows of one table, all with the same columns set, by a plain INSERT.
+
+    They do not join the session, and have no values but those they were given.
+    """
+    columns = inspect(type(rows[0])).columns.keys()
+    values = [{name: row.__dict__[name] for name in columns if name in row.__dict__} for row in rows]
+    session.execute(insert(table_of(type(rows[0]))), values)
 
 
 def note(session: Session, subject: str, item: object) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import jobs
+from app.kernel.clock import database_now
+from app.kernel.db import insert_rows, table_of
 from app.kernel.errors import AlreadyExists
 from app.kernel.events import announce
 from app.kernel.ids import new_id
@@ -20,7 +22,7 @@ from app.pipelines.definition import Definition, Plan, RunContext, make_plan
 from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
-from app.pipelines.models import FINAL, Execution, Pipeline, Stage, Step
+from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
 from app.tenancy import Workspace
 
 
@@ -94,9 +96,18 @@ def _flush_name(session: Session, name: str) -> None:
         raise AlreadyExists(f"This workspace has a pipeline named {name!r} already.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An execution as it was written, with its stages and steps in the plan's order; none of them is in a session."""
+
+    execution: Execution
+    stages: list[Stage]
+    steps: list[Step]
+
+
 def start_execution(
     session: Session, pipeline: Pipeline, workspace: Workspace, start: Start, caller: Principal
-) -> Execution:
+) -> Started:
     """Freeze the plan and write the execution, its stages and its job; nothing runs before the commit.
 
     Raises WorkspaceNotReady for a workspace without a repository.
@@ -106,6 +117,7 @@ def start_execution(
     execution_id = new_id()
     branch = start.branch or workspace.branch
     plan = _freeze(pipeline, workspace, start, execution_id, branch)
+    frozen = plan.to_json()
     job_id = jobs.accept(
         session,
         ExecutePipeline(execution_id),
@@ -113,29 +125,30 @@ def start_execution(
         created_by=caller.user_id,
         resource=("execution", execution_id),
     )
+    number, moment = session.execute(_NEXT_NUMBER, {"pipeline_id": pipeline.id}).one()
     execution = Execution(
         id=execution_id,
         job_id=job_id,
         organization_id=pipeline.organization_id,
         workspace_id=workspace.id,
         pipeline_id=pipeline.id,
-        number=_next_number(session, pipeline.id),
+        number=number,
         trigger=start.trigger,
         repository_url=workspace.repository_url,
         branch=branch,
         commit_sha=start.commit_sha,
         variables=dict(start.variables or {}),
-        plan=plan.to_json(),
-        plan_digest=plan.digest,
-        status="queued",
+        plan=frozen,
+        plan_digest=frozen["digest"],
+        status=QUEUED,
         created_by=caller.user_id,
+        created_at=moment,
     )
-    session.add(execution)
-    session.flush()
-    session.add_all(_stages_of(plan, execution_id))
-    session.flush()
+    started = Started(execution, *_stages_of(plan, execution_id))
+    for rows in ([execution], started.stages, started.steps):
+        insert_rows(session, rows)
     publish(session, execution.topic, "execution.status", execution.as_event())
-    return execution
+    return started
 
 
 def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id: UUID, branch: str) -> Plan:
@@ -152,17 +165,17 @@ def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id
     return make_plan(Definition.from_json(pipeline.definition), context)
 
 
-def _next_number(session: Session, pipeline_id: UUID) -> int:
-    return session.execute(
-        update(Pipeline)
-        .where(Pipeline.id == pipeline_id)
-        .values(executions_started=Pipeline.executions_started + 1)
-        .returning(Pipeline.executions_started)
-    ).scalar_one()
+_NEXT_NUMBER = (
+    update(table_of(Pipeline))
+    .where(table_of(Pipeline).c.id == bindparam("pipeline_id"))
+    .values(executions_started=table_of(Pipeline).c.executions_started + 1)
+    .returning(table_of(Pipeline).c.executions_started, database_now())
+)
 
 
-def _stages_of(plan: Plan, execution_id: UUID) -> list[Stage | Step]:
-    rows: list[Stage | Step] = []
+def _stages_of(plan: Plan, execution_id: UUID) -> tuple[list[Stage], list[Step]]:
+    stages: list[Stage] = []
+    steps: list[Step] = []
     for position, planned in enumerate(plan.stages):
         stage = Stage(
             id=new_id(),
@@ -170,17 +183,25 @@ def _stages_of(plan: Plan, execution_id: UUID) -> list[Stage | Step]:
             name=planned.name,
             position=position,
             depends_on=list(planned.depends_on),
-            status="queued",
+            status=QUEUED,
             attempt=0,
             retries_left=planned.retry_count,
             may_fail=planned.continue_on_error,
         )
-        rows.append(stage)
-        rows.extend(
-            Step(id=new_id(), execution_id=execution_id, stage_id=stage.id, name=step.name, position=place)
+        stages.append(stage)
+        steps.extend(
+            Step(
+                id=new_id(),
+                execution_id=execution_id,
+                stage_id=stage.id,
+                name=step.name,
+                position=place,
+                status=QUEUED,
+                attempt=0,
+            )
             for place, step in enumerate(planned.steps)
         )
-    return rows
+    return stages, steps
 
 
 def cancel_execution(session: Session, execution: Execution) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
@@ -14,14 +16,17 @@ from app.pipelines.models import Artifact, Execution, Stage, Step
 
 def execution_view(session: Session, execution: Execution) -> dict[str, Any]:
     """Return an execution with its stages and steps, in the plan's order."""
-    stages = session.execute(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position)).scalars()
-    steps: dict[Any, list[Step]] = {}
-    for step in session.execute(
-        select(Step).where(Step.execution_id == execution.id).order_by(Step.position)
-    ).scalars():
-        steps.setdefault(step.stage_id, []).append(step)
-    shown = [_stage_view(stage, steps.get(stage.id, [])) for stage in stages]
-    return {**_columns(execution), "stages": shown}
+    stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position))
+    steps = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.position))
+    return show_execution(execution, stages, steps)
+
+
+def show_execution(execution: Execution, stages: Iterable[Stage], steps: Iterable[Step]) -> dict[str, Any]:
+    """Return an execution with these stages and steps, which are in the plan's order."""
+    steps_of: dict[UUID, list[Step]] = {}
+    for step in steps:
+        steps_of.setdefault(step.stage_id, []).append(step)
+    return {**_columns(execution), "stages": [_stage_view(stage, steps_of.get(stage.id, [])) for stage in stages]}
 
 
 def _stage_view(stage: Stage, steps: list[Step]) -> dict[str, Any]:

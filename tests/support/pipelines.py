@@ -86,8 +86,7 @@ class Engine:
         with self.database.transaction() as session:
             source = Source(parse(text, "json"), text, "json")
             found = service.create_pipeline(session, self.workspace, source, self.caller)
-            execution = start_execution(session, found, self.workspace, Start(**start), self.caller)
-            return execution.id
+            return start_execution(session, found, self.workspace, Start(**start), self.caller).execution.id
 
     def drain(self) -> int:
         """Do everything that is due."""

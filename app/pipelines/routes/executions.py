@@ -48,8 +48,9 @@ class PipelineExecutions(MethodView):
         with transaction() as session:
             pipeline = load(session, Pipeline, pipeline_id)
             workspace = session.get_one(Workspace, pipeline.workspace_id)
-            execution = service.start_execution(session, pipeline, workspace, service.Start(**body), principal())
-            return accepted(views.execution_view(session, execution), execution.job_id)
+            started = service.start_execution(session, pipeline, workspace, service.Start(**body), principal())
+        shown = views.show_execution(started.execution, started.stages, started.steps)
+        return accepted(shown, started.execution.job_id)
 
 
 @blueprint.route("/executions")

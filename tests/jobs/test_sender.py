@@ -1,0 +1,71 @@
+"""The sender: what it puts into the broker is a message any Celery worker takes, whatever happens to connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+import redis
+from celery import Celery
+
+from app.jobs import Hint
+from app.kernel.ids import new_id
+from launcher.ports import free_port
+from workers.messages import make_celery
+from workers.sender import CelerySender
+
+
+def hint() -> Hint:
+    return Hint(new_id(), "tests.errand", "default", 3, 2)
+
+
+@pytest.fixture
+def celery(redis_url: str) -> Iterator[Celery]:
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    with make_celery(redis_url) as celery:
+        yield celery
+
+
+def received(celery: Celery, count: int) -> list[tuple[str, str, list[str]]]:
+    """Take messages as a worker does: task, id and arguments of each."""
+    with celery.connection_for_read() as connection, connection.SimpleQueue("default") as queue:
+        messages = [queue.get(timeout=2) for _ in range(count)]
+        return [(message.headers["task"], message.headers["id"], message.payload[0]) for message in messages]
+
+
+def test_a_hint_is_a_task_named_for_its_kind_with_the_jobs_id(celery: Celery) -> None:
+    sent = hint()
+    CelerySender(celery).send([sent])
+    assert received(celery, 1) == [("tests.errand", f"{sent.job_id}.2", [str(sent.job_id)])]
+
+
+def test_several_threads_send_at_once(celery: Celery) -> None:
+    sender, hints = CelerySender(celery), [hint() for _ in range(20)]
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda one: sender.send([one]), hints))
+    assert {arguments[0] for _, _, arguments in received(celery, 20)} == {str(one.job_id) for one in hints}
+
+
+def test_a_connection_that_the_broker_closed_costs_no_later_hint(celery: Celery, redis_url: str) -> None:
+    unsent: list[UUID] = []
+    sender = CelerySender(celery, on_unsent=unsent.extend)
+    hints = [hint() for _ in range(4)]
+    sender.send(hints[:1])
+    with redis.Redis.from_url(redis_url) as client:
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    for one in hints[1:]:
+        sender.send([one])
+    assert unsent in ([], [hints[1].job_id])
+    arrived = {arguments[0] for _, _, arguments in received(celery, 4 - len(unsent))}
+    assert arrived == {str(one.job_id) for one in hints} - set(map(str, unsent))
+
+
+def test_hints_that_no_broker_takes_are_told() -> None:
+    unsent: list[UUID] = []
+    hints = [hint(), hint()]
+    with make_celery(f"redis://127.0.0.1:{free_port()}/0", socket_timeout=0.5) as nobody:
+        CelerySender(nobody, on_unsent=unsent.extend).send(hints)
+    assert unsent == [one.job_id for one in hints]
