@@ -17,6 +17,7 @@ from launcher.child import MARKER, Child
 from launcher.environment import build_environment
 from launcher.gates import readiness
 from launcher.output import Console
+from launcher.ports import LOOPBACK, free_port
 from launcher.processes import Birth
 from launcher.procfile import read_procfile
 from tests.support.servers import ROOT, Servers
@@ -58,7 +59,7 @@ class Platform:
         secrets = {"secret_key": "a key of the tests, long enough to be one", "admin_password": "the first of all"}
         urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         environment = build_environment(secrets, folder / "data", run_dir, urls)
-        self.environment = environment | {MARKER: folder.name} | SHORT | ROOMY | changed
+        self.environment = environment | _own_address() | {MARKER: folder.name} | SHORT | ROOMY | changed
         self.base = self.environment["PUBLIC_URL"]
         self._logs = folder / "logs"
         self._console = Console(quiet=True)
@@ -138,6 +139,12 @@ class Platform:
         for child in children:
             child.kill()
             child._log.close()
+
+
+def _own_address() -> dict[str, str]:
+    """A port that no other test run on this machine wishes for as well."""
+    port = str(free_port())
+    return {"HOST": LOOPBACK, "PORT": port, "PUBLIC_URL": f"http://{LOOPBACK}:{port}"}
 
 
 @contextmanager

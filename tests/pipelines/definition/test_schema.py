@@ -96,6 +96,7 @@ def test_valid_definitions_fit_the_schema(tree):
     assert structure_is_sound(tree)
 
 
+@pytest.mark.slow
 def test_every_kind_of_junk_at_every_place_gets_the_same_verdict():
     for index, (_, key) in enumerate(places_in(WRITTEN)):
         for junk in JUNK[index % 5 :: 5]:
