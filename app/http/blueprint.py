@@ -124,9 +124,9 @@ class Blueprint(flask_smorest.Blueprint):
         return mark
 
     def streams(self, view: View) -> View:
-        """Document that the route may answer with server-sent events."""
+        """Document that the route may answer with server-sent events, and refuse a place to resume from."""
         documents.note_raw(_docs(view), 200, EVENT_STREAM, description="The events as they happen")
-        return view
+        return self.refuses(422)(view)
 
     def refuses(self, *statuses: int) -> Callable[[View], View]:
         """Document statuses this route may refuse with beyond those its declarations imply (such as 409)."""

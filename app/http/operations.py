@@ -20,6 +20,8 @@ from app.http.paging import Pager
 from app.http.problems import PROBLEM, answer
 
 READING = ("GET", "HEAD")
+# A download is of the type that it is.
+ANYTHING = "*/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Operation:
 
     def _check_accept(self) -> None:
         accept = request.headers.get("Accept")
-        if not accept or "*/*" in accept or "json" in accept:
+        if not accept or "*/*" in accept or "json" in accept or ANYTHING in self.produces:
             return
         if request.accept_mimetypes.best_match([JSON, PROBLEM, *self.produces]) is None:
             raise NotAcceptable(f"This answers with {', '.join(sorted({JSON, *self.produces}))}.")

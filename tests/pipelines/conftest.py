@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from flask import Flask
 
@@ -30,7 +28,7 @@ def alice(app: Flask, database: Database) -> Person:
 
 
 @pytest.fixture
-def engine_of_alice(settings: Settings, database: Database, alice: Person, shop: Repository, tmp_path: Path) -> Engine:
-    """An engine on this test's one connection, which serves one thread."""
+def engine_of_alice(settings: Settings, database: Database, alice: Person, shop: Repository) -> Engine:
+    """An engine on this test's one connection, which serves one thread; the API finds what it keeps."""
     workspace = make_workspace(database, alice, repository_url=shop.url)
-    return Engine(database, make_tools(settings, tmp_path), workspace)
+    return Engine(database, make_tools(settings, settings.data_dir), workspace)

@@ -45,7 +45,7 @@ class OneArtifact(MethodView):
     """One artifact."""
 
     @blueprint.arguments(WhichSchema, location="query")
-    @blueprint.raw("application/octet-stream")
+    @blueprint.raw("*/*")
     @requires("executions:read")
     def get(self, query: dict[str, Any], execution_id: UUID, name: str) -> Response:
         """Download an artifact; ranges are honoured."""

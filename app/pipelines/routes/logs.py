@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +10,9 @@ from flask import Response, request
 from flask.views import MethodView
 
 from app.http import load, open_stream, platform, requires, transaction
+from app.kernel.errors import NotFound
 from app.kernel.handover import StreamRequest
-from app.kernel.store import BlobStore
+from app.kernel.store import BlobMissing, BlobStore
 from app.pipelines.log_format import text_of
 from app.pipelines.logs import LogReader, find_step
 from app.pipelines.models import Execution, Step
@@ -35,9 +36,10 @@ class StepLogs(MethodView):
             found = find_step(session, execution, stage, step)
         if query["follow"]:
             return open_stream(_asked(execution, found, query))
-        if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
-            return _as_text(found, query["attempt"])
-        return _as_lines(found, query)
+        try:
+            return _as_text(found, query["attempt"]) if _wants_text() else _as_lines(found, query)
+        except BlobMissing as error:
+            raise NotFound("A part of this log is not in the store any more.") from error
 
 
 def _asked(execution: Execution, step: Step, query: dict[str, Any]) -> StreamRequest:
@@ -52,10 +54,14 @@ def log_reader() -> LogReader:
     return LogReader(platform().database, BlobStore(platform().log_store))
 
 
+def _wants_text() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain"
+
+
 def _as_text(step: Step, attempt: int | None) -> Response:
-    chunks = log_reader().stream_chunks(step.id, attempt)
-    texts: Iterator[str] = (text_of(chunk) for chunk in chunks)
-    return Response(texts, content_type="text/plain; charset=utf-8")
+    texts = map(text_of, log_reader().stream_chunks(step.id, attempt))
+    # The first is read before the reply begins, while a fault can still become a refusal.
+    return Response(chain(list(islice(texts, 1)), texts), content_type="text/plain; charset=utf-8")
 
 
 def _as_lines(step: Step, query: dict[str, Any]) -> dict[str, Any]:
