@@ -112,7 +112,7 @@ class ExecutionRetry(MethodView):
     """Retrying."""
 
     @blueprint.response(202, ExecutionDetailSchema)
-    @requires("executions:run")
+    @requires("executions:retry")
     def post(self, execution_id: UUID) -> Reply:
         """Run the stages that did not succeed again, by the same frozen plan; old logs are kept."""
         with transaction() as session:
