@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Flask
 
@@ -35,19 +34,13 @@ SAME_NAME = (
 )
 
 
-class Sender(Protocol):
-    """Carries hints of accepted jobs to the workers."""
-
-    def send(self, hints: Sequence[Any], /) -> None: ...
-
-
-def create_app(settings: Settings, *, sender: Sender, database: Database | None = None) -> Flask:
+def create_app(settings: Settings, *, sender: jobs.Sender, database: Database | None = None) -> Flask:
     """Return the API for these settings; jobs are sent by `sender`, rows are kept in `database` if one is given.
 
     Never call it before a fork: connections of the database and of Redis must not be shared by processes.
     """
     parts = _assemble(settings, database)
-    parts.database.listen("jobs", sender.send)
+    jobs.send_accepted(parts.database, sender)
     return make_api(parts, [blueprint for room in ROOMS for blueprint in _blueprints(room)])
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import redis
@@ -32,9 +33,10 @@ class Hints:
     def __init__(self) -> None:
         self.sent: list[Hint] = []
 
-    def send(self, hints: Sequence[Hint]) -> None:
+    def send(self, hints: Sequence[Hint], /) -> Sequence[UUID]:
         """Keep the hints."""
         self.sent.extend(hints)
+        return []
 
 
 def pytest_configure(config: pytest.Config) -> None:

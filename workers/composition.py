@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+from app import jobs
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.opening import open_database, open_redis
@@ -26,8 +27,7 @@ def worker_name() -> str:
 def open_worker_database(settings: Settings, *, pool_size: int = 4) -> Database:
     """Return the database of a worker, whose own accepted jobs are sent like those of the API."""
     database = open_database(settings.database_url, open_redis(settings.redis_url), pool_size=pool_size)
-    sender = CelerySender.from_settings(settings)
-    database.listen("jobs", sender.send)
+    jobs.send_accepted(database, CelerySender.from_settings(settings))
     return database
 
 

@@ -36,7 +36,7 @@ class Relay:
     def __init__(self, database: Database, celery: Celery, settings: Settings) -> None:
         self._database = database
         self._celery = celery
-        self._sender = CelerySender(celery, on_unsent=self._mark_unsent)
+        self._sender = CelerySender(celery)
         self._settings = settings
         self._seen_since: float | None = None
 
@@ -65,7 +65,7 @@ class Relay:
             hints = jobs.take_unsent(session, self._settings.relay_resend_seconds, crowded)
         if hints:
             log.info("sending hints again", extra={"count": len(hints)})
-            self._sender.send(hints)
+            jobs.send_or_mark(self._database, self._sender, hints)
 
     def reap(self) -> None:
         """Take the jobs of workers that stopped beating, each in its own transaction."""
@@ -101,10 +101,6 @@ class Relay:
         except Exception as error:  # noqa: BLE001 - brokers fail in the ways of their own libraries
             log.warning("the broker is away", extra={"error": repr(error)})
             return 0
-
-    def _mark_unsent(self, job_ids: Sequence[object]) -> None:
-        with self._database.transaction() as session:
-            jobs.mark_unsent(session, list(job_ids))  # type: ignore[arg-type]
 
 
 def stop_on_signals() -> threading.Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +21,10 @@ SEND_SECONDS = 2.0
 
 
 class CelerySender:
-    """A listener for `jobs` notes. What the broker does not take is told to `on_unsent`; the relay sends it later."""
+    """Carries hints by the broker that workers listen to."""
 
-    def __init__(self, celery: Celery, *, on_unsent: Callable[[Sequence[UUID]], None] | None = None) -> None:
+    def __init__(self, celery: Celery) -> None:
         self._celery = celery
-        self._on_unsent = on_unsent
         self._local = threading.local()
 
     @classmethod
@@ -33,21 +32,17 @@ class CelerySender:
         """Return a sender that never keeps a request waiting for longer than two seconds."""
         return cls(make_celery(settings.broker, socket_timeout=SEND_SECONDS))
 
-    def when_unsent(self, callback: Callable[[Sequence[UUID]], None]) -> None:
-        """Call `callback` with the ids of the jobs whose hints could not be sent."""
-        self._on_unsent = callback
-
-    def send(self, hints: Sequence[Hint]) -> None:
-        """Send the hints; the first failure gives up the rest, since one broker serves them all."""
+    def send(self, hints: Sequence[Hint], /) -> Sequence[UUID]:
+        """Send the hints and return the ids of those that could not be; the first failure gives up the rest, since one
+        broker serves them all."""
         for place, hint in enumerate(hints):
             try:
                 self._send_one(hint)
             except Exception as error:  # noqa: BLE001 - brokers fail in the ways of their own libraries
                 log.warning("the broker did not take a hint", extra={"job_id": hint.job_id, "error": repr(error)})
                 self._forget_producer()
-                if self._on_unsent:
-                    self._on_unsent([unsent.job_id for unsent in hints[place:]])
-                return
+                return [unsent.job_id for unsent in hints[place:]]
+        return []
 
     def _send_one(self, hint: Hint) -> None:
         # What Celery's send_task does, without its pool, router, repr and signals, which take half of its time.

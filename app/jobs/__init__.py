@@ -10,6 +10,7 @@ from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES,
 from app.jobs.queries import visible_jobs
 from app.jobs.repair import expired, mark_unsent, prune, reap, take_unsent, waiting
 from app.jobs.running import Run
+from app.jobs.sending import Sender, send_accepted, send_or_mark
 from app.jobs.service import Hint, accept, cancel, end, retry
 from app.jobs.subjects import follow
 
@@ -32,6 +33,7 @@ __all__ = [
     "LeaseLost",
     "PruneHistory",
     "Run",
+    "Sender",
     "WorkerLost",
     "accept",
     "advance",
@@ -50,6 +52,8 @@ __all__ = [
     "prune",
     "reap",
     "retry",
+    "send_accepted",
+    "send_or_mark",
     "take_unsent",
     "topic_of",
     "visible_jobs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -236,3 +237,18 @@ def test_the_periodic_job_forgets_what_is_old_and_keeps_what_is_not(database: Da
         jobs.accept(session, jobs.PruneHistory())
     assert drain(database, SimpleNamespace(history_days=30)) == 1
     assert events_of(database, job_id) == ["job.succeeded"]
+
+
+def test_a_hint_the_broker_did_not_take_is_sent_by_the_relay(database: Database) -> None:
+    class Unreachable:
+        def send(self, hints: Sequence[jobs.Hint], /) -> Sequence[UUID]:
+            return [hint.job_id for hint in hints]
+
+    job_id = accept(database)
+    hint = jobs.Hint(job_id, Errand.kind, Errand.queue, 5, 1)
+    with database.transaction() as session:
+        assert jobs.take_unsent(session, stale_seconds=60) == []
+    jobs.send_or_mark(database, Unreachable(), [hint])
+    with database.transaction() as session:
+        assert jobs.take_unsent(session, stale_seconds=60) == [hint]
+        assert jobs.take_unsent(session, stale_seconds=60) == []

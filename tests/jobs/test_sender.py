@@ -51,21 +51,20 @@ def test_several_threads_send_at_once(celery: Celery) -> None:
 
 def test_a_connection_that_the_broker_closed_costs_no_later_hint(celery: Celery, redis_url: str) -> None:
     unsent: list[UUID] = []
-    sender = CelerySender(celery, on_unsent=unsent.extend)
+    sender = CelerySender(celery)
     hints = [hint() for _ in range(4)]
     sender.send(hints[:1])
     with redis.Redis.from_url(redis_url) as client:
         client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     for one in hints[1:]:
-        sender.send([one])
+        unsent.extend(sender.send([one]))
     assert unsent in ([], [hints[1].job_id])
     arrived = {arguments[0] for _, _, arguments in received(celery, 4 - len(unsent))}
     assert arrived == {str(one.job_id) for one in hints} - set(map(str, unsent))
 
 
 def test_hints_that_no_broker_takes_are_told() -> None:
-    unsent: list[UUID] = []
     hints = [hint(), hint()]
     with make_celery(f"redis://127.0.0.1:{free_port()}/0", socket_timeout=0.5) as nobody:
-        CelerySender(nobody, on_unsent=unsent.extend).send(hints)
+        unsent = CelerySender(nobody).send(hints)
     assert unsent == [one.job_id for one in hints]

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+import tasks.every
 from app.jobs import QUEUED, Job, Run
 from app.kernel.clock import database_now
 from app.kernel.db import Database
@@ -19,6 +20,8 @@ from workers.heart import StopFlag
 from workers.runtime import Runtime
 
 NEVER = 3600.0
+
+every_deed = tasks.every
 
 
 def make_runtime(database: Database, tools: Any = None, *, lease: float = NEVER, poll: float = NEVER) -> Runtime:
