@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import sseclient
 
@@ -163,7 +163,7 @@ class User(Caller):
 
     def log(self, execution_id: str, stage: str, step: str, query: str = "") -> dict[str, Any]:
         """Read a page of a step's log."""
-        page: dict[str, Any] = self.get(f"/executions/{execution_id}/logs/{stage}/{step}{query}").data()
+        page: dict[str, Any] = self.get(f"/executions/{execution_id}/logs/{quote(stage)}/{quote(step)}{query}").data()
         return page
 
 

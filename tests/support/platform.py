@@ -6,6 +6,7 @@ Nothing starts again by itself: a test kills a process and starts it when it wan
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ SHORT = {
     "RELAY_INTERVAL_SECONDS": "0.5",
     "RELAY_RESEND_SECONDS": "3",
 }
+# Little, so that a step which takes too much is soon found out.
+TIGHT = {"STEP_DISK_BYTES": str(64 * 1024**2), "STEP_PROCESSES": "100", "STEP_MEMORY_BYTES": str(512 * 1024**2)}
 ROOMY = {
     "RATE_LIMIT_USER": "1000000/hour",
     "RATE_LIMIT_ANONYMOUS": "1000000/hour",
@@ -56,10 +59,12 @@ class Platform:
         run_dir = folder / "run"
         for part in (run_dir, folder / "data", folder / "logs"):
             part.mkdir()
-        secrets = {"secret_key": "a key of the tests, long enough to be one", "admin_password": "the first of all"}
+        kept = {"secret_key": "a key of the tests, long enough to be one", "admin_password": "the first of all"}
         urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-        environment = build_environment(secrets, folder / "data", run_dir, urls)
-        self.environment = environment | _own_address() | {MARKER: folder.name} | SHORT | ROOMY | changed
+        environment = build_environment(kept, folder / "data", run_dir, urls)
+        self.environment = (
+            environment | _own_address() | {MARKER: secrets.token_hex(8)} | SHORT | TIGHT | ROOMY | changed
+        )
         self.base = self.environment["PUBLIC_URL"]
         self._logs = folder / "logs"
         self._console = Console(quiet=True)
