@@ -12,6 +12,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
 import tasks.every
+from app.kernel.db import Database
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
 from tasks.handling import HANDLERS
@@ -33,11 +34,17 @@ def settings() -> Settings:
 
 
 @functools.cache
+def database() -> Database:
+    """Return this process's database, opened at its first job: connections must not be shared over a fork."""
+    return open_worker_database(settings())
+
+
+@functools.cache
 def runtime() -> Runtime:
-    """Return this process's runtime, opened at its first job: connections must not be shared over a fork."""
+    """Return this process's runtime."""
     configured = settings()
     return Runtime(
-        open_worker_database(configured),
+        database(),
         open_tools(configured),
         worker=worker_name(),
         lease=configured.job_lease_seconds,
@@ -51,7 +58,7 @@ def _run_job(job_id: str) -> bool:
 
 
 def _accept_due(kind: str) -> None:
-    accept_due(open_worker_database(settings(), pool_size=1), kind)
+    accept_due(database(), kind)
 
 
 def build() -> Celery:

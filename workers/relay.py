@@ -47,16 +47,16 @@ class Relay:
             stop.wait(self._settings.relay_interval_seconds)
 
     def look(self) -> None:
-        """Do everything once; a database that is away is waited for."""
-        try:
-            self.send_lost()
-            self.dispatch_events()
-            self._seen_since = self._seen_since or time.monotonic()
-            if time.monotonic() - self._seen_since >= self._settings.job_lease_seconds:
-                self.reap()
-        except SQLAlchemyError as error:
-            log.warning("the database is away", extra={"error": type(error).__name__})
-            self._seen_since = None
+        """Do everything once; a database that is away is waited for, and a fault in one duty keeps no other back."""
+        for duty in (self.send_lost, self.reap_when_sure, self.dispatch_events):
+            try:
+                duty()
+            except SQLAlchemyError as error:
+                log.warning("the database is away", extra={"error": type(error).__name__})
+                self._seen_since = None
+                return
+            except Exception:
+                log.exception("the relay failed in one of its duties", extra={"duty": duty.__name__})
 
     def send_lost(self) -> None:
         """Send again what was never sent, or was sent long ago and is not in the broker any more."""
@@ -66,6 +66,12 @@ class Relay:
         if hints:
             log.info("sending hints again", extra={"count": len(hints)})
             jobs.send_or_mark(self._database, self._sender, hints)
+
+    def reap_when_sure(self) -> None:
+        """Reap, once the database has been there for a whole lease."""
+        self._seen_since = self._seen_since or time.monotonic()
+        if time.monotonic() - self._seen_since >= self._settings.job_lease_seconds:
+            self.reap()
 
     def reap(self) -> None:
         """Take the jobs of workers that stopped beating, each in its own transaction."""
