@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from bench import accept, job, listeners, lists, logs, memory, start, status, step
+from bench import accept, instructions, job, listeners, lists, logs, memory, start, status, step
 from bench.findings import Finding, table
 from bench.ground import Ground
 from launcher.supervisor import Stopped, StopSignals
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "step": step.measure,
     "logs": logs.measure,
     "accept": accept.measure,
+    "instructions": instructions.measure,
     "status": status.measure,
     "start": start.measure,
     "job": job.measure,

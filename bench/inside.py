@@ -1,8 +1,7 @@
-"""Requests without a server: an application called in this process, for counting what one request does.
+"""Requests without a server: an application called in this process, for tools that look at what one request does.
 
 `python -m bench.inside <module:app> <token> <count> <METHOD:path>…` answers, for each operation, a few requests, prints
-`ready` and waits for a line, answers `count` more, prints what they did as JSON and waits again: so a tool from outside
-can look at those alone.
+`ready` and waits for a line, answers `count` more, prints what they did in SQL as JSON, and waits for a line again.
 """
 
 from __future__ import annotations
@@ -10,9 +9,12 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
+
+from sqlalchemy import Engine, event
 
 WARM_UP = 8
 BODY = json.dumps({"variables": {"TARGET": "all"}}).encode()
@@ -63,19 +65,32 @@ def call(application: Application, environ: dict[str, Any]) -> bytes:
     return body
 
 
-def main(name: str, method: str, path: str, token: str, count: str) -> None:
+def count_sql() -> Counter[str]:
+    """Return a counter of the statements and transactions of this process from now on."""
+    done: Counter[str] = Counter()
+    event.listen(Engine, "before_cursor_execute", lambda *_: done.update(statements=1))
+    event.listen(Engine, "commit", lambda *_: done.update(commits=1))
+    event.listen(Engine, "rollback", lambda *_: done.update(rollbacks=1))
+    return done
+
+
+def main(name: str, token: str, count: str, *operations: str) -> None:
     """Answer requests when told to."""
     module, _, attribute = name.partition(":")
     application: Application = getattr(import_module(module), attribute)
-    environ = environ_of(method, path, token)
-    for _ in range(WARM_UP):
-        call(application, environ)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    for _ in range(int(count)):
-        call(application, environ)
-    print("done", flush=True)
-    sys.stdin.readline()
+    done = count_sql()
+    for operation in operations:
+        method, _, path = operation.partition(":")
+        environ = environ_of(method, path, token)
+        for _ in range(WARM_UP):
+            call(application, environ)
+        done.clear()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for _ in range(int(count)):
+            call(application, environ)
+        print(json.dumps(done), flush=True)
+        sys.stdin.readline()
 
 
 if __name__ == "__main__":

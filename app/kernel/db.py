@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import select
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,12 +12,18 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text, create_engine, insert, inspect
+import psycopg
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text, create_engine, event, insert, inspect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 log = logging.getLogger(__name__)
+
+RESTING_SINCE = "headrace.resting_since"
+TRUSTED_SECONDS = 10.0
 
 Hook = Callable[[Session], None]
 Listener = Callable[[Sequence[Any]], None]
@@ -53,16 +61,40 @@ def make_engine(url: str, *, pool_size: int = 5, statement_timeout: float = 30.0
     """
     if url.startswith(("postgres://", "postgresql://")):
         url = "postgresql+psycopg://" + url.split("://", 1)[1]
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_timeout=5,
         connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={int(statement_timeout * 1000)}"},
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", _check_rested)
+    return engine
+
+
+def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[RESTING_SINCE] = time.monotonic()
+
+
+def _check_rested(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Replace a connection that the server has closed; SQLAlchemy's pre-ping would ask it, each time, over the wire."""
+    rested = time.monotonic() - record.info.get(RESTING_SINCE, time.monotonic())
+    try:
+        if rested > TRUSTED_SECONDS or _is_told_something(connection):
+            connection.execute("")
+            connection.rollback()
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _is_told_something(connection: Any) -> bool:
+    """Whether something has come that nobody asked for: for the most part, the end of the connection."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 class Database:

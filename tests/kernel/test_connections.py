@@ -1,0 +1,52 @@
+"""Connections of the database: those the server has closed are replaced before anybody uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from app.kernel import db
+from app.kernel.db import Database, insert_rows, make_engine
+from app.kernel.stream import StreamTopic
+
+
+@pytest.fixture
+def own(postgres_url: str) -> Iterator[Engine]:
+    engine = make_engine(postgres_url, pool_size=2)
+    yield engine
+    engine.dispose()
+
+
+def backend(engine: Engine) -> int:
+    with Database(engine).transaction() as session:
+        return int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_a_connection_is_used_again(own: Engine) -> None:
+    assert backend(own) == backend(own)
+
+
+def test_a_connection_that_the_server_closed_is_replaced_unseen(own: Engine, postgres_url: str) -> None:
+    closed, other = backend(own), make_engine(postgres_url)
+    with Database(other).transaction() as session:
+        session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": closed})
+    other.dispose()
+    assert backend(own) != closed
+
+
+def test_a_connection_that_has_rested_long_is_asked_first(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = backend(own)
+    monkeypatch.setattr(db, "TRUSTED_SECONDS", -1.0)
+    assert backend(own) == first
+
+
+def test_fresh_rows_are_written_without_joining_the_session(database: Database) -> None:
+    rows = [StreamTopic(topic=f"rows:{number}", last_seq=number) for number in range(3)]
+    with database.transaction() as session:
+        insert_rows(session, rows)
+        assert not session.new
+        assert rows[1] not in session
+    with database.transaction() as session:
+        assert session.get_one(StreamTopic, "rows:2").last_seq == 2
