@@ -14,10 +14,15 @@ from kombu import Queue  # type: ignore[attr-defined]
 from config.queues import QUEUES
 
 REDIS_PRIORITY_STEPS = list(range(10))
+WORKER_SOCKET_TIMEOUT = 5.0
 
 
-def make_celery(broker: str, *, socket_timeout: float = 5.0) -> Celery:
-    """Return a Celery application on `broker`; `socket_timeout` is in seconds."""
+def make_celery(broker: str, *, socket_timeout: float | None = None) -> Celery:
+    """Return a Celery application on `broker`.
+
+    With a `socket_timeout`, in seconds, what the broker does not answer by then fails and is not tried again: for
+    processes that somebody waits for. Workers wait until it is back.
+    """
     celery = Celery("headrace", broker=broker, set_as_current=False)
     celery.conf.update(
         task_queues=[Queue(name, routing_key=name) for name in QUEUES],  # type: ignore[no-untyped-call]
@@ -44,14 +49,17 @@ def make_celery(broker: str, *, socket_timeout: float = 5.0) -> Celery:
     return celery
 
 
-def _transport_options(broker: str, socket_timeout: float) -> dict[str, Any]:
+def _transport_options(broker: str, socket_timeout: float | None) -> dict[str, Any]:
+    # Without this kombu tries to connect for six seconds.
+    trying = {} if socket_timeout is None else {"max_retries": 0, "interval_start": 0}
     if not broker.startswith(("redis", "valkey")):
-        return {"confirm_publish": True}
+        return {"confirm_publish": True, **trying}
     return {
+        **trying,
         "visibility_timeout": 300,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,
-        "socket_timeout": socket_timeout,
+        "socket_timeout": socket_timeout or WORKER_SOCKET_TIMEOUT,
         "socket_connect_timeout": 2.0,
         "socket_keepalive": True,
         "health_check_interval": 10,

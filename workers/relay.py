@@ -95,7 +95,7 @@ class Relay:
 
     def _crowded(self) -> Sequence[str]:
         with self._database.transaction() as session:
-            waiting = jobs.waiting(session)
+            waiting = jobs.count_waiting(session)
         return [queue for queue, count in waiting.items() if self._length(queue) >= count]
 
     def _length(self, queue: str) -> int:

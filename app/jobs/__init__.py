@@ -8,7 +8,7 @@ from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, Le
 from app.jobs.intents import PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, topic_of
 from app.jobs.queries import visible_jobs
-from app.jobs.repair import expired, mark_unsent, prune, reap, take_unsent, waiting
+from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
 from app.jobs.running import Run
 from app.jobs.sending import Sender, send_accepted, send_or_mark
 from app.jobs.service import Hint, accept, cancel, end, retry
@@ -40,6 +40,7 @@ __all__ = [
     "beat",
     "cancel",
     "claim",
+    "count_waiting",
     "end",
     "expired",
     "fail_or_retry",
@@ -57,5 +58,4 @@ __all__ = [
     "take_unsent",
     "topic_of",
     "visible_jobs",
-    "waiting",
 ]

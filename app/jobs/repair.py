@@ -45,7 +45,7 @@ def mark_unsent(session: Session, job_ids: Sequence[UUID]) -> None:
     session.execute(update(Job).where(Job.id.in_(job_ids), Job.status == QUEUED).values(sent_at=None))
 
 
-def waiting(session: Session) -> Mapping[str, int]:
+def count_waiting(session: Session) -> Mapping[str, int]:
     """Count the due jobs of each queue."""
     rows = session.execute(
         select(Job.queue, func.count().label("waiting"))

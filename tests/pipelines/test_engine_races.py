@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import select, text, update
 
 from app import jobs
@@ -21,10 +20,10 @@ from app.jobs import Job, LeaseLost, Run
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.ids import new_id
-from app.kernel.opening import open_database
 from app.pipelines import Execution, begin_execution, service, start_stage
 from app.tenancy import Organization
 from config.settings import Settings
+from tests.support.committing import committing_database
 from tests.support.identity import Person
 from tests.support.pipelines import Engine, make_tools, pipeline, stage, step
 from tests.support.platform import wait_for
@@ -39,14 +38,8 @@ ENDS = {f"job.{status}" for status in jobs.FINAL}
 
 @pytest.fixture
 def committing(settings: Settings) -> Iterator[Database]:
-    """A database whose rows all connections see; they are deleted in the end."""
-    database = open_database(settings.database_url, None, pool_size=10)
-    yield database
-    with database.transaction() as session:
-        for table in ("jobs", "stream_events", "stream_topics", "events", "workspaces", "organizations", "users"):
-            session.execute(text(f"DELETE FROM {table}"))
-    assert isinstance(database.bind, SqlEngine)
-    database.bind.dispose()
+    with committing_database(settings) as database:
+        yield database
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""A database whose transactions really commit, for what several connections see or do at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, text
+
+from app.kernel.db import Database
+from app.kernel.opening import open_database
+from config.settings import Settings
+
+TABLES = ("jobs", "stream_events", "stream_topics", "events", "workspaces", "organizations", "users")
+
+
+@contextmanager
+def committing_database(settings: Settings) -> Iterator[Database]:
+    """Open the database with connections enough for ten threads; what is written is deleted in the end."""
+    database = open_database(settings.database_url, None, pool_size=10)
+    try:
+        yield database
+    finally:
+        with database.transaction() as session:
+            for table in TABLES:
+                session.execute(text(f"DELETE FROM {table}"))
+        assert isinstance(database.bind, Engine)
+        database.bind.dispose()
