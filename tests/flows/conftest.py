@@ -12,7 +12,6 @@ import pytest
 from tests.support.callers import User
 from tests.support.platform import PROCESSES, Platform, started_platform
 from tests.support.repositories import Repository
-from tests.support.servers import Servers
 
 SHOWN_LINES = 40
 
@@ -39,10 +38,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def _platform(
-    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Iterator[Platform]:
-    with started_platform(servers, tmp_path_factory.mktemp("platform"), worker_id) as platform:
+def _platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with started_platform(tmp_path_factory.mktemp("platform")) as platform:
         request.session.stash[PLATFORM] = platform
         yield platform
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.support.callers import Heard, Listener, User, lines_heard
+from launcher.embedded.server import EmbeddedServer
+from tests.support.callers import Caller, Heard, Listener, User, lines_heard
 from tests.support.pipelines import pipeline, stage, step
 from tests.support.platform import Platform, children_of, running_with, wait_for
 from tests.support.repositories import Repository
@@ -182,13 +183,29 @@ def test_web_stream_and_relay_are_killed_one_after_the_other(platform: Platform,
 
 
 def test_redis_is_wiped_again_and_again(platform: Platform, begin: Begin) -> None:
-    with redis.Redis.from_url(platform.redis_url) as client:
+    with redis.Redis.from_url(platform.servers.redis.url) as client:
         started = begin()
         deadline = time.monotonic() + SECONDS
         while started.user.execution(started.id)["status"] in ("queued", "running"):
             assert time.monotonic() < deadline
-            client.flushdb()
+            client.flushall()
             time.sleep(0.4)
     execution = started.user.execution(started.id)
+    assert [(one["status"], one["attempt"]) for one in execution["stages"]] == [("succeeded", 1)] * 2
+    assert_consistent(started, attempts=1)
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres"])
+def test_a_server_is_killed_and_comes_back(platform: Platform, begin: Begin, name: str) -> None:
+    server: EmbeddedServer = getattr(platform.servers, name)
+    started = begin()
+    started.wait_for_lines()
+    port = server.port
+    server.kill()
+    time.sleep(1)
+    server.start()
+    assert server.port == port
+    wait_for(lambda: Caller(platform.base).get("/executions").status == 401)
+    execution = started.user.wait_for_end(started.id, SECONDS)
     assert [(one["status"], one["attempt"]) for one in execution["stages"]] == [("succeeded", 1)] * 2
     assert_consistent(started, attempts=1)

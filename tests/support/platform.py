@@ -52,15 +52,14 @@ Seen = TypeVar("Seen")
 class Platform:
     """The processes by their names in the Procfile. Belongs to the main thread, as launcher.child asks."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, **changed: str) -> None:
-        self.redis_url = redis_url
-        self.database_url = database_url
+    def __init__(self, folder: Path, servers: Servers, **changed: str) -> None:
+        self.servers = servers
         self.work_dir = folder / "data" / "work"
         run_dir = folder / "run"
         for part in (run_dir, folder / "data", folder / "logs"):
             part.mkdir()
         kept = {"secret_key": "a key of the tests, long enough to be one", "admin_password": "the first of all"}
-        urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        urls = {server.url_name: server.url for server in (servers.postgres, servers.redis)}
         environment = build_environment(kept, folder / "data", run_dir, urls)
         self.environment = (
             environment | _own_address() | {MARKER: secrets.token_hex(8)} | SHORT | TIGHT | ROOMY | changed
@@ -153,12 +152,14 @@ def _own_address() -> dict[str, str]:
 
 
 @contextmanager
-def started_platform(servers: Servers, folder: Path, worker_id: str) -> Iterator[Platform]:
-    """Start a platform on a database of its own and a Redis database that no other test uses."""
-    number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
-    database_url = servers.postgres.create_database(f"platform_{worker_id}")
-    with Platform(folder, database_url, servers.redis_url(8 + number % 8)).running() as platform:
-        yield platform
+def started_platform(folder: Path) -> Iterator[Platform]:
+    """Start a platform on servers of its own: a test may kill them."""
+    servers = Servers.started()
+    try:
+        with Platform(folder, servers).running() as platform:
+            yield platform
+    finally:
+        servers.stop()
 
 
 def wait_for(look: Callable[[], Seen], seconds: float = 20.0) -> Seen:
