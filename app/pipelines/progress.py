@@ -132,6 +132,7 @@ def end_stage(
     left = CANCELLED if status == CANCELLED else SKIPPED
     for step in steps_of(session, stage):
         if step.status == RUNNING:
+            step.reason = reason
             end_step(session, execution, stage, step, status, moment)
         elif step.status == QUEUED:
             end_step(session, execution, stage, step, left, moment)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -173,29 +173,23 @@ def add_log_chunk(
     )
 
 
-def add_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any]]) -> None:
-    """Let stored artifacts be seen, in the place of those an earlier attempt of the stage kept under their names."""
+def replace_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any]]) -> list[str]:
+    """Let stored artifacts be seen, in the place of all that earlier attempts of the stage kept; returns the keys of
+    those, whose bytes nobody can reach any more."""
+    earlier = delete(Artifact).where(Artifact.stage_id == briefing.stage_id).returning(Artifact.key)
+    gone = list(session.scalars(earlier))
     for one in kept:
-        retention = func.make_interval(0, 0, 0, 0, 0, 0, one.pop("retention_seconds"))
+        retention = func.make_interval(0, 0, 0, 0, 0, 0, one["retention_seconds"])
         values = {
             "expires_at": func.clock_timestamp() + retention,
             "organization_id": briefing.organization_id,
             "execution_id": briefing.execution_id,
             "stage_id": briefing.stage_id,
             "stage_name": briefing.planned.name,
-            **one,
+            **{name: value for name, value in one.items() if name != "retention_seconds"},
         }
-        statement = insert(Artifact).values(id=new_id(), **values)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["execution_id", "stage_name", "name"],
-                set_={
-                    name: statement.excluded[name]
-                    for name in ("path", "size", "sha256", "content_type", "key", "expires_at")
-                }
-                | {"created_at": func.clock_timestamp()},
-            )
-        )
+        session.execute(insert(Artifact).values(id=new_id(), **values))
+    return gone
 
 
 def expired_artifacts(session: Session, limit: int = 200) -> list[Artifact]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import jobs
 from app.kernel.clock import database_now
 from app.kernel.db import insert_rows, table_of
-from app.kernel.errors import AlreadyExists
+from app.kernel.errors import AlreadyExists, NotFound
 from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
@@ -125,7 +125,10 @@ def start_execution(
         created_by=caller.user_id,
         resource=("execution", execution_id),
     )
-    number, moment = session.execute(_NEXT_NUMBER, {"pipeline_id": pipeline.id}).one()
+    counted = session.execute(_NEXT_NUMBER, {"pipeline_id": pipeline.id}).one_or_none()
+    if counted is None:
+        raise NotFound("The pipeline was deleted just now.", resource_type="pipeline", resource_id=str(pipeline.id))
+    number, moment = counted
     execution = Execution(
         id=execution_id,
         job_id=job_id,
@@ -216,5 +219,7 @@ def retry_execution(session: Session, execution: Execution) -> None:
     """Run again, by the same frozen plan, the stages that did not succeed."""
     if not execution.is_final:
         raise IllegalMove(f"The execution is {execution.status}; it can be retried once it has ended.")
-    job = session.get_one(jobs.Job, execution.job_id)
+    job = session.get(jobs.Job, execution.job_id)
+    if job is None:
+        raise IllegalMove("Its job is not kept any more; start a new execution.")
     jobs.retry(session, job, ExecutePipeline.max_attempts)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import mimetypes
+from contextlib import suppress
 from typing import Any
 
 from app.kernel.ids import new_id
+from app.kernel.store import StoreAway
 from app.pipelines import Briefing
 from app.pipelines.definition import Artifact, expand, stage_variables
 from tasks.pipelines.artifacts import Found, collect
@@ -30,6 +32,13 @@ def keep_artifacts(tools: Tools, briefing: Briefing, place: Workplace) -> list[d
             name = _name(one, label, alone=len(found) == 1)
             kept[name] = _store(tools, briefing, one, name, artifact)
     return list(kept.values())
+
+
+def forget_artifacts(tools: Tools, keys: list[str]) -> None:
+    """Delete what nobody can reach any more; what a store that is away keeps is only room."""
+    for key in keys:
+        with suppress(StoreAway):
+            tools.artifact_store.delete(key)
 
 
 def _name(found: Found, label: str | None, *, alone: bool) -> str:

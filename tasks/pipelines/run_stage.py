@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from app.jobs import Run
-from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, add_artifacts, start_stage
+from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, replace_artifacts, start_stage
 from app.pipelines.definition import ConditionInvalid as ConditionFault
 from tasks.pipelines.gateways.base import CheckoutTimedOut
-from tasks.pipelines.keep_artifacts import keep_artifacts
+from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
 from tasks.pipelines.patience import patiently
 from tasks.pipelines.run_steps import StageClock, StepRunner
 from tasks.pipelines.secrets import read_secrets
@@ -36,7 +36,7 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
         _checkout(runner, clock)
         failed = runner.run_all()
         kept = keep_artifacts(tools, briefing, place)
-        patiently(run, lambda: _record_artifacts(run, briefing, kept))
+        forget_artifacts(tools, patiently(run, lambda: _record_artifacts(run, briefing, kept)))
     if failed or runner.out_of_time:
         raise _failure(failed, out_of_time=runner.out_of_time)
     return {"status": "succeeded", "artifacts": len(kept)}
@@ -63,9 +63,9 @@ def _checkout(runner: StepRunner, clock: StageClock) -> None:
         raise
 
 
-def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) -> None:
+def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) -> list[str]:
     with run.recording() as (session, _):
-        add_artifacts(session, briefing, kept)
+        return replace_artifacts(session, briefing, kept)
 
 
 def _failure(failed: dict[str, str], *, out_of_time: bool) -> StageFailed | StageTimedOut:
