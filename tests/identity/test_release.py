@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
@@ -17,9 +17,11 @@ from app.identity import NameTaken, User, create_first_admin, ensure_signing_key
 from app.identity.models import SigningKey
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
+from app.kernel.opening import open_database
 from config.settings import Settings
 from tests.identity.conftest import Committing
 from tests.support.identity import PASSWORD, data_of, error_of, make_person
+from tests.support.servers import Servers
 
 T = TypeVar("T")
 
@@ -69,13 +71,19 @@ def test_two_releases_at_once_make_one_administrator(committing: Committing) -> 
     assert sorted(twice_at_once(committing.database, act)) == [False, True]
 
 
-def test_two_releases_at_once_agree_on_one_signing_key(committing: Committing, settings: Settings) -> None:
+@pytest.fixture
+def unreleased(servers: Servers, worker_id: str) -> Iterator[Database]:
+    """A database of its own, which has tables and nothing in them."""
+    database = open_database(servers.new_database(f"unreleased_{worker_id}"), None)
+    yield database
+    database.bind.engine.dispose()
+
+
+def test_two_releases_at_once_agree_on_one_signing_key(unreleased: Database, settings: Settings) -> None:
     vault = Vault(settings.secret_key)
-    with committing.database.transaction() as session:
-        session.execute(delete(SigningKey))
-    first, second = twice_at_once(committing.database, lambda session: ensure_signing_key(session, vault))
+    first, second = twice_at_once(unreleased, lambda session: ensure_signing_key(session, vault))
     assert first == second
-    with committing.database.transaction() as session:
+    with unreleased.transaction() as session:
         assert session.scalar(select(func.count()).select_from(SigningKey)) == 1
 
 
