@@ -12,6 +12,7 @@ from celery import Celery
 
 from app.jobs import Hint
 from app.kernel.ids import new_id
+from launcher.embedded import EmbeddedRedis
 from launcher.ports import free_port
 from workers.messages import make_celery
 from workers.sender import CelerySender
@@ -21,11 +22,18 @@ def hint() -> Hint:
     return Hint(new_id(), "tests.errand", "default", 3, 2)
 
 
+@pytest.fixture(scope="module")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of these tests alone: one of them cuts all connections there are."""
+    with EmbeddedRedis(tmp_path_factory.mktemp("broker")) as server:
+        yield server.url
+
+
 @pytest.fixture
-def celery(redis_url: str) -> Iterator[Celery]:
-    with redis.Redis.from_url(redis_url) as client:
+def celery(broker_url: str) -> Iterator[Celery]:
+    with redis.Redis.from_url(broker_url) as client:
         client.flushdb()
-    with make_celery(redis_url) as celery:
+    with make_celery(broker_url) as celery:
         yield celery
 
 
@@ -49,12 +57,12 @@ def test_several_threads_send_at_once(celery: Celery) -> None:
     assert {arguments[0] for _, _, arguments in received(celery, 20)} == {str(one.job_id) for one in hints}
 
 
-def test_a_connection_that_the_broker_closed_costs_no_later_hint(celery: Celery, redis_url: str) -> None:
+def test_a_connection_that_the_broker_closed_costs_no_later_hint(celery: Celery, broker_url: str) -> None:
     unsent: list[UUID] = []
     sender = CelerySender(celery)
     hints = [hint() for _ in range(4)]
     sender.send(hints[:1])
-    with redis.Redis.from_url(redis_url) as client:
+    with redis.Redis.from_url(broker_url) as client:
         client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     for one in hints[1:]:
         unsent.extend(sender.send([one]))
