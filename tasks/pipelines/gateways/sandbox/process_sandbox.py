@@ -86,7 +86,7 @@ class ProcessSandbox(ABC):
             launched.close()
 
     def _check_started(self, plan: Plan, scratch: Scratch, outcome: StepOutcome) -> None:
-        if plan.errors is not None and outcome.exit_code and scratch.status_size() == 0:
+        if plan.errors is not None and outcome.ended == "exited" and outcome.exit_code and scratch.status_size() == 0:
             said = plan.errors.read_text(errors="replace").strip() if plan.errors.exists() else ""
             raise SandboxFailed(said or None)
 
