@@ -1,4 +1,7 @@
-"""A whole job that does nothing, from accept to its last event, beside a bare Celery task with events."""
+"""A whole job that does nothing, from accept to its last event, beside a bare Celery task with events.
+
+The queue is filled while the worker stands still, then drained, so that both workers find their work the same way.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from app.kernel.db import Database
 from bench.bare.names import NOTHING, QUEUE
 from bench.findings import Finding, Goal, in_turns, median_ratio
 from bench.ground import PROCFILE, Ground, Programs
-from bench.meters import Taken, taking
+from bench.meters import Taken, family, taking
 from bench.noop import Nothing
 from bench.start import plain
 from bench.targets import ROUNDS, bare_programs
@@ -24,6 +27,7 @@ from workers.composition import open_worker_database
 JOBS = 80
 MOST_SECONDS = 60.0
 SETTLE = 0.3
+IsDone = Callable[[], bool]
 COMMAND = PROCFILE["worker-default"].replace("workers.celery_app", "bench.worker")
 
 
@@ -38,8 +42,8 @@ def measure(ground: Ground) -> list[Finding]:
             Celery("bench", broker=bare.settings.redis_url, set_as_current=False) as celery,
         ):
             ways: dict[str, Callable[[], tuple[Taken, Taken]]] = {
-                "ours": lambda: _round(ground, ours, lambda: _do_ours(database, rows)),
-                "bare": lambda: _round(ground, bare, lambda: _do_bare(celery, client)),
+                "ours": lambda: _round(ground, ours, lambda: _accept(database), lambda: _none_is_open(rows)),
+                "bare": lambda: _round(ground, bare, lambda: _publish(celery), lambda: not client.exists(QUEUE)),
             }
             for way in ways.values():
                 way()
@@ -62,28 +66,35 @@ def _finding(what: str, ours: list[float], bare: list[float], goal: Goal | None)
     return Finding(what, middle, "ms", "Celery with events", middle / median_ratio(ours, bare), goal)
 
 
-def _round(ground: Ground, programs: Programs, do: Callable[[], None]) -> tuple[Taken, Taken]:
+def _round(ground: Ground, programs: Programs, fill: Callable[[], None], is_done: IsDone) -> tuple[Taken, Taken]:
     """Do a round; return what it took of the programs and this process, and what with the servers."""
     pid = programs.pid("worker")
     with taking(pid, *ground.pids(), own=True) as whole, taking(pid, own=True) as alone:
-        do()
+        for process in family(pid):
+            process.suspend()
+        fill()
+        for process in family(pid):
+            process.resume()
+        _wait(is_done)
     return alone, whole
 
 
-def _do_ours(database: Database, rows: psycopg.Connection[tuple[int]]) -> None:
+def _accept(database: Database) -> None:
     for _ in range(JOBS):
         with database.transaction() as session:
             jobs.accept(session, Nothing())
-    _wait(lambda: not rows.execute("SELECT 1 FROM jobs WHERE finished_at IS NULL LIMIT 1").fetchone())
 
 
-def _do_bare(celery: Celery, client: redis.Redis) -> None:
+def _publish(celery: Celery) -> None:
     for _ in range(JOBS):
         celery.send_task(NOTHING, args=("0190d6f2-0000-7000-8000-000000000000",), queue=QUEUE, ignore_result=True)
-    _wait(lambda: not client.exists(QUEUE))
 
 
-def _wait(is_done: Callable[[], bool]) -> None:
+def _none_is_open(rows: psycopg.Connection[tuple[int]]) -> bool:
+    return rows.execute("SELECT 1 FROM jobs WHERE finished_at IS NULL LIMIT 1").fetchone() is None
+
+
+def _wait(is_done: IsDone) -> None:
     deadline = time.monotonic() + MOST_SECONDS
     while not is_done():
         if time.monotonic() > deadline:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Result, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import LeaseLost
-from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job
+from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job, fresh_event, topic_of
 from app.jobs.service import Hint, end
 from app.kernel.clock import database_now
-from app.kernel.db import note
+from app.kernel.db import note, table_of
 from app.kernel.stream import publish
 
 
@@ -41,54 +41,76 @@ def _seconds(amount: float) -> ColumnElement[Any]:
     return func.make_interval(0, 0, 0, 0, 0, 0, amount)
 
 
+_JOBS = table_of(Job)
+_LEASE_END = database_now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("lease_seconds"))
+_IS_MINE = (
+    (_JOBS.c.id == bindparam("job_id")) & (_JOBS.c.attempt == bindparam("its_attempt")) & (_JOBS.c.status == RUNNING)
+)
+# Made once: making a statement takes longer than running it.
+_CLAIM = (
+    update(_JOBS)
+    .where(
+        _JOBS.c.id == bindparam("job_id"),
+        _JOBS.c.status == QUEUED,
+        _JOBS.c.scheduled_for <= database_now(),
+        _JOBS.c.cancel_requested_at.is_(None),
+    )
+    .values(
+        status=RUNNING,
+        attempt=_JOBS.c.attempt + 1,
+        worker=bindparam("its_worker"),
+        lease_until=_LEASE_END,
+        started_at=func.coalesce(_JOBS.c.started_at, database_now()),
+        percent=0.0,
+        phase=None,
+        message=None,
+        current=None,
+        total=None,
+    )
+    .returning(*(_JOBS.c[name] for name in ("attempt", "kind", "payload", "parent_id", "organization_id")))
+)
+_BEAT = (
+    update(_JOBS)
+    .where(_IS_MINE, _JOBS.c.lease_until.is_not(None))
+    .values(lease_until=_LEASE_END)
+    .returning(_JOBS.c.cancel_requested_at)
+)
+_LOOK = select(_JOBS.c.cancel_requested_at).where(_IS_MINE)
+_HOLD = (
+    select(Job)
+    .where(Job.id.in_(bindparam("family", expanding=True)))
+    .order_by(Job.id)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
 def claim(session: Session, job_id: UUID, worker: str, lease_seconds: float) -> Claim | None:
     """Take a queued job by compare-and-swap; None when another has it, it ended, or it is not due."""
-    job = session.execute(
-        update(Job)
-        .where(
-            Job.id == job_id,
-            Job.status == QUEUED,
-            Job.scheduled_for <= database_now(),
-            Job.cancel_requested_at.is_(None),
-        )
-        .values(
-            status=RUNNING,
-            attempt=Job.attempt + 1,
-            worker=worker,
-            lease_until=database_now() + _seconds(lease_seconds),
-            started_at=func.coalesce(Job.started_at, database_now()),
-            percent=0.0,
-            phase=None,
-            message=None,
-            current=None,
-            total=None,
-        )
-        .returning(Job)
-    ).scalar_one_or_none()
-    if job is None:
+    given = {"job_id": job_id, "its_worker": worker, "lease_seconds": lease_seconds}
+    row = session.execute(_CLAIM, given).one_or_none()
+    if row is None:
         return None
-    publish(session, job.topic, "job.running", job.as_event())
-    return Claim(job.id, job.attempt, job.kind, job.payload, job.parent_id, job.organization_id)
-
-
-def _mine(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
-    return (Job.id == claimed.job_id, Job.attempt == claimed.attempt, Job.status == RUNNING)
+    publish(session, topic_of(job_id), "job.running", fresh_event(job_id, row.kind, RUNNING, row.attempt))
+    return Claim(job_id, row.attempt, row.kind, row.payload, row.parent_id, row.organization_id)
 
 
 def beat(session: Session, claimed: Claim, lease_seconds: float) -> Beat:
     """Extend the lease; `held` is false when the job is no longer this attempt's."""
-    row = session.execute(
-        update(Job)
-        .where(*_mine(claimed), Job.lease_until.is_not(None))
-        .values(lease_until=database_now() + _seconds(lease_seconds))
-        .returning(Job.cancel_requested_at)
-    ).one_or_none()
-    return Beat(row is not None, row is not None and row.cancel_requested_at is not None)
+    return _learn(session.execute(_BEAT, {**_name(claimed), "lease_seconds": lease_seconds}))
 
 
 def look(session: Session, claimed: Claim) -> Beat:
     """Read, without writing, whether the job is still this attempt's and whether it is to be cancelled."""
-    row = session.execute(select(Job.cancel_requested_at).where(*_mine(claimed))).one_or_none()
+    return _learn(session.execute(_LOOK, _name(claimed)))
+
+
+def _name(claimed: Claim) -> dict[str, Any]:
+    return {"job_id": claimed.job_id, "its_attempt": claimed.attempt}
+
+
+def _learn(found: Result[Any]) -> Beat:
+    row = found.one_or_none()
     return Beat(row is not None, row is not None and row.cancel_requested_at is not None)
 
 
@@ -98,13 +120,7 @@ def hold(session: Session, claimed: Claim) -> Job:
     A parent's row is locked before its child's, here as everywhere, so that no two transactions wait in a circle.
     """
     family = [claimed.job_id, *([claimed.parent_id] if claimed.parent_id else [])]
-    rows = session.execute(
-        select(Job)
-        .where(Job.id.in_(family))
-        .order_by(Job.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).scalars()
+    rows = session.execute(_HOLD, {"family": family}).scalars()
     job = next((row for row in rows if row.id == claimed.job_id), None)
     if job is None or job.attempt != claimed.attempt or job.status != RUNNING or job.lease_until is None:
         raise LeaseLost

@@ -45,6 +45,8 @@ class Job(Base):
         Index("ix_jobs_resource", "resource_type", "resource_id"),
         Index("ix_jobs_parent_id", "parent_id"),
     )
+    # What an UPDATE computes, such as the time of an end, comes back with it.
+    __mapper_args__ = {"eager_defaults": True}
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -129,3 +131,8 @@ class Job(Base):
 def topic_of(job_id: UUID) -> str:
     """Return the stream topic of a job."""
     return f"job:{job_id}"
+
+
+def fresh_event(job_id: UUID, kind: str, status: str, attempt: int) -> dict[str, Any]:
+    """Return what the stream tells of a job that has not got anywhere yet."""
+    return Job(id=job_id, kind=kind, status=status, attempt=attempt, percent=0.0).as_event()

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import JobEnded, JobNotRetryable
-from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, topic_of
+from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, fresh_event, topic_of
 from app.jobs.subjects import tell_ended, tell_retried
 from app.kernel.clock import database_now
 from app.kernel.db import note, table_of
@@ -70,15 +70,10 @@ def accept(
     statement, more = (_ACCEPT_LATER, {"delay": delay}) if delay > 0 else (_ACCEPT, {})
     if session.execute(statement, values | more).scalar() is None:
         return session.execute(select(Job.id).where(Job.key == key)).scalar_one()
-    publish(session, topic_of(job_id), "job.queued", _as_queued(job_id, intent))
+    publish(session, topic_of(job_id), "job.queued", fresh_event(job_id, intent.kind, QUEUED, 0))
     if delay <= 0:
         note(session, "jobs", Hint(job_id, intent.kind, intent.queue, intent.priority, 1))
     return job_id
-
-
-def _as_queued(job_id: UUID, intent: Intent) -> dict[str, Any]:
-    fresh = Job(id=job_id, kind=intent.kind, status=QUEUED, attempt=0, percent=0.0)
-    return fresh.as_event()
 
 
 def end(
@@ -96,7 +91,7 @@ def end(
     job.result = result
     job.error = error
     job.phase = job.message = job.lease_until = None
-    job.finished_at = session.execute(select(database_now())).scalar_one()
+    job.finished_at = database_now()
     if status == "succeeded":
         job.percent = 100.0
     session.flush()
