@@ -1,4 +1,4 @@
-"""A million short lines: captured, kept with their rows, and shown, beside `cat > file`."""
+"""A million short lines: captured, kept with their rows, and shown, beside `cat > file` behind the same program."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from tasks.tools import Tools
 from workers.composition import open_tools, open_worker_database
 
 LINES = 1_000_000
+PRINT = f"seq -f 'line %.0f of a step that prints' {LINES}"
 ROUNDS = 3
 LEASE_SECONDS = 3600
 SECRETS = ("one secret as any step has", "another-0123456789")
 READ_BYTES = 1 << 18
+PIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Pass:
 class Log:
     """The logs of one step: each pass is an attempt of its own."""
 
-    def __init__(self, programs: Programs, lines: Path, execution: dict[str, Any]) -> None:
+    def __init__(self, programs: Programs, workspace: Path, execution: dict[str, Any]) -> None:
         self.database: Database = open_worker_database(programs.settings)
         self.tools: Tools = open_tools(programs.settings)
         with self.database.transaction() as session:
@@ -51,18 +53,18 @@ class Log:
         if claimed is None:
             raise RuntimeError("the job of the execution is not there to be claimed")
         self._run = jobs.Run(self.database, claimed)
-        self._workspace = lines.parent
-        self._lines = lines
+        self._workspace = workspace
         self._step_id = UUID(execution["stages"][0]["steps"][0]["id"])
         self.attempts = 0
 
     def cat(self) -> None:
         """Let `cat` read the pipe and write a file: the bare part."""
-        subprocess.run(["sh", "-c", f"cat {self._lines} | cat > {self._workspace}/copy"], check=True)
+        subprocess.run(["sh", "-c", f"{PRINT} | cat > {self._workspace}/copy"], check=True)
 
     def capture(self) -> None:
         """Read from a pipe and keep."""
-        with subprocess.Popen(["cat", str(self._lines)], stdout=subprocess.PIPE) as source, self._attempt() as log:
+        source = subprocess.Popen(["sh", "-c", PRINT], stdout=subprocess.PIPE, pipesize=PIPE_BYTES)
+        with source, self._attempt() as log:
             while data := os.read(source.stdout.fileno(), READ_BYTES):  # type: ignore[union-attr]
                 log.write("stdout", data)
                 log.flush_if_due()
@@ -70,7 +72,7 @@ class Log:
     def run_step(self) -> None:
         """Run a step in the sandbox and keep what it prints."""
         limits = Limits(300.0, memory_bytes=2 << 30, processes=512)
-        command = StepCommand(f"cat {self._lines.name}", self._workspace, ".", {}, limits, network=False)
+        command = StepCommand(PRINT, self._workspace, ".", {}, limits, network=False)
         with self._attempt() as log:
 
             def should_stop() -> bool:
@@ -89,19 +91,14 @@ def measure(ground: Ground) -> list[Finding]:
     with ground.platform("logs", "web") as programs:
         caller = newcomer(programs.base)
         execution = caller.start(caller.pipeline(ONE_STEP))
-        log = Log(programs, _write_lines(ground.folder / "lines"), execution)
+        workspace = ground.folder / "lines"
+        workspace.mkdir()
+        log = Log(programs, workspace, execution)
         ways = {"cat > file": log.cat, "capture": log.capture, "step": log.run_step}
         taken = in_turns(ROUNDS, {name: _timed(way) for name, way in ways.items()})
         shown = _show(programs, caller.token, execution["stages"][0]["steps"][0]["logs_url"], log.attempts)
         log.database.bind.engine.dispose()
     return _compare(taken, shown)
-
-
-def _write_lines(folder: Path) -> Path:
-    folder.mkdir()
-    lines = folder / "lines"
-    lines.write_text("".join(f"line {number} of a step that prints\n" for number in range(LINES)))
-    return lines
 
 
 def _timed(way: Callable[[], None]) -> Callable[[], Pass]:

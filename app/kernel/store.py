@@ -53,11 +53,10 @@ class BlobStore:
         self._root = root.rstrip("/")
         self._local = "file" in self._files.protocol
 
-    def put(self, key: str, data: bytes) -> Stored:
+    def put(self, key: str, data: bytes) -> None:
         """Store some bytes; raises StoreAway."""
         with _naming_faults(), self._writing(key) as target:
             target.write(data)
-        return Stored(len(data), hashlib.sha256(data).hexdigest())
 
     def put_file(self, key: str, path: Path) -> Stored:
         """Store a file, read once; raises StoreAway."""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import jobs
 from app.jobs import Job
+from app.kernel.db import table_of
 from app.kernel.ids import new_id
 from app.kernel.stream import publish
 from app.pipelines.definition import Plan, PlannedStage, State, should_run, stage_variables
@@ -162,15 +163,15 @@ def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd) -> No
         tell_progress(session, session.get_one(Job, job.parent_id), stages_of(session, execution))
 
 
+_ADD_LOG_CHUNK = insert(table_of(LogChunk)).on_conflict_do_nothing()
+
+
 def add_log_chunk(
     session: Session, step_id: UUID, attempt: int, *, first_seq: int, last_seq: int, size: int, key: str
 ) -> None:
     """Let a stored chunk be seen; doing it twice is harmless."""
-    session.execute(
-        insert(LogChunk)
-        .values(step_id=step_id, attempt=attempt, first_seq=first_seq, last_seq=last_seq, size=size, key=key)
-        .on_conflict_do_nothing()
-    )
+    names = {"step_id": step_id, "attempt": attempt, "first_seq": first_seq, "last_seq": last_seq}
+    session.execute(_ADD_LOG_CHUNK, {**names, "size": size, "key": key})
 
 
 def replace_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any]]) -> list[str]:
