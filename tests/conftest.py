@@ -22,6 +22,7 @@ from app.kernel.db import Database, make_engine
 from app.kernel.stream import write_published
 from config.settings import Settings
 from tests.support.contract import ContractClient
+from tests.support.scheduling import FileScheduling
 from tests.support.servers import Servers
 
 SECRET = "a key of the tests, long enough to be one"
@@ -53,6 +54,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["servers"] = node.config.stash[SERVERS].place()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    return FileScheduling(config, log)
 
 
 SERVERS = pytest.StashKey[Servers]()

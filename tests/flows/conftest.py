@@ -22,8 +22,6 @@ PLATFORM = pytest.StashKey[Platform]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            # One process of a parallel run owns the platform.
-            item.add_marker(pytest.mark.xdist_group("platform"))
             item.add_marker(pytest.mark.slow)
 
 
