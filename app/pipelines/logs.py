@@ -15,7 +15,7 @@ from app.kernel.db import Database
 from app.kernel.errors import NotFound
 from app.kernel.store import BlobStore
 from app.pipelines.log_format import LogLine, lines_of
-from app.pipelines.models import SKIPPED, SUCCEEDED, Execution, LogChunk, Stage, Step
+from app.pipelines.models import SUCCEEDED, Execution, LogChunk, Stage, Step
 
 # A slow step leaves a small chunk for each fifth of a second in which it wrote.
 CHUNKS_AT_ONCE = 128
@@ -136,8 +136,9 @@ def _extract(session: Session, step_id: UUID, attempt: int | None, after_seq: in
 
 
 def _is_over(step: Step, stage: Stage) -> bool:
-    """Tell whether a step will not run again by itself: one that failed may, while its stage has retries left."""
-    done = step.status in (SUCCEEDED, SKIPPED) or stage.retries_left == 0 or stage.is_final
+    """Tell whether a step will not run again by itself: one that failed, or was skipped after that, may while its stage
+    has retries left."""
+    done = step.status == SUCCEEDED or stage.retries_left == 0 or stage.is_final
     return step.is_final and done
 
 

@@ -30,6 +30,7 @@ from tests.support.platform import wait_for
 from tests.support.repositories import Repository
 from tests.support.tenancy import make_workspace
 from tests.support.work import make_runtime
+from workers import heart
 
 COMMIT = "0123456789012345678901234567890123456789"
 ROUNDS = 3
@@ -234,6 +235,26 @@ def test_a_cancel_stops_all_parallel_steps(engine: Engine) -> None:
         assert running.result(timeout=20)
     assert time.monotonic() - asked < 3
     assert set(engine.look(execution_id).step_statuses.values()) == {"cancelled"}
+    assert ended_once(engine, execution_id)
+
+
+def test_a_stopping_worker_hands_its_stage_back_and_another_runs_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heart, "SHUTDOWN_GRACE", 0.0)
+    execution_id = engine.start(pipeline(stage("a", 'test "$CI_ATTEMPT" = 2 || sleep 60')))
+    runtime = make_runtime(engine.database, engine.tools, poll=0.1)
+    assert runtime.run_job(engine.look(execution_id).job.id)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(runtime.run_job, engine.job_of(execution_id, "a"))
+        wait_for(lambda: engine.look(execution_id).step_statuses["a/run"] == "running")
+        runtime._stopping.set()
+        assert running.result(timeout=10)
+    seen = engine.look(execution_id)
+    assert (seen.execution.status, seen.statuses) == ("running", {"a": "running"})
+    assert engine.drain() == 1
+    seen = engine.look(execution_id)
+    assert (seen.statuses, seen.steps["a/run"].attempt) == ({"a": "succeeded"}, 2)
     assert ended_once(engine, execution_id)
 
 

@@ -28,6 +28,7 @@ from tests.support.platform import wait_for
 from tests.support.work import Errand, doing, make_runtime
 from workers.messages import make_celery
 from workers.relay import Relay
+from workers.sender import CelerySender
 
 LEASE = 0.3
 
@@ -149,6 +150,17 @@ def test_a_broker_that_is_away_is_tried_again(database: Database, relay: Relay, 
     assert read(database, job_id).sent_at is None
     relay.look()
     assert read(database, job_id).sent_at is not None
+
+
+def test_what_a_broker_that_is_away_did_not_take_is_marked_at_once(
+    committing: Database, celery: Celery, settings: Settings
+) -> None:
+    with make_celery(f"redis://127.0.0.1:{free_port()}/0", socket_timeout=0.5) as nobody:
+        jobs.send_accepted(committing, CelerySender(nobody))
+        job_id = accept(committing)
+    assert read(committing, job_id).sent_at is None
+    Relay(committing, celery, settings).look()
+    assert messages(celery) == [str(job_id)]
 
 
 def expire(database: Database, job_id: UUID) -> None:
