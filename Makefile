@@ -45,10 +45,10 @@ demo: $(DEV) ## Start the platform and run a real pipeline (REPO= path or URL, B
 	@exec $(BIN)/python -m launcher demo $(if $(call chosen,$(ONCE)),--once) --repository "$$REPO" --branch "$$BRANCH"
 
 test: $(DEV) ## Run the whole test suite on real parts (ARGS= for pytest)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-fast: $(DEV) ## Run the tests that take less than five seconds each
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
 check: lint types imports test ## What CI runs: format, lint, types, import contracts, tests
 
