@@ -113,6 +113,8 @@ def cancel(session: Session, job: Job) -> None:
     for member in family:
         if _ends_at_once(member, alone=len(family) == 1):
             end(session, member, CANCELLED)
+    # The caller shows it, and the database alone knows when it ended.
+    session.refresh(job)
 
 
 def _ends_at_once(job: Job, *, alone: bool) -> bool:
