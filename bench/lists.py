@@ -24,7 +24,7 @@ _INSERT = """
 INSERT INTO jobs (id, kind, queue, priority, payload, max_attempts, status, percent, attempt,
                   organization_id, created_at, scheduled_for, sent_at, started_at, finished_at)
 SELECT gen_random_uuid(), 'pipelines.execute', 'interactive', 3, '{}', 3, 'succeeded', 100, 1,
-       CASE WHEN n % 2 = 0 THEN %(organization)s::uuid ELSE %(other)s::uuid END,
+       CASE WHEN n %% 2 = 0 THEN %(organization)s::uuid ELSE %(other)s::uuid END,
        moment, moment, moment, moment, moment + interval '5 s'
 FROM generate_series(1, %(rows)s) AS n, LATERAL (SELECT now() - n * interval '1 s' AS moment) AS moments
 """

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text, create_engine, event, insert, inspect
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.exc import InvalidatePoolError
@@ -138,16 +138,6 @@ class Database:
 def table_of(model: type[Base]) -> Table:
     """Return a model's table: statements on it bypass the unit of work, which costs several times what they do."""
     return cast("Table", model.__table__)
-
-
-def insert_rows(session: Session, rows: Sequence[Base]) -> None:
-    """Write fresh rows of one table, all with the same columns set, by a plain INSERT.
-
-    They do not join the session, and have no values but those they were given.
-    """
-    columns = inspect(type(rows[0])).columns.keys()
-    values = [{name: row.__dict__[name] for name in columns if name in row.__dict__} for row in rows]
-    session.execute(insert(table_of(type(rows[0]))), values)
 
 
 def note(session: Session, subject: str, item: object) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import jobs
 from app.kernel.clock import database_now
-from app.kernel.db import insert_rows, table_of
+from app.kernel.db import table_of
 from app.kernel.errors import AlreadyExists, NotFound
 from app.kernel.events import announce
 from app.kernel.ids import new_id
@@ -98,11 +100,11 @@ def _flush_name(session: Session, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An execution as it was written, with its stages and steps in the plan's order; none of them is in a session."""
+    """An execution as it was written, in no session, and the values of its stages and steps in the plan's order."""
 
     execution: Execution
-    stages: list[Stage]
-    steps: list[Step]
+    stages: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
 
 
 def start_execution(
@@ -115,8 +117,7 @@ def start_execution(
     if workspace.repository_url is None:
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
     execution_id = new_id()
-    branch = start.branch or workspace.branch
-    plan = _freeze(pipeline, workspace, start, execution_id, branch)
+    plan = _freeze(pipeline, workspace, start, execution_id)
     frozen = plan.to_json()
     job_id = jobs.accept(
         session,
@@ -125,42 +126,45 @@ def start_execution(
         created_by=caller.user_id,
         resource=("execution", execution_id),
     )
-    counted = session.execute(_NEXT_NUMBER, {"pipeline_id": pipeline.id}).one_or_none()
-    if counted is None:
-        raise NotFound("The pipeline was deleted just now.", resource_type="pipeline", resource_id=str(pipeline.id))
-    number, moment = counted
-    execution = Execution(
-        id=execution_id,
-        job_id=job_id,
-        organization_id=pipeline.organization_id,
-        workspace_id=workspace.id,
-        pipeline_id=pipeline.id,
-        number=number,
-        trigger=start.trigger,
-        repository_url=workspace.repository_url,
-        branch=branch,
-        commit_sha=start.commit_sha,
-        variables=dict(start.variables or {}),
-        plan=frozen,
-        plan_digest=frozen["digest"],
-        status=QUEUED,
-        created_by=caller.user_id,
-        created_at=moment,
-    )
-    started = Started(execution, *_stages_of(plan, execution_id))
-    for rows in ([execution], started.stages, started.steps):
-        insert_rows(session, rows)
-    publish(session, execution.topic, "execution.status", execution.as_event())
+    number, moment = _next_number(session, pipeline.id)
+    values = _asked(pipeline, workspace, start) | {
+        "id": execution_id,
+        "job_id": job_id,
+        "number": number,
+        "plan": frozen,
+        "plan_digest": frozen["digest"],
+        "status": QUEUED,
+        "created_by": caller.user_id,
+        "created_at": moment,
+    }
+    started = Started(Execution(**values), *_stages_of(plan, execution_id))
+    # The unit of work takes four times as long, and nothing else is to be done with these rows.
+    for model, rows in ((Execution, [values]), (Stage, started.stages), (Step, started.steps)):
+        session.execute(insert(table_of(model)), rows)
+    publish(session, started.execution.topic, "execution.status", started.execution.as_event())
     return started
 
 
-def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id: UUID, branch: str) -> Plan:
+def _asked(pipeline: Pipeline, workspace: Workspace, start: Start) -> dict[str, Any]:
+    return {
+        "organization_id": pipeline.organization_id,
+        "workspace_id": workspace.id,
+        "pipeline_id": pipeline.id,
+        "trigger": start.trigger,
+        "repository_url": workspace.repository_url,
+        "branch": start.branch or workspace.branch,
+        "commit_sha": start.commit_sha,
+        "variables": dict(start.variables or {}),
+    }
+
+
+def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id: UUID) -> Plan:
     context = RunContext(
         execution_id=str(execution_id),
         pipeline=pipeline.name,
         workspace_id=str(workspace.id),
         repository_url=workspace.repository_url or "",
-        branch=branch,
+        branch=start.branch or workspace.branch,
         commit_sha=start.commit_sha,
         trigger=start.trigger,
         variables=dict(start.variables or {}),
@@ -176,34 +180,36 @@ _NEXT_NUMBER = (
 )
 
 
-def _stages_of(plan: Plan, execution_id: UUID) -> tuple[list[Stage], list[Step]]:
-    stages: list[Stage] = []
-    steps: list[Step] = []
+def _next_number(session: Session, pipeline_id: UUID) -> tuple[int, datetime]:
+    """Return the number of the pipeline's next execution, and the time; raises NotFound."""
+    counted = session.execute(_NEXT_NUMBER, {"pipeline_id": pipeline_id}).one_or_none()
+    if counted is None:
+        raise NotFound("The pipeline was deleted just now.", resource_type="pipeline", resource_id=str(pipeline_id))
+    number, moment = counted
+    return number, moment
+
+
+def _stages_of(plan: Plan, execution_id: UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    stages: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
+    fresh = {"execution_id": execution_id, "status": QUEUED, "attempt": 0}
     for position, planned in enumerate(plan.stages):
-        stage = Stage(
-            id=new_id(),
-            execution_id=execution_id,
-            name=planned.name,
-            position=position,
-            depends_on=list(planned.depends_on),
-            status=QUEUED,
-            attempt=0,
-            retries_left=planned.retry_count,
-            may_fail=planned.continue_on_error,
+        stage_id = new_id()
+        stages.append(
+            fresh
+            | {
+                "id": stage_id,
+                "name": planned.name,
+                "position": position,
+                "depends_on": list(planned.depends_on),
+                "retries_left": planned.retry_count,
+                "may_fail": planned.continue_on_error,
+            }
         )
-        stages.append(stage)
-        steps.extend(
-            Step(
-                id=new_id(),
-                execution_id=execution_id,
-                stage_id=stage.id,
-                name=step.name,
-                position=place,
-                status=QUEUED,
-                attempt=0,
-            )
+        steps += [
+            fresh | {"id": new_id(), "stage_id": stage_id, "name": step.name, "position": place}
             for place, step in enumerate(planned.steps)
-        )
+        ]
     return stages, steps
 
 

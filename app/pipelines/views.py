@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -12,30 +13,37 @@ from sqlalchemy.orm import Session
 
 from app.kernel.db import Base
 from app.pipelines.models import Artifact, Execution, Stage, Step
+from app.pipelines.service import Started
+
+Values = dict[str, Any]
 
 
 def execution_view(session: Session, execution: Execution) -> dict[str, Any]:
     """Return an execution with its stages and steps, in the plan's order."""
     stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position))
     steps = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.position))
-    return show_execution(execution, stages, steps)
+    return _show(execution, map(_columns, stages), map(_columns, steps))
 
 
-def show_execution(execution: Execution, stages: Iterable[Stage], steps: Iterable[Step]) -> dict[str, Any]:
-    """Return an execution with these stages and steps, which are in the plan's order."""
-    steps_of: dict[UUID, list[Step]] = {}
+def started_view(started: Started) -> dict[str, Any]:
+    """Return an execution that has just been started, without reading it."""
+    stage, step = dict.fromkeys(_names(Stage)), dict.fromkeys(_names(Step))
+    return _show(
+        started.execution, (stage | given for given in started.stages), (step | given for given in started.steps)
+    )
+
+
+def _show(execution: Execution, stages: Iterable[Values], steps: Iterable[Values]) -> Values:
+    steps_of: dict[UUID, list[Values]] = {}
     for step in steps:
-        steps_of.setdefault(step.stage_id, []).append(step)
-    return {**_columns(execution), "stages": [_stage_view(stage, steps_of.get(stage.id, [])) for stage in stages]}
+        steps_of.setdefault(step["stage_id"], []).append(step)
+    return _columns(execution) | {"stages": [_stage_view(stage, steps_of.get(stage["id"], [])) for stage in stages]}
 
 
-def _stage_view(stage: Stage, steps: list[Step]) -> dict[str, Any]:
-    return {**_columns(stage), "steps": [_step_view(stage, step) for step in steps]}
-
-
-def _step_view(stage: Stage, step: Step) -> dict[str, Any]:
-    place = f"{quote(stage.name, safe='')}/{quote(step.name, safe='')}"
-    return {**_columns(step), "logs_url": f"/api/v1/executions/{stage.execution_id}/logs/{place}"}
+def _stage_view(stage: Values, steps: list[Values]) -> Values:
+    place = f"/api/v1/executions/{stage['execution_id']}/logs/{quote(stage['name'], safe='')}"
+    shown = [step | {"logs_url": f"{place}/{quote(step['name'], safe='')}"} for step in steps]
+    return stage | {"steps": shown}
 
 
 def artifact_view(artifact: Artifact) -> dict[str, Any]:
@@ -44,5 +52,10 @@ def artifact_view(artifact: Artifact) -> dict[str, Any]:
     return {**_columns(artifact), "url": f"{address}?stage={quote(artifact.stage_name, safe='')}"}
 
 
-def _columns(row: Base) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in inspect(type(row)).column_attrs.keys()}  # noqa: SIM118 - not a dict
+def _columns(row: Base) -> Values:
+    return {name: getattr(row, name) for name in _names(type(row))}
+
+
+@cache
+def _names(model: type[Base]) -> tuple[str, ...]:
+    return tuple(inspect(model).column_attrs.keys())

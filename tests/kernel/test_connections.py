@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.kernel import db
-from app.kernel.db import Database, insert_rows, make_engine
-from app.kernel.stream import StreamTopic
+from app.kernel.db import Database, make_engine
 
 
 @pytest.fixture
@@ -40,13 +39,3 @@ def test_a_connection_that_has_rested_long_is_asked_first(own: Engine, monkeypat
     first = backend(own)
     monkeypatch.setattr(db, "TRUSTED_SECONDS", -1.0)
     assert backend(own) == first
-
-
-def test_fresh_rows_are_written_without_joining_the_session(database: Database) -> None:
-    rows = [StreamTopic(topic=f"rows:{number}", last_seq=number) for number in range(3)]
-    with database.transaction() as session:
-        insert_rows(session, rows)
-        assert not session.new
-        assert rows[1] not in session
-    with database.transaction() as session:
-        assert session.get_one(StreamTopic, "rows:2").last_seq == 2

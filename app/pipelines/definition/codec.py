@@ -4,7 +4,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -28,20 +28,28 @@ def to_plain(value: Any) -> Any:
 
 def from_plain(kind: Any, plain: Any) -> Any:
     """What `to_plain` made `plain` of; a field left out has its default. For our own stored values, not for input."""
-    if plain is None or kind is Any or isinstance(plain, _SCALARS):
+    if plain is None or isinstance(plain, _SCALARS):
         return plain
+    return _reader(kind)(plain)
+
+
+@lru_cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """How values of a kind are read; asking `typing` for each of them would take most of the time."""
     arguments = typing.get_args(kind)
     match typing.get_origin(kind):
         case typing.Union | types.UnionType:
-            return from_plain(arguments[0], plain)
+            return _reader(arguments[0])
         case origin if origin is tuple:
-            return tuple(from_plain(arguments[0], each) for each in plain)
+            return lambda plain: tuple(from_plain(arguments[0], each) for each in plain)
         case origin if origin is Mapping:
-            return {key: from_plain(arguments[1], each) for key, each in plain.items()}
+            return lambda plain: {key: from_plain(arguments[1], each) for key, each in plain.items()}
+    if kind is Any:
+        return lambda plain: plain
     if hasattr(kind, "from_plain"):
-        return kind.from_plain(plain)
+        return typing.cast("Callable[[Any], Any]", kind.from_plain)
     hints = _hints(kind)
-    return kind(**{name: from_plain(hints[name], each) for name, each in plain.items() if name in hints})
+    return lambda plain: kind(**{name: from_plain(hints[name], each) for name, each in plain.items() if name in hints})
 
 
 def canonical_json(plain: Any) -> str:

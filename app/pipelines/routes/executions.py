@@ -49,8 +49,7 @@ class PipelineExecutions(MethodView):
             pipeline = load(session, Pipeline, pipeline_id)
             workspace = session.get_one(Workspace, pipeline.workspace_id)
             started = service.start_execution(session, pipeline, workspace, service.Start(**body), principal())
-        shown = views.show_execution(started.execution, started.stages, started.steps)
-        return accepted(shown, started.execution.job_id)
+        return accepted(views.started_view(started), started.execution.job_id)
 
 
 @blueprint.route("/executions")
