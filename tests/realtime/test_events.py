@@ -153,7 +153,7 @@ def flood(client: SseClient) -> None:
 
 
 def test_a_client_that_leaves_gives_everything_back(world: StreamWorld, topic: str) -> None:
-    before = world.descriptors()
+    before = world.descriptors_at_rest()
     clients = [world.listen(f"{topic}-{number % 7}") for number in range(50)]
     wait_for(lambda: world.descriptors() >= before + 50)
     for client in clients:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_only_its_owner_may_enter_the_socket(world: StreamWorld) -> None:
 
 
 def test_a_visitor_who_brings_nonsense_harms_nobody(world: StreamWorld, topic: str) -> None:
-    before = world.descriptors()
+    before = world.descriptors_at_rest()
     ours, theirs = socket.socketpair()
     with ours, theirs:
         for message in (b"", b"{", b"x" * 200_000, REQUEST.to_json(), replace(REQUEST, user_id="junk").to_json()):
@@ -72,11 +73,11 @@ def visit(path: Path, message: bytes, passed: socket.socket | None) -> None:
 
 
 def test_a_place_that_is_not_used_is_given_back(world: StreamWorld) -> None:
-    before = world.descriptors()
-    places = [Handover(world.socket_path) for _ in range(20)]
-    wait_for(lambda: world.descriptors() >= before + 20)
-    for place in places:
-        place.close()
+    before = world.descriptors_at_rest()
+    with ExitStack() as places:
+        for _ in range(20):
+            places.callback(Handover(world.socket_path).close)
+        wait_for(lambda: world.descriptors() >= before + 20)
     wait_for(lambda: world.descriptors() <= before + 10)
 
 

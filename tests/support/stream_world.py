@@ -113,6 +113,14 @@ class StreamWorld:
         assert self.process is not None
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def descriptors_at_rest(self) -> int:
+        """Count them once what earlier tests have left is closed: nothing has changed for a while."""
+        counts = [self.descriptors()]
+        while len(counts) < 6 or len(set(counts[-6:])) > 1:
+            time.sleep(0.1)
+            counts.append(self.descriptors())
+        return counts[-1]
+
     def memory(self) -> int:
         """Return the resident bytes of the stream process."""
         assert self.process is not None
