@@ -6,7 +6,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
+
+import redis
 
 from config.settings import Settings, load_settings
 from launcher.child import MARKER, Child
@@ -124,7 +127,7 @@ class Ground:
         self.folder = folder
         self.postgres = EmbeddedPostgres(folder / "postgres", durable=True)
         self.redis = EmbeddedRedis(folder / "redis")
-        self._redis_databases = iter(range(1, 16))
+        self._redis_databases = cycle(range(1, 16))
 
     @classmethod
     @contextmanager
@@ -148,6 +151,8 @@ class Ground:
         database = TEMPLATE if name == "release" else f"bench_{name}"
         source = "template0" if empty else TEMPLATE
         redis_url = f"{self.redis.url.removesuffix('/0')}/{next(self._redis_databases)}"
+        with redis.Redis.from_url(redis_url) as emptied:
+            emptied.flushdb()
         urls = {"DATABASE_URL": self.postgres.create_database(database, source), "REDIS_URL": redis_url}
         return Programs(self.folder / name, urls, commands, changed)
 

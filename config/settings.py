@@ -68,6 +68,13 @@ class Settings:
     job_lease_seconds: float = setting(30.0, "how long a silent worker keeps its job")
     job_poll_seconds: float = setting(0.5, "how often running work looks whether it was cancelled")
     job_history_days: int = setting(30, "how long ended jobs and their events are kept")
+    job_change_days: int = setting(90, "how long the history of jobs is kept, in whole weeks")
+    job_archive_url: str = setting(
+        "", "where weeks of that history are written before they are dropped; any fsspec address", secret=True
+    )
+    organization_places: int = setting(
+        20, "jobs of one organization that may be with the workers of a queue at once; the rest wait; 0 sets no limit"
+    )
     relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
     relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
 

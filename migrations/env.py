@@ -10,6 +10,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from app.kernel.db import make_engine
+from app.kernel.partitions import is_partition
 from app.tables import METADATA
 from config.settings import load_settings
 
@@ -20,7 +21,13 @@ STATEMENT_SECONDS = 300.0
 
 def migrate(connection: Connection) -> None:
     """Bring the database of `connection` to the asked revision, in one transaction."""
-    context.configure(connection=connection, target_metadata=METADATA, compare_type=True, compare_server_default=True)
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        compare_type=True,
+        compare_server_default=True,
+        include_name=lambda name, kind, _parents: kind != "table" or not is_partition(name or ""),
+    )
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))

@@ -39,3 +39,5 @@ class Tools:
     workspaces: Path
     steps: StepDefaults
     history_days: int
+    change_days: int
+    archive: BlobStore | None

@@ -59,9 +59,11 @@ class Relay:
                 log.exception("the relay failed in one of its duties", extra={"duty": duty.__name__})
 
     def send_lost(self) -> None:
-        """Send again what was never sent, or was sent long ago and is not in the broker any more."""
+        """Send again what was never sent, or was sent long ago and is not in the broker any more, and what is held
+        although there is a place for it."""
         crowded = self._crowded()
         with self._database.transaction() as session:
+            jobs.let_in_all(session)
             hints = jobs.take_unsent(session, self._settings.relay_resend_seconds, crowded)
         if hints:
             log.info("sending hints again", extra={"count": len(hints)})

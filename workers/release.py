@@ -1,4 +1,5 @@
-"""The release step: brings the database to this version and sees that there is a signing key and an administrator.
+"""The release step: brings the database to this version and sees to what every installation has: a signing key, an
+administrator, places in the queues, and room for the history of jobs.
 
 Safe to run twice, and by two machines at once.
 """
@@ -13,6 +14,7 @@ from alembic.config import Config
 from sqlalchemy import text
 
 import app.tables
+from app import jobs
 from app.identity import create_first_admin, ensure_signing_key
 from app.kernel.crypto import Vault
 from app.kernel.opening import open_database
@@ -45,6 +47,9 @@ def release(settings: Settings) -> None:
         log.info("the database is at this version's tables")
     with database.transaction() as session:
         ensure_signing_key(session, Vault(settings.secret_key))
+        jobs.set_places(session, settings.organization_places)
+    with database.transaction() as session:
+        jobs.make_history_partitions(session)
     if settings.admin_password:
         with database.transaction() as session:
             create_first_admin(session, settings.admin_username, settings.admin_email, settings.admin_password)

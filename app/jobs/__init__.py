@@ -5,8 +5,10 @@ messages to the broker are hints that may be lost or doubled. What follows from 
 
 from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, give_back, hold, look, park
 from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
+from app.jobs.history import act_as, history_lines, make_history_partitions, old_history
 from app.jobs.intents import PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, topic_of
+from app.jobs.places import let_in_all, set_places
 from app.jobs.queries import visible_jobs
 from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
 from app.jobs.running import Run
@@ -36,6 +38,7 @@ __all__ = [
     "Sender",
     "WorkerLost",
     "accept",
+    "act_as",
     "advance",
     "beat",
     "cancel",
@@ -46,15 +49,20 @@ __all__ = [
     "fail_or_retry",
     "follow",
     "give_back",
+    "history_lines",
     "hold",
+    "let_in_all",
     "look",
+    "make_history_partitions",
     "mark_unsent",
+    "old_history",
     "park",
     "prune",
     "reap",
     "retry",
     "send_accepted",
     "send_or_mark",
+    "set_places",
     "take_unsent",
     "topic_of",
     "visible_jobs",

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.jobs.errors import LeaseLost
 from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job, fresh_event, topic_of
-from app.jobs.service import Hint, end
+from app.jobs.places import has_place, hold_back, lock_line
+from app.jobs.service import Hint, end, send_next
 from app.kernel.clock import database_now
 from app.kernel.db import note, table_of
 from app.kernel.stream import publish
@@ -54,9 +55,11 @@ _CLAIM = (
         _JOBS.c.status == QUEUED,
         _JOBS.c.scheduled_for <= database_now(),
         _JOBS.c.cancel_requested_at.is_(None),
+        has_place,
     )
     .values(
         status=RUNNING,
+        held=False,
         attempt=_JOBS.c.attempt + 1,
         worker=bindparam("its_worker"),
         lease_until=_LEASE_END,
@@ -86,10 +89,13 @@ _HOLD = (
 
 
 def claim(session: Session, job_id: UUID, worker: str, lease_seconds: float) -> Claim | None:
-    """Take a queued job by compare-and-swap; None when another has it, it ended, or it is not due."""
+    """Take a queued job by compare-and-swap; None when another has it, it ended, it is not due, or its organization
+    has no place for it: then it waits in line."""
+    lock_line(session, job_id)
     given = {"job_id": job_id, "its_worker": worker, "lease_seconds": lease_seconds}
     row = session.execute(_CLAIM, given).one_or_none()
     if row is None:
+        hold_back(session, job_id)
         return None
     publish(session, topic_of(job_id), "job.running", fresh_event(job_id, row.kind, RUNNING, row.attempt))
     return Claim(job_id, row.attempt, row.kind, row.payload, row.parent_id, row.organization_id)
@@ -152,7 +158,7 @@ def park(session: Session, job: Job) -> None:
     """Let a running job wait for its children without a worker; whoever ends the last of them ends it."""
     job.lease_until = None
     job.worker = None
-    session.flush()
+    send_next(session, job)
 
 
 def give_back(session: Session, job: Job, *, delay: float = 0.0, counted: bool = True, reason: str) -> None:
@@ -168,7 +174,9 @@ def give_back(session: Session, job: Job, *, delay: float = 0.0, counted: bool =
     job.sent_at = None if delay > 0 else moment
     session.flush()
     publish(session, job.topic, "job.queued", job.as_event())
-    if delay <= 0:
+    if delay > 0:
+        send_next(session, job)
+    else:
         note(session, "jobs", Hint(job.id, job.kind, job.queue, job.priority, job.attempt + 1))
 
 

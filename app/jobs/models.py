@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, SmallInteger, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, SmallInteger, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
@@ -26,12 +26,16 @@ CANCELLED: Final = "cancelled"
 FINAL: Final = (SUCCEEDED, FAILED, CANCELLED)
 STATUSES: Final = (QUEUED, RUNNING, *FINAL)
 
+LINE: Final = ("queue", "priority", "scheduled_for", "id")
+PLACED: Final = text("status = 'running' OR (status = 'queued' AND NOT held)")
+
 
 class Job(Base):
     """One piece of long work, as the client sees it after 202; the row is also its own outbox.
 
     `lease_until` is set while a worker holds it. A running job without a lease is *parked*: it waits for its children,
-    and ends in the transaction in which the last of them ends.
+    and ends in the transaction in which the last of them ends. A queued job that is `held` waits for a place of its
+    organization (app/jobs/places.py) and is not sent. The database stamps `changed_at`, and writes the history.
     """
 
     __tablename__ = "jobs"
@@ -44,6 +48,9 @@ class Job(Base):
         Index("ix_jobs_created_at", "created_at", "id"),
         Index("ix_jobs_resource", "resource_type", "resource_id"),
         Index("ix_jobs_parent_id", "parent_id"),
+        Index("ix_jobs_places", "organization_id", "queue", postgresql_where=PLACED),
+        Index("ix_jobs_line", *LINE, postgresql_where=text("status = 'queued' AND NOT held")),
+        Index("ix_jobs_held", "organization_id", *LINE, postgresql_where=text("status = 'queued' AND held")),
     )
     # What an UPDATE computes, such as the time of an end, comes back with it.
     __mapper_args__ = {"eager_defaults": True}
@@ -78,8 +85,13 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    held: Mapped[bool] = mapped_column(server_default=false())
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None]
+
+    # Counted where one job is shown; see app/jobs/places.py.
+    queue_position = cast("int | None", None)
 
     @property
     def is_final(self) -> bool:
@@ -126,6 +138,46 @@ class Job(Base):
             "result": self.result,
             "error": self.error,
         }
+
+
+class JobChange(Base):
+    """One change of a job's status, written by a trigger of the database, so that nothing can change without it.
+
+    `seconds` is how long the job was in the status before; in `queued`, since it was due. `actor` is the user who
+    asked for the change, where it was one. Weeks are partitions; see app/kernel/partitions.py.
+    """
+
+    __tablename__ = "job_changes"
+    __table_args__ = (
+        Index("ix_job_changes_transaction_id", "transaction_id", postgresql_using="brin"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    to_status: Mapped[str] = mapped_column(primary_key=True)
+    from_status: Mapped[str | None]
+    attempt: Mapped[int]
+    seconds: Mapped[float | None]
+    kind: Mapped[str]
+    queue: Mapped[str]
+    organization_id: Mapped[UUID | None]
+    actor: Mapped[UUID | None]
+    worker: Mapped[str | None]
+    code: Mapped[str | None]
+    reason: Mapped[str | None]
+    # Counts transactions, so that a reader of all changes knows up to where none is still being written.
+    transaction_id: Mapped[int] = mapped_column(BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint"))
+
+
+class JobLimit(Base):
+    """How many jobs of an organization may be with the workers of a queue at once; 0 sets no limit."""
+
+    __tablename__ = "job_limits"
+    __table_args__ = (CheckConstraint("places >= 0", name="places"),)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    places: Mapped[int]
 
 
 def topic_of(job_id: UUID) -> str:

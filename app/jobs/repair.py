@@ -26,7 +26,7 @@ def take_unsent(session: Session, stale_seconds: float, crowded: Sequence[str] =
     )
     due = (
         select(Job.id)
-        .where(Job.status == QUEUED, Job.scheduled_for <= database_now(), or_(Job.sent_at.is_(None), stale))
+        .where(Job.status == QUEUED, ~Job.held, Job.scheduled_for <= database_now(), or_(Job.sent_at.is_(None), stale))
         .order_by(Job.scheduled_for)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -46,10 +46,10 @@ def mark_unsent(session: Session, job_ids: Sequence[UUID]) -> None:
 
 
 def count_waiting(session: Session) -> Mapping[str, int]:
-    """Count the due jobs of each queue."""
+    """Count the due jobs of each queue that have been sent."""
     rows = session.execute(
         select(Job.queue, func.count().label("waiting"))
-        .where(Job.status == QUEUED, Job.scheduled_for <= database_now())
+        .where(Job.status == QUEUED, ~Job.held, Job.scheduled_for <= database_now())
         .group_by(Job.queue)
     )
     return {row.queue: row.waiting for row in rows}

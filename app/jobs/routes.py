@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,10 @@ from app.http import (
     wants_json,
 )
 from app.jobs import queries, service
-from app.jobs.models import FINAL, Job
-from app.jobs.schemas import AcceptedJobSchema, JobFilterSchema, JobSchema, WaitSchema
-from app.jobs.waiting import wait_for_change
+from app.jobs.history import changes_of
+from app.jobs.models import FINAL, Job, JobChange
+from app.jobs.schemas import AcceptedJobSchema, JobChangeSchema, JobFilterSchema, JobSchema, WaitSchema
+from app.jobs.waiting import wait_for_change, with_position
 from app.jobs.watching import watch_jobs
 from app.kernel.handover import StreamRequest
 from app.kernel.intents import INTENTS, Intent
@@ -62,7 +64,7 @@ class OneJob(MethodView):
         """Read a job; with `wait` the reply is held until it changes or ends."""
         with transaction() as session:
             job = load(session, Job, job_id)
-        return wait_for_change(job, query["wait"])
+        return with_position(wait_for_change(job, query["wait"]))
 
 
 @blueprint.route("/jobs/<uuid:job_id>/events")
@@ -82,6 +84,19 @@ class JobEvents(MethodView):
         return open_stream(StreamRequest("events", (job.topic,), ENDS, str(job.organization_id or "") or None))
 
 
+@blueprint.route("/jobs/<uuid:job_id>/history")
+class JobHistory(MethodView):
+    """The changes of one job's status."""
+
+    @blueprint.response(200, JobChangeSchema(many=True))
+    @requires("jobs:read")
+    def get(self, job_id: UUID) -> Sequence[JobChange]:
+        """List every change of the job's status: when, who or which worker, and why."""
+        with transaction() as session:
+            load(session, Job, job_id)
+            return session.execute(changes_of(job_id)).scalars().all()
+
+
 @blueprint.route("/jobs/<uuid:job_id>/cancel")
 class JobCancel(MethodView):
     """Cancelling."""
@@ -92,7 +107,7 @@ class JobCancel(MethodView):
         """Cancel a job; running work is stopped within two seconds."""
         with transaction() as session:
             job = load(session, Job, job_id)
-            service.cancel(session, job)
+            service.cancel(session, job, principal().user_id)
         return accepted(job, job.id)
 
 
@@ -106,5 +121,5 @@ class JobRetry(MethodView):
         """Queue a failed or cancelled job again."""
         with transaction() as session:
             job = load(session, Job, job_id)
-            service.retry(session, job, INTENTS.get(job.kind, Intent).max_attempts)
+            service.retry(session, job, INTENTS.get(job.kind, Intent).max_attempts, principal().user_id)
         return accepted(job, job.id)

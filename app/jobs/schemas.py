@@ -41,6 +41,10 @@ class JobSchema(Schema):
     queue = fields.String()
     status = fields.String(validate=validate.OneOf(STATUSES))
     progress = fields.Nested(ProgressSchema)
+    queue_position = fields.Integer(
+        allow_none=True,
+        metadata={"description": "its place in the queue while it waits, from 1; told where one job is read"},
+    )
     attempt = fields.Integer(metadata={"description": "times it was started"})
     max_attempts = fields.Integer()
     resource = fields.Nested(ResourceSchema, allow_none=True)
@@ -59,6 +63,22 @@ class AcceptedJobSchema(JobSchema):
     """A job that was just accepted or asked to change; `job_id` is its own id, as in every 202."""
 
     job_id = fields.UUID()
+
+
+class JobChangeSchema(Schema):
+    """One change of a job's status."""
+
+    at = Timestamp()
+    from_status = fields.String(allow_none=True, validate=validate.OneOf(STATUSES))
+    to_status = fields.String(validate=validate.OneOf(STATUSES))
+    attempt = fields.Integer()
+    seconds = fields.Float(
+        allow_none=True, metadata={"description": "how long it was in the status before; in `queued`, since it was due"}
+    )
+    actor = fields.UUID(allow_none=True, metadata={"description": "the user who asked for it"})
+    worker = fields.String(allow_none=True)
+    code = fields.String(allow_none=True, metadata={"description": "of the error, when it failed"})
+    reason = fields.String(allow_none=True)
 
 
 class JobFilterSchema(Schema):

@@ -11,7 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import JobEnded, JobNotRetryable
+from app.jobs.history import act_as
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, fresh_event, topic_of
+from app.jobs.places import is_crowded, is_crowded_for_it, let_next_in
 from app.jobs.subjects import tell_ended, tell_retried
 from app.kernel.clock import database_now
 from app.kernel.db import note, table_of
@@ -19,8 +21,10 @@ from app.kernel.ids import new_id
 from app.kernel.intents import Intent
 from app.kernel.stream import publish
 
-_ACCEPT = insert(table_of(Job)).on_conflict_do_nothing(index_elements=["key"]).returning(table_of(Job).c.id)
-_ACCEPT_LATER = _ACCEPT.values(
+_JOBS = table_of(Job)
+_INSERT = insert(_JOBS).on_conflict_do_nothing(index_elements=["key"]).returning(_JOBS.c.held)
+_ACCEPT = _INSERT.values(held=is_crowded)
+_ACCEPT_LATER = _INSERT.values(
     scheduled_for=database_now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("delay")), sent_at=None
 )
 
@@ -47,7 +51,8 @@ def accept(
     delay: float = 0.0,
     key: str | None = None,
 ) -> UUID:
-    """Write the job of an intent in the caller's transaction and return its id; it is sent after the commit.
+    """Write the job of an intent in the caller's transaction and return its id; it is sent after the commit, or held
+    until its organization has a place for it (app/jobs/places.py).
 
     `delay` is in seconds. With a `key` that a job has already, nothing is written and that job's id is returned.
     """
@@ -67,11 +72,15 @@ def accept(
         "organization_id": organization_id,
         "created_by": created_by,
     }
-    statement, more = (_ACCEPT_LATER, {"delay": delay}) if delay > 0 else (_ACCEPT, {})
-    if session.execute(statement, values | more).scalar() is None:
+    if delay > 0:
+        held = session.execute(_ACCEPT_LATER, values | {"delay": delay}).scalar()
+    else:
+        line = {"its_organization": organization_id, "its_queue": intent.queue}
+        held = session.execute(_ACCEPT, values | line).scalar()
+    if held is None:
         return session.execute(select(Job.id).where(Job.key == key)).scalar_one()
     publish(session, topic_of(job_id), "job.queued", fresh_event(job_id, intent.kind, QUEUED, 0))
-    if delay <= 0:
+    if delay <= 0 and not held:
         note(session, "jobs", Hint(job_id, intent.kind, intent.queue, intent.priority, 1))
     return job_id
 
@@ -97,11 +106,23 @@ def end(
     session.flush()
     publish(session, job.topic, f"job.{status}", job.as_event())
     tell_ended(session, job)
+    send_next(session, job)
 
 
-def cancel(session: Session, job: Job) -> None:
-    """Ask that a job, and all that runs for it, be cancelled; what is queued ends at once, what runs within seconds."""
+def send_next(session: Session, job: Job) -> None:
+    """Send the next held job of the organization, where `job` has freed a place."""
+    let_in = let_next_in(session, job)
+    if let_in is not None:
+        note(session, "jobs", Hint(let_in.id, let_in.kind, let_in.queue, let_in.priority, let_in.attempt + 1))
+
+
+def cancel(session: Session, job: Job, by: UUID | None = None) -> None:
+    """Ask that a job, and all that runs for it, be cancelled; what is queued ends at once, what runs within seconds.
+
+    `by` is the user who asks.
+    """
     family = _lock_family(session, job)
+    act_as(session, by)
     if job.is_final:
         raise JobEnded(f"The job has ended: it is {job.status}.", status=job.status)
     moment = session.execute(select(database_now())).scalar_one()
@@ -134,8 +155,9 @@ def _lock_family(session: Session, job: Job) -> list[Job]:
     return [*children, job]
 
 
-def retry(session: Session, job: Job, allowance: int) -> None:
-    """Queue an ended job again; `allowance` is how many more attempts it gets."""
+def retry(session: Session, job: Job, allowance: int, by: UUID | None = None) -> None:
+    """Queue an ended job again; `allowance` is how many more attempts it gets, `by` the user who asks."""
+    act_as(session, by)
     moved = session.execute(
         update(Job)
         .where(Job.id == job.id, Job.status.in_((FAILED, CANCELLED)), Job.parent_id.is_(None))
@@ -149,6 +171,7 @@ def retry(session: Session, job: Job, allowance: int) -> None:
             cancel_requested_at=None,
             scheduled_for=database_now(),
             sent_at=database_now(),
+            held=is_crowded_for_it,
         )
         .returning(Job)
         .execution_options(populate_existing=True)
@@ -156,7 +179,8 @@ def retry(session: Session, job: Job, allowance: int) -> None:
     if moved is None:
         raise JobNotRetryable(_why_not(job), status=job.status)
     publish(session, moved.topic, "job.queued", moved.as_event())
-    note(session, "jobs", Hint(moved.id, moved.kind, moved.queue, moved.priority, moved.attempt + 1))
+    if not moved.held:
+        note(session, "jobs", Hint(moved.id, moved.kind, moved.queue, moved.priority, moved.attempt + 1))
     tell_retried(session, moved)
 
 

@@ -6,7 +6,8 @@ import threading
 import time
 
 from app.http import transaction
-from app.jobs.models import Job
+from app.jobs.models import QUEUED, Job
+from app.jobs.places import position_of
 
 LOOK_SECONDS = 0.25
 WAITERS = threading.BoundedSemaphore(4)
@@ -23,6 +24,14 @@ def wait_for_change(job: Job, seconds: float) -> Job:
         return _poll(job, time.monotonic() + seconds)
     finally:
         WAITERS.release()
+
+
+def with_position(job: Job) -> Job:
+    """Return the job with its place in its queue."""
+    if job.status == QUEUED:
+        with transaction() as session:
+            job.queue_position = position_of(session, job)
+    return job
 
 
 def _poll(job: Job, deadline: float) -> Job:

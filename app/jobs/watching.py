@@ -33,7 +33,9 @@ def watch_jobs(app: Flask) -> None:
 def find_late_jobs(session: Session) -> Finding:
     """Tell whether jobs that are due wait for longer than a minute: then no worker reads their queue, or too few do."""
     age = func.extract("epoch", database_now() - func.min(Job.scheduled_for))
-    late = select(Job.queue, func.count(), age).where(Job.status == QUEUED, Job.scheduled_for <= database_now())
+    late = select(Job.queue, func.count(), age).where(
+        Job.status == QUEUED, ~Job.held, Job.scheduled_for <= database_now()
+    )
     waiting = [row for row in session.execute(late.group_by(Job.queue)) if row[2] > LATE_SECONDS]
     if not waiting:
         return Finding("healthy", "Jobs are taken as they come.")

@@ -13,14 +13,16 @@ from app.kernel.events import forget_old_records
 from app.kernel.idempotency import forget_expired_keys
 from app.kernel.stream import forget_old_events
 from tasks.handling import handles
+from tasks.jobs.keep_history import keep_history
 from tasks.tools import Tools
 
 
 @handles(PruneHistory)
 def prune_history(run: Run, _: PruneHistory, tools: Tools) -> dict[str, Any]:
-    """Delete jobs, streams, events and idempotency keys that are older than they are kept."""
+    """Delete jobs, their history, streams, events and idempotency keys that are older than they are kept."""
     days = tools.history_days
     return {
+        "weeks_of_history": keep_history(run, tools),
         "jobs": _forget_all(run, partial(prune, days=days)),
         "stream_events": _forget_all(run, partial(forget_old_events, days=days)),
         "events": _forget_all(run, partial(forget_old_records, days=days)),

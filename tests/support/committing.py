@@ -11,7 +11,17 @@ from app.kernel.db import Database
 from app.kernel.opening import open_database
 from config.settings import Settings
 
-TABLES = ("jobs", "stream_events", "stream_topics", "events", "workspaces", "organizations", "users")
+TABLES = (
+    "job_limits",
+    "job_changes",
+    "jobs",
+    "stream_events",
+    "stream_topics",
+    "events",
+    "workspaces",
+    "organizations",
+    "users",
+)
 
 
 @contextmanager

@@ -42,6 +42,9 @@ def test_two_at_once_and_one_more_make_everything_once(servers: Servers, worker_
         admins = session.execute(text("SELECT username, role FROM users")).all()
         keys = session.execute(text("SELECT count(*) FROM signing_keys")).scalar()
         version = session.execute(text("SELECT count(*) FROM alembic_version")).scalar()
+        weeks = session.execute(text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'job_changes'::regclass"))
+        places = session.execute(text("SELECT places FROM job_limits")).scalars().all()
+        assert (weeks.scalar(), places) == (6, [20])
     engine.dispose()
     assert [tuple(row) for row in admins] == [("admin", "admin")]
     assert (keys, version) == (1, 1)

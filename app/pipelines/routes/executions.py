@@ -102,7 +102,7 @@ class ExecutionCancel(MethodView):
         """Cancel an execution; running steps are stopped, whole process trees, within two seconds."""
         with transaction() as session:
             execution = load(session, Execution, execution_id)
-            service.cancel_execution(session, execution)
+            service.cancel_execution(session, execution, principal().user_id)
             return accepted(views.execution_view(session, execution), execution.job_id)
 
 
@@ -116,5 +116,5 @@ class ExecutionRetry(MethodView):
         """Run the stages that did not succeed again, by the same frozen plan; old logs are kept."""
         with transaction() as session:
             execution = load(session, Execution, execution_id)
-            service.retry_execution(session, execution)
+            service.retry_execution(session, execution, principal().user_id)
             return accepted(views.execution_view(session, execution), execution.job_id)
