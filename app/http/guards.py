@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -12,10 +12,10 @@ from flask import g, request
 from sqlalchemy.orm import Session
 
 from app.http.etags import match_row, note_row
-from app.http.limits import count_address, count_user
+from app.http.limits import count_address, count_caller
 from app.http.platform import platform
 from app.kernel.errors import AuthRequired, Forbidden, NotFound
-from app.kernel.principal import Principal
+from app.kernel.principal import Principal, places_of
 
 CHANGING = ("PUT", "PATCH", "DELETE")
 
@@ -25,7 +25,8 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Owned(Protocol):
-    """A row that belongs to an organization; one that belongs to none is its creator's (`created_by`)."""
+    """A row that lies in an organization, and perhaps in a narrower place of it (see `principal.PLACES`); one that lies
+    in none is its creator's (`created_by`)."""
 
     id: UUID
     organization_id: Any
@@ -36,10 +37,12 @@ Row = TypeVar("Row", bound=Owned)
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What a route asks of its caller; a public one asks nothing."""
+    """What a route asks of its caller; a public one asks nothing. Where `permission` has to be held, the rows tell that
+    the route loads; or it is the whole `platform`, or the caller's `own` account."""
 
     permission: str | None = None
     platform: bool = False
+    own: bool = False
     public: bool = False
 
     @property
@@ -58,20 +61,29 @@ class Guard:
             count_address()
             raise
         g.principal = caller
-        count_user(caller.user_id)
-        if self.platform and not caller.is_admin:
+        count_caller(caller)
+        if not self._lets_in(caller):
             raise Forbidden(required_permission=self.permission)
 
+    def _lets_in(self, caller: Principal) -> bool:
+        if self.permission is None:
+            return True
+        if self.platform:
+            return caller.may(self.permission)
+        if self.own:
+            return caller.may(self.permission, caller.user_id)
+        return caller.permits(self.permission)
 
-def requires(permission: str | None = None, *, platform: bool = False) -> Callable[[View], View]:
-    """Let in callers who are logged in; `permission` (`area:verb`) is held against what `load` and `check` are given.
 
-    With `platform` it is a permission over the whole platform, which administrators hold. Without a permission
-    whoever is logged in may.
+def requires(permission: str | None = None, *, platform: bool = False, own: bool = False) -> Callable[[View], View]:
+    """Let in callers who are known; `permission` (`area:verb`) is held against what `load` and `check` are given.
+
+    With `platform` it is a permission over the whole platform, which administrators hold; with `own` one over the
+    caller's account, which everybody holds, but not every key. Without a permission whoever is known may, with any key.
     """
 
     def mark(view: View) -> View:
-        view.guard = Guard(permission, platform)  # type: ignore[attr-defined]
+        view.guard = Guard(permission, platform, own)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -100,23 +112,26 @@ def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool =
     if row is None:
         raise _not_found(model.__name__, row_id)
     if row.organization_id is not None or getattr(row, "created_by", None) != principal().user_id:
-        _judge(row.organization_id, model.__name__, row_id)
+        _judge(places_of(row), model.__name__, row_id)
     if str(row_id) == str(next(reversed((request.view_args or {}).values()), None)):
         match_row(row)
         note_row(row)
     return row
 
 
-def check(organization_id: UUID) -> None:
-    """Hold the route's permission against an organization; raises NotFound or Forbidden as `load` does."""
-    _judge(organization_id, "Organization", organization_id)
+def check(*places: UUID, kind: str = "organization", row_id: UUID | None = None) -> None:
+    """Hold the route's permission against places, one inside the other; raises NotFound or Forbidden as `load` does.
+
+    A NotFound names the widest place, unless `kind` and `row_id` say what the path or body has named.
+    """
+    _judge(places, kind, row_id or places[0])
 
 
-def _judge(organization_id: UUID | None, kind: str, row_id: UUID) -> None:
+def _judge(places: Iterable[UUID], kind: str, row_id: UUID) -> None:
     caller, guard = principal(), _guard()
-    if caller.may(guard.permission or "", organization_id):
+    if caller.may(guard.permission or "", *places):
         return
-    if not caller.may(guard.reading, organization_id):
+    if not caller.may(guard.reading, *places):
         raise _not_found(kind, row_id)
     raise Forbidden(required_permission=guard.permission)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
-from uuid import UUID
 
 from flask import g, request
 
@@ -11,11 +10,12 @@ from app.http.metrics import UNLIMITED
 from app.http.platform import platform
 from app.http.rate_limiter import Standing
 from app.kernel.errors import RateLimited
+from app.kernel.principal import Principal
 
 
-def count_user(user_id: UUID) -> None:
-    """Count a request of a caller who is logged in; raises RateLimited."""
-    _count("user", str(user_id))
+def count_caller(caller: Principal) -> None:
+    """Count a request of a caller who is known, each key by itself; raises RateLimited."""
+    _count("user", str(caller.key_id or caller.user_id))
 
 
 def count_address() -> None:

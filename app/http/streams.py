@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
 from app.http.guards import principal
 from app.http.platform import platform
@@ -32,6 +32,8 @@ def open_stream(asked: StreamRequest) -> Response:
         asked,
         user_id=str(caller.user_id),
         session_id=str(caller.session_id) if caller.session_id else None,
+        key_id=str(caller.key_id) if caller.key_id else None,
+        permission=g.operation.guard.permission or "",
         expires_at=format_time(caller.expires_at) if caller.expires_at else None,
     )
     return hand_over(asked, platform().stream_socket)

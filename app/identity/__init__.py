@@ -17,9 +17,29 @@ from app.identity.errors import (
     TokenRevoked,
 )
 from app.identity.keys import ensure_signing_key
-from app.identity.models import ADMIN, MEMBER, ORGANIZATION_ROLES, OWNER, VIEWER, Membership, User
-from app.identity.permissions import PERMISSIONS, PERMISSIONS_OF_ROLE
+from app.identity.models import Membership, Role, RoleAssignment, User
+from app.identity.permissions import (
+    ADMIN,
+    BUILT_IN,
+    MEMBER,
+    ORGANIZATION_ROLES,
+    OWNER,
+    PERMISSIONS,
+    PERMISSIONS_OF_ROLE,
+    VIEWER,
+)
 from app.identity.queries import rights_ended, sessions_ended
+from app.identity.roles import (
+    assign_role,
+    assignments_in,
+    find_account,
+    find_user,
+    forget_place,
+    refuse_beyond,
+    visible_users,
+    withdraw_role,
+)
+from app.identity.scopes import Scope, finds_scope
 
 if TYPE_CHECKING:
     from app.identity.routes import blueprints
@@ -29,6 +49,7 @@ _FRONT = {"authenticate": "app.identity.tokens", "blueprints": "app.identity.rou
 
 __all__ = [
     "ADMIN",
+    "BUILT_IN",
     "MEMBER",
     "ORGANIZATION_ROLES",
     "OWNER",
@@ -40,18 +61,30 @@ __all__ = [
     "Membership",
     "NameTaken",
     "RegistrationClosed",
+    "Role",
+    "RoleAssignment",
+    "Scope",
     "TokenExpired",
     "TokenInvalid",
     "TokenRevoked",
     "User",
     "after_registration",
+    "assign_role",
+    "assignments_in",
     "authenticate",
     "blueprints",
     "create_first_admin",
     "ensure_signing_key",
+    "find_account",
+    "find_user",
+    "finds_scope",
+    "forget_place",
+    "refuse_beyond",
     "register",
     "rights_ended",
     "sessions_ended",
+    "visible_users",
+    "withdraw_role",
 ]
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.identity.errors import InvalidCredentials, NameTaken
 from app.identity.logins import end_logins
-from app.identity.models import ADMIN, USER, LoginSession, User
+from app.identity.models import LoginSession, User
 from app.identity.passwords import hash_password, verify_password
+from app.identity.permissions import ADMIN, USER
 from app.kernel.db import Database
 
 Welcome = Callable[[Session, User], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import AlreadyExists, AuthRequired, Forbidden
+from app.kernel.errors import AlreadyExists, AuthRequired, Conflict, Forbidden
 
 
 class InvalidCredentials(AuthRequired):
@@ -41,3 +41,21 @@ class RegistrationClosed(Forbidden):
 
 class NameTaken(AlreadyExists):
     """An account with this name or address exists already."""
+
+
+class RoleTaken(AlreadyExists):
+    """The organization has a role with this name already."""
+
+
+class AlreadyAssigned(AlreadyExists):
+    """The user has this role there already."""
+
+
+class BuiltInRole(Conflict):
+    """Built-in roles cannot be changed; make a role of your own."""
+
+
+class RoleInUse(Conflict):
+    """Somebody holds this role; take it from them first."""
+
+    code = "RESOURCE_IN_USE"

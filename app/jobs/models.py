@@ -45,6 +45,13 @@ class Job(Base):
         Index("ix_jobs_due", "scheduled_for", postgresql_where=text("status = 'queued'")),
         Index("ix_jobs_leased", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_organization_id_created_at", "organization_id", "created_at", "id"),
+        Index(
+            "ix_jobs_workspace_id_created_at",
+            "workspace_id",
+            "created_at",
+            "id",
+            postgresql_where=text("workspace_id IS NOT NULL"),
+        ),
         Index("ix_jobs_created_at", "created_at", "id"),
         Index("ix_jobs_resource", "resource_type", "resource_id"),
         Index("ix_jobs_parent_id", "parent_id"),
@@ -77,6 +84,7 @@ class Job(Base):
     resource_type: Mapped[str | None]
     resource_id: Mapped[UUID | None]
     organization_id: Mapped[UUID | None]
+    workspace_id: Mapped[UUID | None]
     created_by: Mapped[UUID | None]
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -9,20 +9,17 @@ from sqlalchemy import Select, false, or_, select
 
 from app.jobs.models import Job
 from app.kernel.principal import Principal
+from app.kernel.visibility import visible
 
 READ = "jobs:read"
 EQUAL = ("kind", "status", "queue", "resource_type", "resource_id", "organization_id")
 
 
 def visible_jobs(caller: Principal, permission: str = READ) -> Select[Job]:
-    """Select the jobs of the caller's organizations and those the caller started; an administrator sees all."""
-    jobs = select(Job)
-    if caller.is_admin:
-        return jobs
-    organizations = caller.organizations_with(permission)
-    in_theirs = Job.organization_id.in_(organizations) if organizations else false()
+    """Select the jobs of the caller's places, and those of no place that the caller started."""
     own = Job.organization_id.is_(None) & (Job.created_by == caller.user_id)
-    return jobs.where(or_(in_theirs, own))
+    in_theirs = visible(caller, permission, Job.organization_id, Job.workspace_id)
+    return select(Job).where(or_(in_theirs, own) if caller.permits(permission) else false())
 
 
 def filter_jobs(jobs: Select[Job], filters: Mapping[str, Any]) -> Select[Job]:

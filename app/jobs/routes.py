@@ -29,6 +29,7 @@ from app.jobs.waiting import wait_for_change, with_position
 from app.jobs.watching import watch_jobs
 from app.kernel.handover import StreamRequest
 from app.kernel.intents import INTENTS, Intent
+from app.kernel.principal import places_of
 from app.kernel.stream import delivered, events_after
 
 ENDS = tuple(f"job.{status}" for status in FINAL)
@@ -81,7 +82,7 @@ class JobEvents(MethodView):
             if wants_json():
                 events = session.execute(events_after(job.topic, 0, limit=1000)).scalars()
                 return [delivered(event).as_json() for event in events]
-        return open_stream(StreamRequest("events", (job.topic,), ENDS, str(job.organization_id or "") or None))
+        return open_stream(StreamRequest("events", (job.topic,), ENDS, places_of(job)))
 
 
 @blueprint.route("/jobs/<uuid:job_id>/history")

@@ -45,6 +45,7 @@ def accept(
     intent: Intent,
     *,
     organization_id: UUID | None = None,
+    workspace_id: UUID | None = None,
     created_by: UUID | None = None,
     resource: tuple[str, UUID] | None = None,
     parent_id: UUID | None = None,
@@ -70,6 +71,7 @@ def accept(
         "resource_type": resource_type,
         "resource_id": resource_id,
         "organization_id": organization_id,
+        "workspace_id": workspace_id,
         "created_by": created_by,
     }
     if delay > 0:

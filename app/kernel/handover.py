@@ -13,6 +13,7 @@ import socket
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
+from uuid import UUID
 
 import orjson
 
@@ -36,17 +37,21 @@ class StreamRequest:
     """What one client listens to. A route gives the first five; `open_stream` fills in the rest from the request.
 
     `topics` are such as `job:{id}`; for a log it is the one topic `log:{step_run_id}`. `ends_on` are the event types
-    that end the stream while they are the newest of their topic. `headers` are added to the head of the reply.
+    that end the stream while they are the newest of their topic. `places` are the ids of the places what is listened to
+    lies in: the stream ends when its listener does not hold `permission` in any of them any more. `headers` are added
+    to the head of the reply.
     """
 
     reading: Literal["events", "log"]
     topics: tuple[str, ...]
     ends_on: tuple[str, ...] = ()
-    organization_id: str | None = None
+    places: tuple[UUID, ...] = ()
     protocol: Literal["sse", "websocket"] = "sse"
     last_event_id: str | None = None
     user_id: str = ""
     session_id: str | None = None
+    key_id: str | None = None
+    permission: str = ""
     expires_at: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -81,7 +86,8 @@ class StreamRequest:
             fields: dict[str, Any] = orjson.loads(message)
             headers = tuple((str(name), str(value)) for name, value in fields.pop("headers"))
             topics, ends_on = tuple(fields.pop("topics")), tuple(fields.pop("ends_on"))
-            return cls(topics=topics, ends_on=ends_on, headers=headers, **fields)
+            places = tuple(map(UUID, fields.pop("places")))
+            return cls(topics=topics, ends_on=ends_on, places=places, headers=headers, **fields)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError("not a stream request") from error
 

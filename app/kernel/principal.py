@@ -1,19 +1,28 @@
-"""Who is asking, and what they may do."""
+"""Who is asking, what they may do, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+NOTHING: Final[frozenset[str]] = frozenset()
+
+PLACES: Final = ("organization_id", "workspace_id", "cluster_id", "namespace_id")
+"""The columns by which a row says where it lies, from the widest place to the narrowest; a row has some of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of a request: a user, or later a key.
+    """The caller of a request: a user who has logged in, or a key that acts for its maker.
 
-    `grants` maps an organization to the permissions (`area:verb`) held in it; a platform administrator holds all.
-    `session_id` names the login the credentials came from, so that what it opened can end with it.
+    `grants` maps a place to the permissions (`area:verb`) held in it and in all that lies in it. A place goes by an id:
+    an organization's, a workspace's, a cluster's, a namespace's (see `namespace_place`), or the user's own, which is
+    their account. A platform administrator holds all of them everywhere. `ceiling` is what a key was given: beyond it
+    the key may nothing, whatever its maker may. `session_id` or `key_id` names what the caller came in by, so that what
+    it opened can end with it.
     """
 
     user_id: UUID
@@ -22,13 +31,38 @@ class Principal:
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     session_id: UUID | None = None
     expires_at: datetime | None = None
+    key_id: UUID | None = None
+    ceiling: frozenset[str] | None = None
 
-    def may(self, permission: str, organization_id: UUID | None) -> bool:
-        """Tell whether this caller holds `permission` in the organization; the one place that decides."""
-        if self.is_admin:
-            return True
-        return organization_id is not None and permission in self.grants.get(organization_id, frozenset())
+    def may(self, permission: str, *places: UUID | None) -> bool:
+        """Tell whether this caller holds `permission` in one of the places, or, where none is given, everywhere.
 
-    def organizations_with(self, permission: str) -> list[UUID]:
-        """Return the organizations in which this caller holds `permission`."""
-        return [organization for organization, held in self.grants.items() if permission in held]
+        The one function that decides. What lies in several places, one inside the other, is reached from any of them.
+        """
+        if not self.permits(permission):
+            return False
+        return self.is_admin or any(permission in self.grants.get(place, NOTHING) for place in places if place)
+
+    def permits(self, permission: str) -> bool:
+        """Tell whether what the caller came in by carries `permission` at all; a login carries each."""
+        return self.ceiling is None or permission in self.ceiling
+
+    def places_with(self, permission: str) -> list[UUID]:
+        """Return the places in which this caller holds `permission`."""
+        if not self.permits(permission):
+            return []
+        return [place for place, held in self.grants.items() if permission in held]
+
+    def lacks(self, permissions: Iterable[str], *places: UUID | None) -> list[str]:
+        """Return, sorted, those of the permissions that this caller does not hold in any of the places."""
+        return sorted(permission for permission in permissions if not self.may(permission, *places))
+
+
+def places_of(row: Any) -> tuple[UUID, ...]:
+    """Return the places a row lies in."""
+    return tuple(place for name in PLACES if (place := getattr(row, name, None)))
+
+
+def namespace_place(cluster_id: UUID, namespace: str) -> UUID:
+    """Return the id of a namespace as a place: a namespace has a name only, within its cluster."""
+    return uuid5(cluster_id, namespace)

@@ -106,6 +106,7 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
         session,
         RunStage(stage.id),
         organization_id=execution.organization_id,
+        workspace_id=execution.workspace_id,
         created_by=execution.created_by,
         resource=("stage", stage.id),
         parent_id=job.id,

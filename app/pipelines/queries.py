@@ -8,17 +8,17 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from app.kernel.principal import Principal
+from app.kernel.visibility import visible
 from app.pipelines.models import Execution
 
 EQUAL = ("status", "branch", "trigger", "pipeline_id", "workspace_id")
 
 
 def visible_executions(caller: Principal) -> Select[Execution]:
-    """Select the executions of the organizations in which the caller may read them."""
-    executions = select(Execution)
-    if caller.is_admin:
-        return executions
-    return executions.where(Execution.organization_id.in_(caller.organizations_with("executions:read")))
+    """Select the executions of the places in which the caller may read them."""
+    return select(Execution).where(
+        visible(caller, "executions:read", Execution.organization_id, Execution.workspace_id)
+    )
 
 
 def filter_executions(executions: Select[Execution], filters: Mapping[str, Any]) -> Select[Execution]:

@@ -123,6 +123,7 @@ def start_execution(
         session,
         ExecutePipeline(execution_id),
         organization_id=pipeline.organization_id,
+        workspace_id=pipeline.workspace_id,
         created_by=caller.user_id,
         resource=("execution", execution_id),
     )

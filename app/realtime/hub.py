@@ -155,7 +155,9 @@ def _right(request: StreamRequest) -> Right:
     return Right(
         user_id=UUID(request.user_id) if request.user_id else None,
         session_id=UUID(request.session_id) if request.session_id else None,
-        organization_id=UUID(request.organization_id) if request.organization_id else None,
+        key_id=UUID(request.key_id) if request.key_id else None,
+        permission=request.permission,
+        places=request.places,
         expires_at=datetime.fromisoformat(request.expires_at).timestamp() if request.expires_at else None,
     )
 

@@ -23,11 +23,13 @@ RETRY_SECONDS = 1.0
 
 
 class Right(NamedTuple):
-    """By what right somebody listens; without a login it ends at `expires_at`, in seconds of the epoch."""
+    """By what right somebody listens; without a login or key it ends at `expires_at`, in seconds of the epoch."""
 
     user_id: UUID | None
     session_id: UUID | None
-    organization_id: UUID | None
+    key_id: UUID | None
+    permission: str
+    places: tuple[UUID, ...]
     expires_at: float | None
 
 

@@ -51,9 +51,9 @@ async def end_with_rights(hub: Hub, database: Database, ended: Ended) -> None:
 
 def _find_ended(database: Database, ended: Ended, rights: Collection[Right]) -> set[Right]:
     now = time.time()
-    of_logins = [right for right in rights if right.session_id is not None]
-    expired = {right for right in rights if right.session_id is None and (right.expires_at or now) < now}
-    if not of_logins:
+    known = [right for right in rights if right.session_id or right.key_id]
+    expired = {right for right in set(rights).difference(known) if (right.expires_at or now) < now}
+    if not known:
         return expired
     with database.transaction() as session:
-        return expired | set(ended(session, of_logins))
+        return expired | set(ended(session, known))

@@ -53,6 +53,9 @@ class Workspace(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
+    # A workspace is inside itself, as an organization is: what guards things by their place guards it too.
+    workspace_id: Mapped[UUID] = synonym("id")
+
     activity = Activity()
 
 
@@ -76,7 +79,7 @@ class Organization(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
-    # An organization is inside itself: what guards things by their organization guards it too.
+    # An organization is inside itself: what guards things by their place guards it too.
     organization_id: Mapped[UUID] = synonym("id")
 
 
@@ -87,7 +90,8 @@ Organization.workspace_count = column_property(
     select(func.count(Workspace.id)).where(Workspace.organization_id == Organization.id).scalar_subquery()
 )
 
-# Identity holds the memberships and does not know this room; see app/identity/models.py.
-Base.metadata.tables[Membership.__tablename__].append_constraint(
-    ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE")
-)
+# Identity holds these and does not know this room; see app/identity/models.py.
+for _table in (Membership.__tablename__, "roles", "role_assignments", "api_keys"):
+    Base.metadata.tables[_table].append_constraint(
+        ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE")
+    )

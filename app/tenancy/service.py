@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.identity import OWNER, Membership, User, after_registration
+from app.identity import OWNER, Membership, User, after_registration, forget_place
 from app.kernel.errors import FieldError, Invalid
 from app.kernel.events import announce
 from app.kernel.ids import new_id
@@ -112,6 +112,7 @@ def change_workspace(session: Session, workspace: Workspace, fields: dict[str, A
 def delete_workspace(session: Session, workspace: Workspace) -> None:
     """Delete a workspace and, by the database's cascades, what is in it. Raises WorkspaceInUse if a room objects."""
     object_to_deletion(session, workspace)
+    forget_place(session, workspace.id)
     session.delete(workspace)
     announce(session, WorkspaceDeleted(workspace.organization_id, workspace.id, workspace.name))
     session.flush()

@@ -10,6 +10,7 @@ from sqlalchemy import Select
 
 from app.http import EventSchema, Reply, accepted, load, open_stream, principal, requires, transaction, wants_json
 from app.kernel.handover import StreamRequest
+from app.kernel.principal import places_of
 from app.kernel.stream import delivered, events_after
 from app.pipelines import queries, service, views
 from app.pipelines.models import Execution, Pipeline
@@ -89,7 +90,7 @@ class ExecutionEvents(MethodView):
             if wants_json():
                 events = session.execute(events_after(execution.topic, 0, 1000)).scalars()
                 return [delivered(event).as_json() for event in events]
-        return open_stream(StreamRequest("events", (execution.topic,), ENDS, str(execution.organization_id)))
+        return open_stream(StreamRequest("events", (execution.topic,), ENDS, places_of(execution)))
 
 
 @blueprint.route("/executions/<uuid:execution_id>/cancel")

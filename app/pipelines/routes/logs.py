@@ -12,6 +12,7 @@ from flask.views import MethodView
 from app.http import load, open_stream, platform, requires, transaction
 from app.kernel.errors import NotFound
 from app.kernel.handover import StreamRequest
+from app.kernel.principal import places_of
 from app.kernel.store import BlobMissing, BlobStore
 from app.pipelines.log_format import text_of
 from app.pipelines.logs import LogReader, find_step
@@ -46,7 +47,7 @@ def _asked(execution: Execution, step: Step, query: dict[str, Any]) -> StreamReq
     """Return what is to be streamed: all of the newest attempt, or what follows the place that was asked for."""
     attempt = query["attempt"] or (step.attempt if query["after_seq"] else None)
     start = f"{attempt}-{query['after_seq']}" if attempt else None
-    return StreamRequest("log", (f"log:{step.id}",), (), str(execution.organization_id), last_event_id=start)
+    return StreamRequest("log", (f"log:{step.id}",), (), places_of(execution), last_event_id=start)
 
 
 def log_reader() -> LogReader:

@@ -1,4 +1,4 @@
-"""Routes of organizations and workspaces."""
+"""Workspaces."""
 
 from __future__ import annotations
 
@@ -10,69 +10,28 @@ from sqlalchemy.orm import Session
 
 from app.http import Blueprint, check, load, platform, principal, requires, transaction
 from app.kernel.errors import NotFound
-from app.tenancy import schemas
 from app.tenancy.hooks import read_activity
-from app.tenancy.models import Organization, Workspace
-from app.tenancy.queries import visible_organizations, visible_workspaces
+from app.tenancy.models import Workspace
+from app.tenancy.queries import visible_workspaces
 from app.tenancy.repository import RepositoryRules
+from app.tenancy.schemas import workspaces as schemas
 from app.tenancy.service import (
     change_workspace,
-    create_organization,
     create_workspace,
     delete_workspace,
     personal_organization,
 )
 
-organizations = Blueprint("organizations", description="Who owns workspaces; everyone has a personal one")
 workspaces = Blueprint("workspaces", description="Teams' places, with their repositories")
 
-blueprints = (organizations, workspaces)
-
-SORT_ORGANIZATIONS = {"created_at": Organization.created_at, "name": Organization.name}
-SORT_WORKSPACES = {"created_at": Workspace.created_at, "name": Workspace.name}
-
-
-@organizations.route("/organizations")
-class Organizations(MethodView):
-    """All organizations the caller is in."""
-
-    @organizations.paged(
-        schemas.Organization, sort=SORT_ORGANIZATIONS, default="-created_at", filters=schemas.OrganizationFilters
-    )
-    @requires("organizations:read")
-    def get(self, filters: dict[str, Any]) -> Any:
-        """The organizations the caller is in; administrators see all"""
-        return visible_organizations(principal(), filters)
-
-    @organizations.arguments(schemas.OrganizationCreation)
-    @organizations.response(201, schemas.Organization)
-    @organizations.refuses(409)
-    @requires()
-    def post(self, body: dict[str, Any]) -> Organization:
-        """Make an organization; the caller owns it"""
-        with transaction() as session:
-            return create_organization(session, principal().user_id, body)
-
-
-@organizations.route("/organizations/<uuid:organization_id>")
-class OneOrganization(MethodView):
-    """An organization."""
-
-    @organizations.response(200, schemas.Organization)
-    @requires("organizations:read")
-    def get(self, organization_id: UUID) -> Organization:
-        """An organization"""
-        with transaction() as session:
-            return load(session, Organization, organization_id)
+SORT = {"created_at": Workspace.created_at, "name": Workspace.name}
 
 
 @workspaces.route("/workspaces")
 class Workspaces(MethodView):
     """Workspaces of all organizations."""
 
-    @workspaces.paged(
-        schemas.Workspace, sort=SORT_WORKSPACES, default="-created_at", filters=schemas.AllWorkspaceFilters
-    )
+    @workspaces.paged(schemas.Workspace, sort=SORT, default="-created_at", filters=schemas.AllWorkspaceFilters)
     @requires("workspaces:read")
     def get(self, filters: dict[str, Any]) -> Any:
         """The workspaces of all organizations the caller is in"""
@@ -93,7 +52,7 @@ class Workspaces(MethodView):
 class OrganizationWorkspaces(MethodView):
     """Workspaces of one organization."""
 
-    @workspaces.paged(schemas.Workspace, sort=SORT_WORKSPACES, default="-created_at", filters=schemas.WorkspaceFilters)
+    @workspaces.paged(schemas.Workspace, sort=SORT, default="-created_at", filters=schemas.WorkspaceFilters)
     @requires("workspaces:read")
     def get(self, filters: dict[str, Any], organization_id: UUID) -> Any:
         """The workspaces of an organization"""

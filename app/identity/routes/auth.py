@@ -1,4 +1,4 @@
-"""Routes of logins: register, log in, refresh, log out, and who the caller is."""
+"""Logins: register, log in, refresh, log out, and who the caller is."""
 
 from __future__ import annotations
 
@@ -7,38 +7,21 @@ from uuid import UUID
 
 from flask import request
 from flask.views import MethodView
-from sqlalchemy.orm import Session
 
 from app.http import Blueprint, Reply, limit_rate, platform, principal, public, requires, transaction
-from app.identity.accounts import change_password, register, update_profile
+from app.identity.accounts import change_password, register
 from app.identity.cookies import clear_refresh_cookie, read_refresh_cookie, set_refresh_cookie
 from app.identity.errors import RegistrationClosed
-from app.identity.keys import published_keys
 from app.identity.logins import Login, Origin, end_logins, end_own_login, log_in, login_of, open_login, renew
 from app.identity.models import LoginSession, User
 from app.identity.passwords import hash_password
 from app.identity.permissions import permissions_of
 from app.identity.queries import logins_of
-from app.identity.schemas import (
-    BODY,
-    Credentials,
-    PasswordChange,
-    Presented,
-    Profile,
-    ProfileChange,
-    Registration,
-    SignedIn,
-    TokenState,
-)
-from app.identity.schemas import LoginSession as LoginSessionForm
-from app.identity.schemas import User as UserForm
+from app.identity.schemas import accounts as schemas
 from app.identity.tokens import issue_token, set_up_tokens
 from app.kernel.errors import AuthRequired, Refusal
 
-auth = Blueprint("auth", description="Registration, logins and their tokens")
-users = Blueprint("users", description="Accounts")
-keys = Blueprint("keys", description="The keys that access tokens are signed with", url_prefix="")
-blueprints = (auth, users, keys)
+auth = Blueprint("auth", description="schemas.Registration, logins and their tokens")
 auth.record_once(lambda state: set_up_tokens(state.app))
 
 LONGEST_AGENT = 255
@@ -48,8 +31,8 @@ LONGEST_AGENT = 255
 class Register(MethodView):
     """Accounts are made here."""
 
-    @auth.arguments(Registration)
-    @auth.response(201, SignedIn)
+    @auth.arguments(schemas.Registration)
+    @auth.response(201, schemas.SignedIn)
     @auth.refuses(403, 409)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
@@ -61,15 +44,15 @@ class Register(MethodView):
         with transaction() as session:
             user = register(session, body["username"], body["email"], password_hash)
             login = open_login(session, user, _origin(), platform().refresh_token_seconds)
-        return _let_in(login, in_body=body["delivery"] == BODY)
+        return _let_in(login, in_body=body["delivery"] == schemas.BODY)
 
 
 @auth.route("/auth/login")
 class LogIn(MethodView):
     """Logins begin here."""
 
-    @auth.arguments(Credentials)
-    @auth.response(200, SignedIn)
+    @auth.arguments(schemas.Credentials)
+    @auth.response(200, schemas.SignedIn)
     @auth.refuses(401, 403)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
@@ -77,15 +60,15 @@ class LogIn(MethodView):
         name = body.get("username") or body["email"]
         limit_rate("login", name)
         login = log_in(platform().database, name, body["password"], _origin(), platform().refresh_token_seconds)
-        return _let_in(login, in_body=body["delivery"] == BODY)
+        return _let_in(login, in_body=body["delivery"] == schemas.BODY)
 
 
 @auth.route("/auth/refresh")
 class Refresh(MethodView):
     """Logins are continued here."""
 
-    @auth.arguments(Presented, required=False)
-    @auth.response(200, SignedIn)
+    @auth.arguments(schemas.Presented, required=False)
+    @auth.response(200, schemas.SignedIn)
     @auth.refuses(401, 403)
     @public
     def post(self, body: dict[str, Any]) -> Reply:
@@ -109,7 +92,7 @@ class Refresh(MethodView):
 class LogOut(MethodView):
     """Logins end here."""
 
-    @auth.arguments(Presented, required=False)
+    @auth.arguments(schemas.Presented, required=False)
     @auth.response(204)
     @auth.refuses(401, 403)
     @public
@@ -128,8 +111,8 @@ class LogOut(MethodView):
 class Me(MethodView):
     """The caller."""
 
-    @auth.response(200, UserForm)
-    @requires()
+    @auth.response(200, schemas.User)
+    @requires("account:read", own=True)
     def get(self) -> User:
         """The caller's account"""
         with transaction() as session:
@@ -140,7 +123,7 @@ class Me(MethodView):
 class Verify(MethodView):
     """The caller's token."""
 
-    @auth.response(200, TokenState)
+    @auth.response(200, schemas.TokenState)
     @requires()
     def get(self) -> dict[str, Any]:
         """What the token of this request is good for, and until when"""
@@ -157,9 +140,9 @@ class Verify(MethodView):
 class ChangePassword(MethodView):
     """The caller's password."""
 
-    @auth.arguments(PasswordChange)
+    @auth.arguments(schemas.PasswordChange)
     @auth.response(204)
-    @requires()
+    @requires("account:write", own=True)
     def post(self, body: dict[str, Any]) -> None:
         """Replace the password; every other login of the account ends"""
         caller = principal()
@@ -173,8 +156,8 @@ class ChangePassword(MethodView):
 class Sessions(MethodView):
     """The caller's logins."""
 
-    @auth.paged(LoginSessionForm, sort={"created_at": LoginSession.created_at}, default="-created_at")
-    @requires()
+    @auth.paged(schemas.LoginSession, sort={"created_at": LoginSession.created_at}, default="-created_at")
+    @requires("account:read", own=True)
     def get(self) -> Any:
         """The logins of this account that still work"""
         return logins_of(principal().user_id)
@@ -185,57 +168,11 @@ class OneSession(MethodView):
     """One of the caller's logins."""
 
     @auth.response(204)
-    @requires()
+    @requires("account:write", own=True)
     def delete(self, session_id: UUID) -> None:
         """End a login; its tokens fail from the next request on"""
         with transaction() as session:
             end_own_login(session, principal().user_id, session_id)
-
-
-@users.route("/users/me")
-class OwnProfile(MethodView):
-    """The caller's account, to read and to change."""
-
-    @users.response(200, UserForm)
-    @requires()
-    def get(self) -> User:
-        """The caller's account"""
-        with transaction() as session:
-            return _own_account(session)
-
-    @users.arguments(Profile)
-    @users.response(200, UserForm)
-    @users.refuses(409)
-    @requires()
-    def put(self, body: dict[str, Any]) -> User:
-        """Replace email address, display name and biography"""
-        with transaction() as session:
-            return update_profile(session, _own_account(session), body)
-
-    @users.arguments(ProfileChange)
-    @users.response(200, UserForm)
-    @users.refuses(409)
-    @requires()
-    def patch(self, body: dict[str, Any]) -> User:
-        """Change some of email address, display name and biography"""
-        with transaction() as session:
-            return update_profile(session, _own_account(session), body)
-
-
-@keys.route("/.well-known/jwks.json")
-class KeySet(MethodView):
-    """The public keys."""
-
-    @keys.raw("application/jwk-set+json")
-    @public
-    def get(self) -> dict[str, Any]:
-        """The keys that verify access tokens, as a JSON Web Key Set"""
-        with transaction() as session:
-            return published_keys(session)
-
-
-def _own_account(session: Session) -> User:
-    return session.get_one(User, principal().user_id, with_for_update=request.method not in ("GET", "HEAD"))
 
 
 def _origin() -> Origin:

@@ -1,42 +1,14 @@
-"""Wire forms of organizations and workspaces."""
+"""Wire forms of workspaces."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
 from app.tenancy.models import PLANS, WORKSPACE_STATUSES
-from app.tenancy.slugs import LONGEST_SLUG
-
-
-def _printable(text: str) -> None:
-    if not text.isprintable() or not text.strip():
-        raise ValidationError("Must not be blank or contain control characters.")
-
-
-def _printable_lines(text: str) -> None:
-    if not "".join(text.splitlines()).replace("\t", " ").isprintable():
-        raise ValidationError("Must not contain control characters.")
-
-
-def _name(**kwargs: Any) -> fields.String:
-    return fields.String(validate=[validate.Length(min=1, max=100), _printable], **kwargs)
-
-
-def _slug() -> fields.String:
-    return fields.String(
-        validate=[
-            validate.Length(min=1, max=LONGEST_SLUG),
-            validate.Regexp(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", error="Must be a-z, 0-9 and single dashes."),
-        ],
-        metadata={"description": "Made from the name unless given", "example": "web-shop"},
-    )
-
-
-def _description(**kwargs: Any) -> fields.String:
-    return fields.String(allow_none=True, validate=[validate.Length(max=2000), _printable_lines], **kwargs)
+from app.tenancy.schemas.fields import description_field, name_field, slug_field
 
 
 def _repository_url(**kwargs: Any) -> fields.String:
@@ -58,41 +30,12 @@ def _status(**kwargs: Any) -> fields.String:
     return fields.String(validate=validate.OneOf(WORKSPACE_STATUSES), **kwargs)
 
 
-class OrganizationCreation(Schema):
-    """What makes an organization."""
-
-    name = _name(required=True)
-    slug = _slug()
-    description = _description()
-
-
-class Organization(Schema):
-    """An organization."""
-
-    id = fields.UUID(required=True)
-    name = fields.String(required=True)
-    slug = fields.String(required=True)
-    description = fields.String(required=True, allow_none=True)
-    owner_id = fields.UUID(required=True)
-    is_personal = fields.Boolean(required=True)
-    member_count = fields.Integer(required=True)
-    workspace_count = fields.Integer(required=True)
-    created_at = Timestamp(required=True)
-    updated_at = Timestamp(required=True)
-
-
-class OrganizationFilters(Schema):
-    """What the list of organizations can be narrowed by."""
-
-    search = fields.String(validate=validate.Length(min=1, max=100), metadata={"description": "In name or slug"})
-
-
 class WorkspaceChange(Schema):
     """What is changed of a workspace; fields that are left out stay."""
 
-    name = _name()
-    slug = _slug()
-    description = _description()
+    name = name_field()
+    slug = slug_field()
+    description = description_field()
     plan = _plan()
     status = _status()
     repository_url = _repository_url()
@@ -102,8 +45,8 @@ class WorkspaceChange(Schema):
 class WorkspaceReplacement(WorkspaceChange):
     """A workspace, whole; fields that are left out take their defaults, and the slug stays."""
 
-    name = _name(required=True)
-    description = _description(load_default=None)
+    name = name_field(required=True)
+    description = description_field(load_default=None)
     plan = _plan(load_default="standard")
     status = _status(load_default="active")
     repository_url = _repository_url(load_default=None)
@@ -113,9 +56,9 @@ class WorkspaceReplacement(WorkspaceChange):
 class WorkspaceInOrganization(Schema):
     """What makes a workspace in an organization that the path names."""
 
-    name = _name(required=True)
-    slug = _slug()
-    description = _description()
+    name = name_field(required=True)
+    slug = slug_field()
+    description = description_field()
     plan = _plan()
     repository_url = _repository_url()
     branch = fields.String(metadata={"description": "`main` unless given", "example": "main"})

@@ -1,0 +1,1 @@
+"""Wire forms of accounts, logins, keys and roles."""

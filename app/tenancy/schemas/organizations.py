@@ -1,0 +1,37 @@
+"""Wire forms of organizations."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from app.http import Schema, Timestamp
+from app.tenancy.schemas.fields import description_field, name_field, slug_field
+
+
+class OrganizationCreation(Schema):
+    """What makes an organization."""
+
+    name = name_field(required=True)
+    slug = slug_field()
+    description = description_field()
+
+
+class Organization(Schema):
+    """An organization."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    slug = fields.String(required=True)
+    description = fields.String(required=True, allow_none=True)
+    owner_id = fields.UUID(required=True)
+    is_personal = fields.Boolean(required=True)
+    member_count = fields.Integer(required=True)
+    workspace_count = fields.Integer(required=True)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
+
+
+class OrganizationFilters(Schema):
+    """What the list of organizations can be narrowed by."""
+
+    search = fields.String(validate=validate.Length(min=1, max=100), metadata={"description": "In name or slug"})
