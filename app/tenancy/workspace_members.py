@@ -31,14 +31,14 @@ ROLES: Final = {role: BUILT_IN[f"workspace-{role}"].id for role in ("admin", "ed
 def find_organization(session: Session, organization_id: UUID) -> UUID | None:
     """Return the organization's id if there is such an organization."""
     found = session.get(Organization, organization_id)
-    return found and found.id
+    return None if found is None else found.id
 
 
 @finds_scope("workspace")
 def find_workspace(session: Session, workspace_id: UUID) -> UUID | None:
     """Return the organization of a workspace."""
     found = session.get(Workspace, workspace_id)
-    return found and found.organization_id
+    return None if found is None else found.organization_id
 
 
 def members_of(workspace_id: UUID) -> Select[RoleAssignment]:

@@ -8,16 +8,23 @@ from uuid import UUID, uuid4
 from flask import Flask
 from sqlalchemy import delete, func, update
 
-from app.identity import Membership, User, rights_ended, sessions_ended
+from app.identity import Membership, Role, RoleAssignment, Scope, User, rights_ended, sessions_ended
 from app.identity.logins import end_logins
 from app.identity.models import LoginSession
 from app.kernel.db import Database
 from tests.support.identity import Person, join, make_person
+from tests.support.rights import give, make_role
 
 
 class Right(NamedTuple):
     session_id: UUID | None
     organization_id: UUID | None
+    permission: str = "jobs:read"
+    key_id: UUID | None = None
+
+    @property
+    def places(self) -> tuple[UUID, ...]:
+        return (self.organization_id,) if self.organization_id else ()
 
 
 def test_logins_end_by_logout_by_disabling_and_by_never_having_been(
@@ -67,3 +74,16 @@ def test_administrators_listen_everywhere(app: Flask, alice: Person, database: D
     admin = make_person(app, database, "root-admin", role="admin")
     with database.transaction() as session:
         assert rights_ended(session, [Right(admin.session_id, alice.organization_id)]) == []
+
+
+def test_a_right_ends_with_the_permission_it_takes(app: Flask, alice: Person, database: Database) -> None:
+    bob = make_person(app, database, "bob")
+    role = make_role(database, alice.organization_id, ["jobs:read", "executions:read"])
+    give(database, bob, role, Scope("organization", alice.organization_id))
+    rights = [Right(bob.session_id, alice.organization_id, verb) for verb in ("jobs:read", "executions:read")]
+    with database.transaction() as session:
+        assert rights_ended(session, rights) == []
+        session.execute(update(Role).where(Role.id == role.id).values(permissions=["jobs:read"]))
+        assert rights_ended(session, rights) == rights[1:]
+        session.execute(delete(RoleAssignment).where(RoleAssignment.role_id == role.id))
+        assert rights_ended(session, rights) == rights

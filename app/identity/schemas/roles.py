@@ -38,7 +38,7 @@ def _description(**kwargs: Any) -> fields.String:
     return fields.String(allow_none=True, validate=[validate.Length(max=500), printable_lines], **kwargs)
 
 
-def _permissions(**kwargs: Any) -> fields.List:
+def _permissions(**kwargs: Any) -> fields.List[Any]:
     known = validate.OneOf(sorted(GRANTABLE), error="Is not a permission that roles can hold; see GET /permissions.")
     return fields.List(
         fields.String(validate=known, metadata={"example": "executions:run"}),

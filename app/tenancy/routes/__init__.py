@@ -1,6 +1,9 @@
 """Routes of organizations, workspaces and their members."""
 
+from app.tenancy.routes import workspace_members
 from app.tenancy.routes.organizations import organizations
-from app.tenancy.routes.workspace_members import workspaces
+from app.tenancy.routes.workspaces import workspaces
 
 blueprints = (organizations, workspaces)
+
+__all__ = ["blueprints", "workspace_members"]

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0007_rights"
-down_revision = "0006_secrets"
+revision = "0008_rights"
+down_revision = "0007_job_changes"
 branch_labels = None
 depends_on = None
 
