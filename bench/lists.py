@@ -19,11 +19,21 @@ from bench.start import plain
 
 ROWS = 1_000_000
 RUNS = 25
+FILTERED = {
+    "failed": {"status": "failed"},
+    "running, of which there are none": {"status": "running"},
+    "of a rare kind": {"kind": "clusters.provision"},
+    "with an error that is frequent": {"error_code": "STAGE_FAILED"},
+    "with an error that never was": {"error_code": "NEVER_SEEN"},
+}
 
 _INSERT = """
-INSERT INTO jobs (id, kind, queue, priority, payload, max_attempts, status, percent, attempt,
+INSERT INTO jobs (id, kind, queue, priority, payload, max_attempts, status, error, percent, attempt,
                   organization_id, created_at, scheduled_for, sent_at, started_at, finished_at)
-SELECT gen_random_uuid(), 'pipelines.execute', 'interactive', 3, '{}', 3, 'succeeded', 100, 1,
+SELECT gen_random_uuid(), CASE WHEN n %% 5000 < 2 THEN 'clusters.provision' ELSE 'pipelines.run_stage' END,
+       'ci', 3, '{}', 3, CASE WHEN n %% 50 < 2 THEN 'failed' ELSE 'succeeded' END,
+       CASE WHEN n %% 50 < 2 THEN '{"code": "STAGE_FAILED", "message": "A step failed.", "details": {}}'::jsonb END,
+       100, 1,
        CASE WHEN n %% 2 = 0 THEN %(organization)s::uuid ELSE %(other)s::uuid END,
        moment, moment, moment, moment, moment + interval '5 s'
 FROM generate_series(1, %(rows)s) AS n, LATERAL (SELECT now() - n * interval '1 s' AS moment) AS moments
@@ -40,6 +50,9 @@ def measure(ground: Ground) -> list[Finding]:
         ways = {name: partial(_read, connection, many, page) for name, page in pages.items()}
         ways["page 400"] = partial(_read, connection, many, {"page": "400"})
         ways["of one who has none"] = partial(_read, connection, few, {})
+        for name, filters in FILTERED.items():
+            ways[name] = partial(_read, connection, many, filters)
+            ways[f"{name}, middle"] = partial(_read, connection, many, filters | pages["middle"])
         for way in ways.values():
             way()
         taken = in_turns(RUNS, ways)
@@ -51,6 +64,7 @@ def measure(ground: Ground) -> list[Finding]:
             ("last", Goal(1.3)),
             ("page 400", None),
             ("of one who has none", Goal(1.3)),
+            *((name, Goal(1.3)) for name in ways if name.removesuffix(", middle") in FILTERED),
         )
     ]
 
@@ -63,7 +77,9 @@ def _fill(database_url: str, organization: str) -> None:
     values = {"organization": organization, "other": "0190d6f2-0000-7000-8000-000000000000", "rows": ROWS}
     with psycopg.connect(database_url, autocommit=True) as rows:
         rows.execute("SET synchronous_commit = off")
+        rows.execute("ALTER TABLE jobs DISABLE TRIGGER USER")
         rows.execute(_INSERT, values)
+        rows.execute("ALTER TABLE jobs ENABLE TRIGGER USER")
         rows.execute("VACUUM ANALYZE jobs")
 
 

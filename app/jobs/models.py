@@ -27,6 +27,10 @@ FINAL: Final = (SUCCEEDED, FAILED, CANCELLED)
 STATUSES: Final = (QUEUED, RUNNING, *FINAL)
 
 LINE: Final = ("queue", "priority", "scheduled_for", "id")
+# Most jobs have succeeded; a list of the others must not search among them.
+UNUSUAL: Final = text("status <> 'succeeded'")
+FAILURES: Final = text("status = 'failed'")
+ERROR_CODE: Final = text("(error ->> 'code')")
 PLACED: Final = text("status = 'running' OR (status = 'queued' AND NOT held)")
 
 
@@ -53,6 +57,10 @@ class Job(Base):
             postgresql_where=text("workspace_id IS NOT NULL"),
         ),
         Index("ix_jobs_created_at", "created_at", "id"),
+        Index("ix_jobs_status_created_at", "status", "created_at", "id", postgresql_where=UNUSUAL),
+        Index("ix_jobs_kind_created_at", "kind", "created_at", "id"),
+        Index("ix_jobs_queue_created_at", "queue", "created_at", "id"),
+        Index("ix_jobs_error_code_created_at", ERROR_CODE, "created_at", "id", postgresql_where=FAILURES),
         Index("ix_jobs_resource", "resource_type", "resource_id"),
         Index("ix_jobs_parent_id", "parent_id"),
         Index("ix_jobs_places", "organization_id", "queue", postgresql_where=PLACED),

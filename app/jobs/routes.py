@@ -47,6 +47,7 @@ class Jobs(MethodView):
         filters=JobFilterSchema,
         sort={"created_at": Job.created_at, "finished_at": Job.finished_at},
         default="-created_at",
+        count_cap=1000,
     )
     @requires("jobs:read")
     def get(self, filters: dict[str, Any]) -> Select[Job]:
