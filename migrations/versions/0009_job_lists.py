@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008_job_lists"
-down_revision = "0007_job_changes"
+revision = "0009_job_lists"
+down_revision = "0008_rights"
 branch_labels = None
 depends_on = None
 
