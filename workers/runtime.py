@@ -35,6 +35,14 @@ def _as_error(error: HeadraceError) -> dict[str, Any]:
     return {"code": error.code, "message": error.message, "details": dict(error.details)}
 
 
+def _unforeseen(error: Exception) -> dict[str, Any]:
+    return {
+        "code": "INTERNAL_ERROR",
+        "message": "Something went wrong inside.",
+        "details": {"function": jobs.function_of(error)},
+    }
+
+
 class Runtime:
     """Runs jobs in this process, one at a time per calling thread."""
 
@@ -102,8 +110,7 @@ class Runtime:
                 jobs.end(session, job, jobs.FAILED, error=_as_error(error))
             case _:
                 log.error("a deed failed in a way nobody foresaw", extra=_fields(run.claim), exc_info=error)
-                unforeseen = {"code": "INTERNAL_ERROR", "message": "Something went wrong inside.", "details": {}}
-                jobs.fail_or_retry(session, job, unforeseen, delay=backoff(run.attempt))
+                jobs.fail_or_retry(session, job, _unforeseen(error), delay=backoff(run.attempt))
 
 
 def _fields(claimed: Claim) -> dict[str, object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import marshmallow as ma
 import orjson
 from flask import Response, g, request
 from flask.json.provider import JSONProvider
@@ -36,12 +37,16 @@ class OrjsonProvider(JSONProvider):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a view returns when data alone does not say it: another status, headers, or the job that goes on."""
+    """What a view returns when data alone does not say it: another status, headers, or the job that goes on.
+
+    `schema` dumps the data when it is not of the route's own form.
+    """
 
     data: Any
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     job_id: UUID | None = None
+    schema: ma.Schema | None = None
 
 
 def dump_json(value: Any) -> bytes:

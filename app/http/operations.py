@@ -91,7 +91,8 @@ class Operation:
         status = reply.status or self.declared.status
         if status == 204:
             return Response(status=204, headers=dict(reply.headers))
-        data = reply.data if self.declared.schema is None else self.declared.schema.dump(reply.data)
+        schema = reply.schema or self.declared.schema
+        data = reply.data if schema is None else schema.dump(reply.data)
         if reply.job_id is not None:
             data = data | {"job_id": str(reply.job_id)}
         response = envelope(data, status)

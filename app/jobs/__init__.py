@@ -3,11 +3,13 @@ compare-and-swap, beat while they run it, and end it once, in the transaction of
 messages to the broker are hints that may be lost or doubled. What follows from a job's end is registered with `follow`.
 """
 
+from app.jobs.bulk import begin_bulk, move_in_bulk, next_in_bulk, pass_over, result_of
 from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, give_back, hold, look, park
 from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
+from app.jobs.failures import function_of
 from app.jobs.history import act_as, history_lines, make_history_partitions, old_history
-from app.jobs.intents import PruneHistory
-from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, topic_of
+from app.jobs.intents import MoveJobs, PruneHistory
+from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
 from app.jobs.places import let_in_all, set_places
 from app.jobs.queries import visible_jobs
 from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
@@ -30,9 +32,11 @@ __all__ = [
     "HandedBack",
     "Hint",
     "Job",
+    "JobBulk",
     "JobEnded",
     "JobNotRetryable",
     "LeaseLost",
+    "MoveJobs",
     "PruneHistory",
     "Run",
     "Sender",
@@ -41,6 +45,7 @@ __all__ = [
     "act_as",
     "advance",
     "beat",
+    "begin_bulk",
     "cancel",
     "claim",
     "count_waiting",
@@ -48,6 +53,7 @@ __all__ = [
     "expired",
     "fail_or_retry",
     "follow",
+    "function_of",
     "give_back",
     "history_lines",
     "hold",
@@ -55,10 +61,14 @@ __all__ = [
     "look",
     "make_history_partitions",
     "mark_unsent",
+    "move_in_bulk",
+    "next_in_bulk",
     "old_history",
     "park",
+    "pass_over",
     "prune",
     "reap",
+    "result_of",
     "retry",
     "send_accepted",
     "send_or_mark",

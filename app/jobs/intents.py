@@ -9,6 +9,16 @@ from app.kernel.intents import Intent
 
 
 @dataclass(frozen=True, slots=True)
+class MoveJobs(Intent):
+    """Retry or cancel many jobs; which ones and how far it is stands in the row that belongs to its job."""
+
+    kind: ClassVar[str] = "jobs.bulk"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 8
+    max_attempts: ClassVar[int] = 10
+
+
+@dataclass(frozen=True, slots=True)
 class PruneHistory(Intent):
     """Delete the jobs that ended longer ago than the settings keep them."""
 

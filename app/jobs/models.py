@@ -32,6 +32,8 @@ UNUSUAL: Final = text("status <> 'succeeded'")
 FAILURES: Final = text("status = 'failed'")
 ERROR_CODE: Final = text("(error ->> 'code')")
 PLACED: Final = text("status = 'running' OR (status = 'queued' AND NOT held)")
+_FAILED = text("status = 'failed'")
+_ERROR_CODE = text("(error ->> 'code')")
 
 
 class Job(Base):
@@ -66,6 +68,16 @@ class Job(Base):
         Index("ix_jobs_places", "organization_id", "queue", postgresql_where=PLACED),
         Index("ix_jobs_line", *LINE, postgresql_where=text("status = 'queued' AND NOT held")),
         Index("ix_jobs_held", "organization_id", *LINE, postgresql_where=text("status = 'queued' AND held")),
+        # Pages of the failures with one code or fingerprint, and the summary of those of some days.
+        Index("ix_jobs_error_code", _ERROR_CODE, "created_at", "id", postgresql_where=_FAILED),
+        Index("ix_jobs_fingerprint", "fingerprint", "created_at", "id", postgresql_where=_FAILED),
+        Index(
+            "ix_jobs_failures",
+            "fingerprint",
+            "finished_at",
+            postgresql_where=_FAILED,
+            postgresql_include=["organization_id", "created_by"],
+        ),
     )
     # What an UPDATE computes, such as the time of an end, comes back with it.
     __mapper_args__ = {"eager_defaults": True}
@@ -88,6 +100,7 @@ class Job(Base):
     total: Mapped[int | None] = mapped_column(BigInteger)
     result: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]
+    fingerprint: Mapped[str | None]
 
     resource_type: Mapped[str | None]
     resource_id: Mapped[UUID | None]
@@ -194,6 +207,34 @@ class JobLimit(Base):
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     places: Mapped[int]
+
+
+class JobBulk(Base):
+    """What a job of kind `jobs.bulk` is asked to do, frozen at its acceptance, and how far it is.
+
+    `everything`, `organizations` and `user_id` are the rights it acts with; `position` is the last id it has dealt
+    with; `skipped` counts by reason.
+    """
+
+    __tablename__ = "job_bulks"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    action: Mapped[str]
+    filter: Mapped[dict[str, Any]]
+    everything: Mapped[bool]
+    organizations: Mapped[list[Any]]
+    user_id: Mapped[UUID]
+    rate: Mapped[int] = mapped_column(Integer)
+    accepted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    matched: Mapped[int | None] = mapped_column(Integer)
+    position: Mapped[UUID | None]
+    done: Mapped[int] = mapped_column(Integer, server_default="0", default=0)
+    skipped: Mapped[dict[str, Any]] = mapped_column(server_default="{}", default=dict)
+
+    @property
+    def walked(self) -> int:
+        """How many jobs it has dealt with."""
+        return self.done + sum(self.skipped.values())
 
 
 def topic_of(job_id: UUID) -> str:

@@ -35,6 +35,8 @@ def filter_jobs(jobs: Select[Job], filters: Mapping[str, Any]) -> Select[Job]:
         jobs = jobs.where(Job.created_at < filters["created_before"])
     if "error_code" in filters:
         jobs = jobs.where(_is(FAILED), literal_column("jobs.error ->> 'code'") == filters["error_code"])
+    if "fingerprint" in filters:
+        jobs = jobs.where(_is(FAILED), Job.fingerprint == filters["fingerprint"])
     return jobs
 
 

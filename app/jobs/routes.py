@@ -1,4 +1,4 @@
-"""The job's routes: list, read (or wait), follow, cancel, retry."""
+"""The job's routes: list, read (or wait), follow, cancel, retry; failures grouped, many moved at once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,21 @@ from app.http import (
     wants_json,
 )
 from app.jobs import queries, service
+from app.jobs.bulk import accept_bulk, permission_for, preview
 from app.jobs.history import changes_of
 from app.jobs.models import FINAL, Job, JobChange
-from app.jobs.schemas import AcceptedJobSchema, JobChangeSchema, JobFilterSchema, JobSchema, WaitSchema
+from app.jobs.schemas import (
+    AcceptedJobSchema,
+    BulkPreviewSchema,
+    BulkSchema,
+    FailureFilterSchema,
+    FailureGroupSchema,
+    JobChangeSchema,
+    JobFilterSchema,
+    JobSchema,
+    WaitSchema,
+)
+from app.jobs.summary import FailureGroup, summarize_failures
 from app.jobs.waiting import wait_for_change, with_position
 from app.jobs.watching import watch_jobs
 from app.kernel.handover import StreamRequest
@@ -53,6 +65,40 @@ class Jobs(MethodView):
     def get(self, filters: dict[str, Any]) -> Select[Job]:
         """List jobs, newest first."""
         return queries.filter_jobs(queries.visible_jobs(principal()), filters)
+
+
+@blueprint.route("/jobs/failures")
+class Failures(MethodView):
+    """What went wrong lately."""
+
+    @blueprint.arguments(FailureFilterSchema, location="query")
+    @blueprint.response(200, FailureGroupSchema(many=True))
+    @requires("jobs:read")
+    def get(self, query: dict[str, Any]) -> list[FailureGroup]:
+        """Group the failures since a moment by fingerprint, the most frequent first."""
+        since, limit = query.pop("since", None), query.pop("limit")
+        jobs = queries.filter_jobs(queries.visible_jobs(principal()), query)
+        with transaction() as session:
+            return summarize_failures(session, jobs, since, limit)
+
+
+@blueprint.route("/jobs/bulk")
+class Bulk(MethodView):
+    """Many jobs at once."""
+
+    @blueprint.arguments(BulkSchema)
+    @blueprint.response(202, AcceptedJobSchema)
+    @blueprint.response(200, BulkPreviewSchema, description="With `dry_run`: what would be moved")
+    @requires("jobs:read")
+    def post(self, body: dict[str, Any]) -> Reply:
+        """Retry or cancel, by a job of its own, the jobs that match now and that you may retry or cancel."""
+        action, filters = body["action"], body["filter"]
+        scope = queries.scope_of(principal(), permission_for(action))
+        with transaction() as session:
+            if body["dry_run"]:
+                return Reply(preview(session, action, filters, scope), 200, schema=BulkPreviewSchema())
+            job = accept_bulk(session, action, filters, scope, body["rate"])
+        return accepted(job, job.id)
 
 
 @blueprint.route("/jobs/<uuid:job_id>")

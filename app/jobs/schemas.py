@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.http import Schema, Timestamp
+from app.jobs.bulk import ACTIONS
 from app.jobs.models import STATUSES
 
 
@@ -31,6 +34,9 @@ class JobErrorSchema(Schema):
     code = fields.String(metadata={"example": "REPOSITORY_NOT_FOUND"})
     message = fields.String()
     details = fields.Dict(keys=fields.String())
+    fingerprint = fields.String(
+        metadata={"description": "the same for failures of one code at one place", "example": "0f6c1f2f8f0b9b1e"}
+    )
 
 
 class JobSchema(Schema):
@@ -92,7 +98,69 @@ class JobFilterSchema(Schema):
     organization_id = fields.UUID()
     created_after = fields.AwareDateTime()
     created_before = fields.AwareDateTime()
-    error_code = fields.String(metadata={"description": "such as STAGE_FAILED"})
+    error_code = fields.String(metadata={"description": "failed with this code, such as STAGE_FAILED"})
+    fingerprint = fields.String(metadata={"description": "failed alike: the fingerprint of an error"})
+
+
+class FailureFilterSchema(Schema):
+    """Filters of GET /jobs/failures."""
+
+    since = fields.AwareDateTime(metadata={"description": "failed at or after this; seven days ago unless given"})
+    limit = fields.Integer(
+        load_default=20, validate=validate.Range(1, 100), metadata={"description": "the most frequent so many"}
+    )
+    kind = fields.String()
+    queue = fields.String()
+    organization_id = fields.UUID()
+    error_code = fields.String()
+
+
+class FailureGroupSchema(Schema):
+    """Failures with one fingerprint: one code at one place."""
+
+    fingerprint = fields.String()
+    code = fields.String(metadata={"example": "STAGE_FAILED"})
+    kind = fields.String(metadata={"example": "pipelines.run_stage"})
+    where = fields.String(
+        allow_none=True,
+        metadata={"description": "the place in the job: stage and step, or a function", "example": "build/compile"},
+    )
+    message = fields.String(metadata={"description": "of the newest"})
+    count = fields.Integer()
+    first_seen = Timestamp()
+    last_seen = Timestamp()
+    job_ids = fields.List(fields.UUID(), metadata={"description": "the newest three"})
+
+
+class BulkFilterSchema(JobFilterSchema):
+    """Which jobs to move: the filters of GET /jobs."""
+
+
+class BulkSchema(Schema):
+    """What POST /jobs/bulk is asked."""
+
+    action = fields.String(required=True, validate=validate.OneOf(ACTIONS))
+    filter = fields.Nested(BulkFilterSchema, load_default=dict)
+    all = fields.Boolean(
+        load_default=False, metadata={"description": "must be said when the filter is empty: all jobs you may move"}
+    )
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "only tell what would be moved"})
+    rate = fields.Integer(
+        load_default=20, validate=validate.Range(1, 1000), metadata={"description": "jobs a second, at most"}
+    )
+
+    @validates_schema
+    def _say_all(self, data: dict[str, Any], **_: Any) -> None:
+        if not data["filter"] and not data["all"]:
+            raise ValidationError("Give at least one field, or say `all`: true.", "filter")
+
+
+class BulkPreviewSchema(Schema):
+    """What a bulk job would move, if it were accepted now."""
+
+    count = fields.Integer()
+    count_capped = fields.Boolean(metadata={"description": "whether there are more than `count`"})
+    job_ids = fields.List(fields.UUID(), metadata={"description": "the first of them"})
 
 
 class WaitSchema(Schema):

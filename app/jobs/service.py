@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import JobEnded, JobNotRetryable
+from app.jobs.failures import identify
 from app.jobs.history import act_as
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, fresh_event, topic_of
 from app.jobs.places import is_crowded, is_crowded_for_it, let_next_in
@@ -100,7 +101,8 @@ def end(
         raise JobEnded(status=job.status)
     job.status = status
     job.result = result
-    job.error = error
+    job.error = identify(job.kind, error) if error is not None and status == FAILED else error
+    job.fingerprint = (job.error or {}).get("fingerprint")
     job.phase = job.message = job.lease_until = None
     job.finished_at = database_now()
     if status == "succeeded":
@@ -168,6 +170,7 @@ def retry(session: Session, job: Job, allowance: int, by: UUID | None = None) ->
             max_attempts=Job.attempt + literal(allowance),
             percent=0.0,
             error=None,
+            fingerprint=None,
             result=None,
             finished_at=None,
             cancel_requested_at=None,

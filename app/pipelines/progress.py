@@ -6,7 +6,7 @@ stages that end at once are written one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -166,8 +166,17 @@ def _error_of(status: str, stages: Iterable[Stage]) -> dict[str, Any] | None:
     if len(reasons) == 1 and reasons.isdisjoint((None, StageFailed.code, StageTimedOut.code)):
         return failed[0].error
     names = ", ".join(f"{stage.name} {stage.status.replace('_', ' ')}" for stage in failed)
-    error = (ExecutionTimedOut if status == TIMED_OUT else ExecutionFailed)(f"Did not succeed: {names}.")
-    return {"code": error.code, "message": error.message, "details": {}}
+    kind = ExecutionTimedOut if status == TIMED_OUT else ExecutionFailed
+    error = kind(f"Did not succeed: {names}.", **_place_of(failed))
+    return {"code": error.code, "message": error.message, "details": dict(error.details)}
+
+
+def _place_of(failed: Sequence[Stage]) -> dict[str, Any]:
+    """Return the first stage that failed, in the plan's order, by its name in the definition, and its first step."""
+    if not failed:
+        return {}
+    details = (failed[0].error or {}).get("details", {})
+    return {"stage": details.get("stage", failed[0].name), "step": details.get("step")}
 
 
 def outcome_of(stages: Iterable[Stage], *, cancel_requested: bool) -> str:

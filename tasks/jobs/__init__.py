@@ -8,13 +8,23 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.jobs import PruneHistory, Run, prune
+from app.jobs import MoveJobs, PruneHistory, Run, prune
 from app.kernel.events import forget_old_records
 from app.kernel.idempotency import forget_expired_keys
 from app.kernel.stream import forget_old_events
 from tasks.handling import handles
+<<<<<<< HEAD
 from tasks.jobs.keep_history import keep_history
+=======
+from tasks.jobs.bulk import move_jobs
+>>>>>>> fb9e582 (Give failures a fingerprint to be found and grouped by, and move many jobs by one that is a job itself)
 from tasks.tools import Tools
+
+
+@handles(MoveJobs)
+def move_many_jobs(run: Run, _: MoveJobs, __: Tools) -> dict[str, Any]:
+    """Retry or cancel the jobs that a filter matched."""
+    return move_jobs(run)
 
 
 @handles(PruneHistory)

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.jobs import Run
 from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, replace_artifacts, start_stage
 from app.pipelines.definition import ConditionInvalid as ConditionFault
+from app.pipelines.definition import PlannedStage
 from tasks.pipelines.gateways.base import CheckoutTimedOut
 from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
 from tasks.pipelines.patience import patiently
@@ -38,7 +39,7 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
         kept = keep_artifacts(tools, briefing, place)
         forget_artifacts(tools, patiently(run, lambda: _record_artifacts(run, briefing, kept)))
     if failed or runner.out_of_time:
-        raise _failure(failed, out_of_time=runner.out_of_time)
+        raise _failure(briefing.planned, failed, out_of_time=runner.out_of_time)
     return {"status": "succeeded", "artifacts": len(kept)}
 
 
@@ -68,9 +69,11 @@ def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) 
         return replace_artifacts(session, briefing, kept)
 
 
-def _failure(failed: dict[str, str], *, out_of_time: bool) -> StageFailed | StageTimedOut:
+def _failure(planned: PlannedStage, failed: dict[str, str], *, out_of_time: bool) -> StageFailed | StageTimedOut:
     steps = ", ".join(f"{name} {status.replace('_', ' ')}" for name, status in failed.items())
+    first = next((step.name for step in planned.steps if step.name in failed), None)
+    details = {"steps": failed, "stage": planned.stage, "step": first}
     if out_of_time:
-        return StageTimedOut(f"The stage's time was up.{f' Did not succeed: {steps}.' if steps else ''}", steps=failed)
+        return StageTimedOut(f"The stage's time was up.{f' Did not succeed: {steps}.' if steps else ''}", **details)
     kind = StageTimedOut if "timed_out" in failed.values() else StageFailed
-    return kind(f"Did not succeed: {steps}.", steps=failed)
+    return kind(f"Did not succeed: {steps}.", **details)
