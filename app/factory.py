@@ -12,6 +12,7 @@ from app import identity, jobs, pipelines, tenancy
 from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
+from app.kernel.engine import Bounds
 from app.kernel.opening import open_database, open_redis
 from config.settings import Settings
 
@@ -63,5 +64,10 @@ def _assemble(settings: Settings, database: Database | None) -> Platform:
 
 
 def _open_database(settings: Settings) -> Database:
-    # A thread holds at most one connection at a time, so none of them ever waits for one.
-    return open_database(settings.database_url, open_redis(settings.redis_url), pool_size=settings.web_threads)
+    bounds = Bounds(
+        pool_size=settings.web_connections or max(settings.web_threads - 1, 1),
+        overflow=0,
+        pool=settings.web_connection_seconds,
+        statement=settings.web_statement_seconds,
+    )
+    return open_database(settings.database_url, open_redis(settings.redis_url), bounds=bounds)

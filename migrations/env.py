@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, text
 
-from app.kernel.db import make_engine
+from app.kernel.engine import make_engine
 from app.kernel.partitions import is_partition
 from app.tables import METADATA
 from config.settings import load_settings

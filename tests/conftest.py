@@ -18,7 +18,8 @@ from app.factory import create_app
 from app.identity import ensure_signing_key
 from app.jobs import Hint
 from app.kernel.crypto import Vault
-from app.kernel.db import Database, make_engine
+from app.kernel.db import Database
+from app.kernel.engine import make_engine
 from app.kernel.stream import write_published
 from config.settings import Settings
 from tests.support.contract import ContractClient

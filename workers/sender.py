@@ -11,37 +11,45 @@ from uuid import UUID
 from celery import Celery
 
 from app.jobs import Hint
+from app.kernel.breaker import Breaker
 from config.settings import Settings
 from workers.messages import make_celery
 
 log = logging.getLogger(__name__)
 
 HINT_SECONDS = 3600
-SEND_SECONDS = 2.0
+SEND_SECONDS = 1.0
+REST_SECONDS = 3.0
 
 
 class CelerySender:
     """Carries hints by the broker that workers listen to."""
 
-    def __init__(self, celery: Celery) -> None:
+    def __init__(self, celery: Celery, rest: float = 0.0) -> None:
         self._celery = celery
+        self._breaker = Breaker(rest)
         self._local = threading.local()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> CelerySender:
-        """Return a sender that never keeps a request waiting for longer than two seconds."""
-        return cls(make_celery(settings.broker, socket_timeout=SEND_SECONDS))
+        """Return a sender that keeps a request waiting for a second at most, and of those that come while the broker
+        is away only one every few seconds."""
+        return cls(make_celery(settings.broker, socket_timeout=SEND_SECONDS), REST_SECONDS)
 
     def send(self, hints: Sequence[Hint], /) -> Sequence[UUID]:
         """Send the hints and return the ids of those that could not be; the first failure gives up the rest, since one
         broker serves them all."""
+        if not self._breaker.allows():
+            return [hint.job_id for hint in hints]
         for place, hint in enumerate(hints):
             try:
                 self._send_one(hint)
             except Exception as error:  # noqa: BLE001 - brokers fail in the ways of their own libraries
                 log.warning("the broker did not take a hint", extra={"job_id": hint.job_id, "error": repr(error)})
                 self._forget_producer()
+                self._breaker.failed()
                 return [unsent.job_id for unsent in hints[place:]]
+        self._breaker.succeeded()
         return []
 
     def _send_one(self, hint: Hint) -> None:

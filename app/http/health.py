@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.http.platform import Platform
 from app.http.rate_limiter import RateLimiter
 from app.http.version import VERSION
+from app.kernel.db import Trouble
 from app.kernel.handover import ping as ping_streams
+from app.kernel.outages import outage_of
 
 log = logging.getLogger(__name__)
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 
 STARTED = time.monotonic()
+TROUBLE_SECONDS = 30.0
 WORST: tuple[Status, ...] = ("healthy", "degraded", "unhealthy")
 
 
@@ -73,9 +77,25 @@ def own_checks(parts: Platform) -> list[Check]:
 
 
 def _look_at_database(parts: Platform) -> Finding:
-    with parts.database.transaction() as session:
-        session.execute(text("SELECT 1"))
-    return Finding("healthy", "The database answers.")
+    try:
+        with parts.database.transaction() as session:
+            read_only = session.execute(text("SELECT current_setting('transaction_read_only')::bool")).scalar_one()
+    except SQLAlchemyError as error:
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        return Finding("unhealthy", outage.message)
+    if read_only:
+        return Finding("degraded", "The database takes no changes now: reads are answered, all else is refused.")
+    return _recall_trouble(parts.database.trouble)
+
+
+def _recall_trouble(trouble: Trouble | None) -> Finding:
+    """A full disk, say, refuses no look, only work; what this process met lately is told."""
+    if trouble is None or not trouble.outage.lasting or time.monotonic() - trouble.at > TROUBLE_SECONDS:
+        return Finding("healthy", "The database answers.")
+    ago = time.monotonic() - trouble.at
+    return Finding("degraded", f"It answers, but {ago:.0f} s ago a request was refused: {trouble.outage.message}")
 
 
 def _look_at_redis(limiter: RateLimiter) -> Finding:

@@ -1,13 +1,15 @@
 """Idempotency-Key: a POST sent again has no second effect and gets the first reply.
 
 In the spirit of the IETF draft `draft-ietf-httpapi-idempotency-key-header`: a key is claimed in a short transaction
-before the view runs and its reply is kept after it. A process that dies in between leaves a claim that lapses by
-itself. Replies of 5xx are not kept, nor is what sets a cookie.
+before the view runs, and its reply is kept in the transaction of what the view does: both are there or neither. A
+process that dies in between leaves a claim that lapses by itself. Replies of 5xx are not kept, nor is what sets a
+cookie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +19,7 @@ import orjson
 from flask import Response, g, request
 from sqlalchemy import and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -90,14 +93,21 @@ def once(respond: Respond, refuse: Refuse) -> WerkzeugResponse:
 
 def _run(claim: Claim, respond: Respond, refuse: Refuse) -> WerkzeugResponse:
     try:
-        response = respond()
-    except Refusal as refusal:
-        response = refuse(refusal)
+        with platform().database.together() as session:
+            response = _respond(respond, refuse)
+            _keep(session, claim, response)
     except BaseException:
-        _release(claim)
+        with suppress(SQLAlchemyError):
+            _release(claim)
         raise
-    _keep(claim, response)
     return response
+
+
+def _respond(respond: Respond, refuse: Refuse) -> WerkzeugResponse:
+    try:
+        return respond()
+    except Refusal as refusal:
+        return refuse(refusal)
 
 
 def _fingerprint() -> str:
@@ -132,19 +142,23 @@ def _claim(session: Session, claim: Claim, fingerprint: str) -> Response | None:
     return _open(found.status, platform().vault.decrypt(found.sealed_reply, claim.context))
 
 
-def _keep(claim: Claim, response: WerkzeugResponse) -> None:
+def _keep(session: Session, claim: Claim, response: WerkzeugResponse) -> None:
+    """Keep the reply in the transaction of what it tells; raises IdempotencyInFlight when another has the key now."""
+    held: Any
     if response.status_code >= 500 or response.status_code in PASSING or "Set-Cookie" in response.headers:
-        _release(claim)
-        return
-    sealed = platform().vault.encrypt(_seal(response), claim.context)
-    kept = {"status": response.status_code, "sealed_reply": sealed, "expires_at": database_now() + KEPT}
-    with transaction() as session:
-        session.execute(update(IdempotencyKey).where(claim.where()).values(kept))
+        held = session.execute(delete(IdempotencyKey).where(claim.where()))
+    else:
+        sealed = platform().vault.encrypt(_seal(response), claim.context)
+        kept = {"status": response.status_code, "sealed_reply": sealed, "expires_at": database_now() + KEPT}
+        held = session.execute(update(IdempotencyKey).where(claim.where()).values(kept))
+    if held.rowcount == 0:
+        raise IdempotencyInFlight(headers={"Retry-After": "1"})
 
 
 def _release(claim: Claim) -> None:
+    """Let the key go, unless a reply is kept after all: a commit that looked lost may have been made."""
     with transaction() as session:
-        session.execute(delete(IdempotencyKey).where(claim.where()))
+        session.execute(delete(IdempotencyKey).where(claim.where(), IdempotencyKey.status.is_(None)))
 
 
 def _seal(response: WerkzeugResponse) -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from psycopg import errors as pg
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.http.envelope import JSON, dump_json, meta
 from app.kernel.errors import AlreadyExists, Conflict, Invalid, Refusal, Transient, Unavailable
+from app.kernel.outages import outage_of
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,9 @@ def _answer_any(error: Exception) -> Response:
 
 def _of_database(error: Exception) -> Refusal | None:
     """Return what an error of the database means to the caller, if it is not simply a bug."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
-        return Unavailable("The database is away; try again soon.", headers={"Retry-After": "5"})
+    outage = outage_of(error)
+    if outage is not None:
+        return Unavailable(outage.message, headers={"Retry-After": str(outage.retry_after)}, reason=outage.reason)
     cause = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(error, IntegrityError) and isinstance(cause, pg.UniqueViolation):
         return AlreadyExists()

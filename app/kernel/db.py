@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import logging
-import select
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-import orjson
-import psycopg
-from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text, create_engine, event
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.kernel.breaker import Breaker
+from app.kernel.outages import AWAY, BUSY, SILENT, CommitUnknown, DatabaseResting, Outage, outage_of
 
 log = logging.getLogger(__name__)
 
-RESTING_SINCE = "headrace.resting_since"
-TRUSTED_SECONDS = 10.0
+# What fails at once costs those who come next nothing.
+WAITED_IN_VAIN = (SILENT, BUSY)
 
 Hook = Callable[[Session], None]
 Listener = Callable[[Sequence[Any]], None]
@@ -50,51 +51,12 @@ class Base(DeclarativeBase):
     }
 
 
-def _to_json(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What was last the matter with the database, and when, on this process's monotonic clock."""
 
-
-def make_engine(url: str, *, pool_size: int = 5, statement_timeout: float = 30.0) -> Engine:
-    """Return an engine whose connections give up a statement after `statement_timeout` seconds.
-
-    A plain `postgresql://` address is taken too; the driver is psycopg 3 in any case.
-    """
-    if url.startswith(("postgres://", "postgresql://")):
-        url = "postgresql+psycopg://" + url.split("://", 1)[1]
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_timeout=5,
-        connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={int(statement_timeout * 1000)}"},
-        json_serializer=_to_json,
-        json_deserializer=orjson.loads,
-    )
-    event.listen(engine, "checkin", _note_rest)
-    event.listen(engine, "checkout", _check_rested)
-    return engine
-
-
-def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
-    record.info[RESTING_SINCE] = time.monotonic()
-
-
-def _check_rested(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    """Replace a connection that the server has closed; SQLAlchemy's pre-ping would ask it, each time, over the wire."""
-    rested = time.monotonic() - record.info.get(RESTING_SINCE, time.monotonic())
-    try:
-        if rested > TRUSTED_SECONDS or _is_told_something(connection):
-            connection.execute("")
-            connection.rollback()
-    except psycopg.Error as error:
-        raise InvalidatePoolError from error
-
-
-def _is_told_something(connection: Any) -> bool:
-    """Whether something has come that nobody asked for: for the most part, the end of the connection."""
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    return bool(waiting.poll(0))
+    outage: Outage
+    at: float
 
 
 class Database:
@@ -102,12 +64,18 @@ class Database:
 
     `before_commit` hooks run inside the transaction, in order. What `note()` collected is given to the listeners
     after the commit; a listener that fails is logged and forgotten, for the rows are the truth and others repair.
+    With a `breaker` a database that has just let somebody wait in vain is not asked by everybody else as well.
     """
 
-    def __init__(self, bind: Engine | Connection, *, before_commit: Sequence[Hook] = ()) -> None:
+    def __init__(
+        self, bind: Engine | Connection, *, before_commit: Sequence[Hook] = (), breaker: Breaker | None = None
+    ) -> None:
         self.bind = bind
+        self.trouble: Trouble | None = None
         self._before_commit = tuple(before_commit)
+        self._breaker = breaker or Breaker(0.0)
         self._listeners: dict[str, Listener] = {}
+        self._local = threading.local()
 
     def listen(self, subject: str, listener: Listener) -> None:
         """Call `listener` with everything noted under `subject`, after each commit."""
@@ -115,14 +83,68 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Open a session; leaving commits, raising rolls back. Never call the network inside."""
-        with Session(self.bind, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+        """Open a session; leaving commits, raising rolls back. Never call the network inside.
+
+        Raises CommitUnknown when the connection is lost during the commit.
+        """
+        whole = getattr(self._local, "whole", None)
+        with self._part(whole) if whole is not None else self._alone() as session:
+            yield session
+
+    @contextmanager
+    def together(self) -> Iterator[Session]:
+        """Make one transaction of all that this thread opens in the block: they are saved together or not at all.
+
+        Each of them still rolls back by itself when it raises, and what follows a commit follows that of the whole.
+        """
+        with self._alone() as session:
+            self._local.whole = session
+            try:
+                yield session
+            finally:
+                self._local.whole = None
+
+    @contextmanager
+    def _alone(self) -> Iterator[Session]:
+        with (
+            self._watching(),
+            Session(self.bind, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
+        ):
             yield session
             for hook in self._before_commit:
                 hook(session)
-            session.commit()
+            _commit(session)
             notes = session.info.pop("notes", {})
         self._tell(notes)
+
+    @contextmanager
+    def _part(self, whole: Session) -> Iterator[Session]:
+        before = _copy(whole.info)
+        try:
+            with whole.begin_nested():
+                yield whole
+        except BaseException:
+            whole.info.clear()
+            whole.info.update(before)
+            raise
+        finally:
+            # As a session of its own would: the next one reads anew.
+            whole.expunge_all()
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Ask the breaker first, and tell it afterwards; keep in mind what was the matter."""
+        if not self._breaker.allows():
+            raise DatabaseResting(self.trouble.outage if self.trouble else AWAY)
+        try:
+            yield
+        except BaseException as error:
+            outage = outage_of(error)
+            if outage is not None:
+                self.trouble = Trouble(outage, time.monotonic())
+            (self._breaker.failed if outage in WAITED_IN_VAIN else self._breaker.succeeded)()
+            raise
+        self._breaker.succeeded()
 
     def _tell(self, notes: dict[str, list[Any]]) -> None:
         for subject, items in notes.items():
@@ -133,6 +155,22 @@ class Database:
                 listener(items)
             except Exception:
                 log.warning("what was noted for %r did not reach its listener", subject, exc_info=True)
+
+
+def _copy(collected: Any) -> Any:
+    """Return what a session has collected so far: lists, and lists by name."""
+    if isinstance(collected, dict):
+        return {name: _copy(one) for name, one in collected.items()}
+    return list(collected)
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise CommitUnknown from error
+        raise
 
 
 def table_of(model: type[Base]) -> Table:

@@ -16,11 +16,13 @@ import redis
 from sqlalchemy import BigInteger, Index, Select, delete, func, select, text, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app.kernel.breaker import Breaker
 from app.kernel.clock import format_time
 from app.kernel.db import Base, note
 
 LIVE_KEY = "headrace:live"
 LIVE_LENGTH = 20_000
+REST_SECONDS = 2.0
 
 
 class StreamTopic(Base):
@@ -73,17 +75,28 @@ class Live(Protocol):
 
 
 class RedisLive:
-    """Appends new events to one capped Redis stream that every stream process reads."""
+    """Appends new events to one capped Redis stream that every stream process reads.
+
+    What Redis did not take is not sent again, and for two seconds nothing is: readers have the rows.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._breaker = Breaker(REST_SECONDS)
 
     def send(self, events: Sequence[Delivered]) -> None:
-        """Append the events in one round trip."""
+        """Append the events in one round trip; raises redis.RedisError."""
+        if not self._breaker.allows():
+            return
         pipeline = self._client.pipeline(transaction=False)
         for event in events:
             pipeline.xadd(LIVE_KEY, {b"e": orjson.dumps(event)}, maxlen=LIVE_LENGTH, approximate=True)
-        pipeline.execute()
+        try:
+            pipeline.execute()
+        except BaseException:
+            self._breaker.failed()
+            raise
+        self._breaker.succeeded()
 
 
 def publish(session: Session, topic: str, event_type: str, data: dict[str, Any]) -> None:

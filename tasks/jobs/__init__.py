@@ -13,11 +13,8 @@ from app.kernel.events import forget_old_records
 from app.kernel.idempotency import forget_expired_keys
 from app.kernel.stream import forget_old_events
 from tasks.handling import handles
-<<<<<<< HEAD
-from tasks.jobs.keep_history import keep_history
-=======
 from tasks.jobs.bulk import move_jobs
->>>>>>> fb9e582 (Give failures a fingerprint to be found and grouped by, and move many jobs by one that is a job itself)
+from tasks.jobs.keep_history import keep_history
 from tasks.tools import Tools
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from app.kernel import db
-from app.kernel.db import Database, make_engine
+from app.kernel import engine as engines
+from app.kernel.db import Database
+from app.kernel.engine import make_engine
 
 
 @pytest.fixture
@@ -37,5 +38,5 @@ def test_a_connection_that_the_server_closed_is_replaced_unseen(own: Engine, pos
 
 def test_a_connection_that_has_rested_long_is_asked_first(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     first = backend(own)
-    monkeypatch.setattr(db, "TRUSTED_SECONDS", -1.0)
+    monkeypatch.setattr(engines, "TRUSTED_SECONDS", -1.0)
     assert backend(own) == first

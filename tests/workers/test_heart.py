@@ -13,7 +13,8 @@ from sqlalchemy import update
 
 from app import jobs
 from app.jobs import Job, Run
-from app.kernel.db import Database, make_engine
+from app.kernel.db import Database
+from app.kernel.engine import make_engine
 from app.kernel.ids import new_id
 from app.kernel.intents import LostLease
 from launcher.ports import free_port

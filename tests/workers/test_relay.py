@@ -19,7 +19,8 @@ from sqlalchemy import func, select, update
 from app import jobs
 from app.jobs import Job
 from app.kernel.clock import database_now
-from app.kernel.db import Database, make_engine
+from app.kernel.db import Database
+from app.kernel.engine import make_engine
 from app.kernel.events import EventRecord
 from app.kernel.ids import new_id
 from config.settings import Settings

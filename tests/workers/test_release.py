@@ -8,7 +8,8 @@ import sys
 
 from sqlalchemy import text
 
-from app.kernel.db import Database, make_engine
+from app.kernel.db import Database
+from app.kernel.engine import make_engine
 from tests.support.servers import ROOT, Servers
 
 
