@@ -6,7 +6,7 @@ messages to the broker are hints that may be lost or doubled. What follows from 
 from app.jobs.bulk import begin_bulk, move_in_bulk, next_in_bulk, pass_over, result_of
 from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, give_back, hold, look, park
 from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
-from app.jobs.failures import function_of
+from app.jobs.failures import function_of, identify
 from app.jobs.history import act_as, history_lines, make_history_partitions, old_history
 from app.jobs.intents import MoveJobs, PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
@@ -57,6 +57,7 @@ __all__ = [
     "give_back",
     "history_lines",
     "hold",
+    "identify",
     "let_in_all",
     "look",
     "make_history_partitions",

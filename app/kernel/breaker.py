@@ -25,14 +25,12 @@ class Breaker:
 
     def allows(self) -> bool:
         """Tell whether to ask now."""
-        if self._until is None:
+        if not self.is_open:
             return True
         with self._lock:
-            if self._until is None:
-                return True
-            if self._trying or time.monotonic() < self._until:
+            if self._trying or time.monotonic() < (self._until or 0.0):
                 return False
-            self._trying = True
+            self._trying = self._until is not None
             return True
 
     def succeeded(self) -> None:

@@ -152,6 +152,7 @@ def _end_execution(session: Session, execution: Execution, job: Job, stages: Ite
     status = outcome_of(stages, cancel_requested=job.cancel_requested)
     summary = {"status": status, "stages": {stage.name: stage.status for stage in stages}}
     error = _error_of(status, stages)
+    error = error and jobs.identify(job.kind, error)
     finish_execution(session, execution, status, error)
     ends = {SUCCEEDED: jobs.SUCCEEDED, CANCELLED: jobs.CANCELLED}
     jobs.end(session, job, ends.get(status, jobs.FAILED), result=summary, error=error)

@@ -87,6 +87,7 @@ class ErrorSchema(Schema):
     code = fields.String()
     message = fields.String()
     details = fields.Dict(keys=fields.String())
+    fingerprint = fields.String(metadata={"description": "the same for failures of one code at one place"})
 
 
 class StepSchema(Schema):

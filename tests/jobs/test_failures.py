@@ -27,11 +27,6 @@ ERROR = {"code": "STAGE_FAILED", "message": "Did not succeed: compile failed.", 
 PLACE = {"stage": "build", "step": "compile"}
 
 
-@pytest.fixture
-def alice(app: Flask, database: Database) -> Person:
-    return make_person(app, database, "alice")
-
-
 def accept(database: Database, owner: Person, **options: Any) -> UUID:
     with database.transaction() as session:
         return jobs.accept(session, Errand(new_id()), organization_id=owner.organization_id, **options)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app import jobs
 from app.jobs import Job
+from app.jobs.failures import identify
 from app.kernel.db import Database
 from app.kernel.errors import Permanent
 from app.kernel.ids import new_id
@@ -90,7 +91,8 @@ def test_a_reply_is_held_for_as_long_as_nothing_changes_and_no_longer(
     began = time.monotonic()
     job = data_of(client.get(f"{API}/{accepted[0]}?wait=60", headers=alice.headers))
     assert (job["status"], time.monotonic() - began < 5) == ("failed", True)
-    assert job["error"] == {"code": "PERMANENT_FAILURE", "message": "It cannot be done.", "details": {}}
+    error = {"code": "PERMANENT_FAILURE", "message": "It cannot be done.", "details": {}}
+    assert job["error"] == identify(Errand.kind, error)
     for query in ("wait=61", "wait=-1", "wait=x", "wait=1.5"):
         error = error_of(client.get(f"{API}/{accepted[0]}?{query}", headers=alice.headers), 422)
         assert [fault["field"] for fault in error["errors"]] == ["wait"]

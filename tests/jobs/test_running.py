@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from app import jobs
 from app.jobs import Job, Run
+from app.jobs.failures import identify
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.errors import Permanent, Transient
@@ -101,7 +102,7 @@ def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not(database:
     assert 4 < (waiting.scheduled_for - waiting.created_at).total_seconds() < 8
     assert (failed.status, failed.error) == (
         jobs.FAILED,
-        {"code": "PERMANENT_FAILURE", "message": "The other side said no.", "details": {}},
+        identify(Errand.kind, {"code": "PERMANENT_FAILURE", "message": "The other side said no.", "details": {}}),
     )
 
 

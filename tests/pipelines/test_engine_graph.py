@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app import jobs
 from tests.support.pipelines import Engine, Seen, pipeline, stage, step
 
 NOT_WANTED = "Its condition does not hold."
@@ -84,18 +85,20 @@ def test_what_failed_blocks_all_that_hangs_on_it_and_nothing_else(engine_of_alic
     }
     assert seen.steps["bad/run"].exit_code == 7
     assert seen.stages["child"].reason == "A stage it depends on did not succeed: bad failed."
-    assert seen.stages["bad"].error == {
+    failed = {
         "code": "STAGE_FAILED",
         "message": "Did not succeed: run failed.",
-        "details": {"steps": {"run": "failed"}},
+        "details": {"steps": {"run": "failed"}, "stage": "bad", "step": "run"},
     }
+    assert seen.stages["bad"].error == jobs.identify("pipelines.run_stage", failed)
     assert (seen.execution.status, seen.job.status) == ("failed", "failed")
     assert seen.job.error == seen.execution.error
-    assert seen.execution.error == {
+    error = {
         "code": "EXECUTION_FAILED",
         "message": "Did not succeed: bad failed.",
-        "details": {},
+        "details": {"stage": "bad", "step": "run"},
     }
+    assert seen.execution.error == jobs.identify("pipelines.execute", error)
 
 
 def test_conditions_decide_which_stages_run_after_a_failure(engine_of_alice: Engine) -> None:
