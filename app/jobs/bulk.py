@@ -20,9 +20,10 @@ from app.jobs.claiming import Claim, look
 from app.jobs.errors import LeaseLost
 from app.jobs.intents import MoveJobs
 from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job, JobBulk
-from app.jobs.queries import Scope, filter_jobs, jobs_within
+from app.jobs.queries import filter_jobs, visible_jobs
 from app.kernel.clock import database_now
 from app.kernel.intents import INTENTS, Intent
+from app.kernel.principal import Principal
 
 RETRY = "retry"
 CANCEL = "cancel"
@@ -60,27 +61,34 @@ def permission_for(action: str) -> str:
     return f"jobs:{action}"
 
 
-def preview(session: Session, action: str, filters: Mapping[str, Any], scope: Scope) -> Preview:
+def preview(session: Session, action: str, filters: Mapping[str, Any], caller: Principal) -> Preview:
     """Tell what would be taken now, and move nothing."""
-    matching = _matching(action, filters, scope, session.execute(select(database_now())).scalar_one())
+    matching = _matching(action, filters, caller, session.execute(select(database_now())).scalar_one())
     some = matching.with_only_columns(Job.id).limit(COUNT_CAP + 1).subquery()
     count = session.execute(select(func.count()).select_from(some)).scalar_one()
     ids = session.execute(matching.with_only_columns(Job.id).order_by(Job.id).limit(SAMPLES)).scalars()
     return Preview(min(count, COUNT_CAP), count > COUNT_CAP, list(ids))
 
 
-def accept_bulk(session: Session, action: str, filters: Mapping[str, Any], scope: Scope, rate: int) -> Job:
-    """Accept the job that moves what `filters` match now, among the jobs in `scope`, at `rate` jobs a second."""
+def accept_bulk(session: Session, action: str, filters: Mapping[str, Any], caller: Principal, rate: int) -> Job:
+    """Accept the job that moves what `filters` match now, of what the caller may move now, `rate` jobs a second.
+
+    It belongs to the organization that the filter names, if the caller holds the permission there, else to the caller.
+    """
+    permission, organization_id = permission_for(action), filters.get("organization_id")
     job_id = service.accept(
-        session, MoveJobs(), organization_id=filters.get("organization_id"), created_by=scope.user_id
+        session,
+        MoveJobs(),
+        organization_id=organization_id if caller.may(permission, organization_id) else None,
+        created_by=caller.user_id,
     )
     bulk = JobBulk(
         job_id=job_id,
         action=action,
         filter={name: _plain(value) for name, value in filters.items()},
-        everything=scope.everything,
-        organizations=[str(organization) for organization in scope.organizations],
-        user_id=scope.user_id,
+        everything=caller.is_admin,
+        places=[str(place) for place in caller.places_with(permission)],
+        user_id=caller.user_id,
         rate=rate,
     )
     session.add(bulk)
@@ -110,16 +118,20 @@ def next_in_bulk(session: Session, bulk: JobBulk, after: UUID | None) -> Sequenc
 
 
 def _candidates(bulk: JobBulk) -> Select[UUID]:
-    scope = Scope(bulk.user_id, bulk.everything, tuple(map(UUID, bulk.organizations)))
     filters = {name: _READERS.get(name, str)(value) for name, value in bulk.filter.items()}
-    return (
-        _matching(bulk.action, filters, scope, bulk.accepted_at).with_only_columns(Job.id).where(Job.id != bulk.job_id)
-    )
+    matching = _matching(bulk.action, filters, _asker(bulk), bulk.accepted_at)
+    return matching.with_only_columns(Job.id).where(Job.id != bulk.job_id)
 
 
-def _matching(action: str, filters: Mapping[str, Any], scope: Scope, moment: datetime) -> Select[Job]:
+def _asker(bulk: JobBulk) -> Principal:
+    """Return who asked, with what they might do then."""
+    held = frozenset({permission_for(bulk.action)})
+    return Principal(bulk.user_id, "", bulk.everything, dict.fromkeys(map(UUID, bulk.places), held))
+
+
+def _matching(action: str, filters: Mapping[str, Any], caller: Principal, moment: datetime) -> Select[Job]:
     """Select what can be moved and was so at `moment`: a job that has failed again since is another failure."""
-    jobs = filter_jobs(jobs_within(scope), filters).where(Job.created_at <= moment)
+    jobs = filter_jobs(visible_jobs(caller, permission_for(action)), filters).where(Job.created_at <= moment)
     if action == RETRY:
         return jobs.where(Job.status.in_((FAILED, CANCELLED)), Job.finished_at <= moment)
     return jobs.where(Job.status.in_((QUEUED, RUNNING)))

@@ -32,8 +32,6 @@ UNUSUAL: Final = text("status <> 'succeeded'")
 FAILURES: Final = text("status = 'failed'")
 ERROR_CODE: Final = text("(error ->> 'code')")
 PLACED: Final = text("status = 'running' OR (status = 'queued' AND NOT held)")
-_FAILED = text("status = 'failed'")
-_ERROR_CODE = text("(error ->> 'code')")
 
 
 class Job(Base):
@@ -68,15 +66,13 @@ class Job(Base):
         Index("ix_jobs_places", "organization_id", "queue", postgresql_where=PLACED),
         Index("ix_jobs_line", *LINE, postgresql_where=text("status = 'queued' AND NOT held")),
         Index("ix_jobs_held", "organization_id", *LINE, postgresql_where=text("status = 'queued' AND held")),
-        # Pages of the failures with one code or fingerprint, and the summary of those of some days.
-        Index("ix_jobs_error_code", _ERROR_CODE, "created_at", "id", postgresql_where=_FAILED),
-        Index("ix_jobs_fingerprint", "fingerprint", "created_at", "id", postgresql_where=_FAILED),
+        Index("ix_jobs_fingerprint_created_at", "fingerprint", "created_at", "id", postgresql_where=FAILURES),
         Index(
             "ix_jobs_failures",
             "fingerprint",
             "finished_at",
-            postgresql_where=_FAILED,
-            postgresql_include=["organization_id", "created_by"],
+            postgresql_where=FAILURES,
+            postgresql_include=["organization_id", "workspace_id", "created_by"],
         ),
     )
     # What an UPDATE computes, such as the time of an end, comes back with it.
@@ -212,7 +208,7 @@ class JobLimit(Base):
 class JobBulk(Base):
     """What a job of kind `jobs.bulk` is asked to do, frozen at its acceptance, and how far it is.
 
-    `everything`, `organizations` and `user_id` are the rights it acts with; `position` is the last id it has dealt
+    `everything`, `places` and `user_id` are the rights it acts with; `position` is the last id it has dealt
     with; `skipped` counts by reason.
     """
 
@@ -222,7 +218,7 @@ class JobBulk(Base):
     action: Mapped[str]
     filter: Mapped[dict[str, Any]]
     everything: Mapped[bool]
-    organizations: Mapped[list[Any]]
+    places: Mapped[list[Any]]
     user_id: Mapped[UUID]
     rate: Mapped[int] = mapped_column(Integer)
     accepted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

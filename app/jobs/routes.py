@@ -39,6 +39,7 @@ from app.jobs.schemas import (
 from app.jobs.summary import FailureGroup, summarize_failures
 from app.jobs.waiting import wait_for_change, with_position
 from app.jobs.watching import watch_jobs
+from app.kernel.errors import Forbidden
 from app.kernel.handover import StreamRequest
 from app.kernel.intents import INTENTS, Intent
 from app.kernel.principal import places_of
@@ -92,12 +93,13 @@ class Bulk(MethodView):
     @requires("jobs:read")
     def post(self, body: dict[str, Any]) -> Reply:
         """Retry or cancel, by a job of its own, the jobs that match now and that you may retry or cancel."""
-        action, filters = body["action"], body["filter"]
-        scope = queries.scope_of(principal(), permission_for(action))
+        action, filters, caller = body["action"], body["filter"], principal()
+        if not caller.permits(permission_for(action)):
+            raise Forbidden(required_permission=permission_for(action))
         with transaction() as session:
             if body["dry_run"]:
-                return Reply(preview(session, action, filters, scope), 200, schema=BulkPreviewSchema())
-            job = accept_bulk(session, action, filters, scope, body["rate"])
+                return Reply(preview(session, action, filters, caller), 200, schema=BulkPreviewSchema())
+            job = accept_bulk(session, action, filters, caller, body["rate"])
         return accepted(job, job.id)
 
 

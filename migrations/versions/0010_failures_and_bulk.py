@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0008_failures_and_bulk"
-down_revision = "0007_job_changes"
+revision = "0010_failures_and_bulk"
+down_revision = "0009_job_lists"
 branch_labels = None
 depends_on = None
 
@@ -29,15 +29,15 @@ def upgrade() -> None:
 
 def _create_indexes() -> None:
     failed = sa.text("status = 'failed'")
-    code = sa.text("(error ->> 'code')")
-    op.create_index("ix_jobs_error_code", "jobs", [code, "created_at", "id"], postgresql_where=failed)
-    op.create_index("ix_jobs_fingerprint", "jobs", ["fingerprint", "created_at", "id"], postgresql_where=failed)
+    op.create_index(
+        "ix_jobs_fingerprint_created_at", "jobs", ["fingerprint", "created_at", "id"], postgresql_where=failed
+    )
     op.create_index(
         "ix_jobs_failures",
         "jobs",
         ["fingerprint", "finished_at"],
         postgresql_where=failed,
-        postgresql_include=["organization_id", "created_by"],
+        postgresql_include=["organization_id", "workspace_id", "created_by"],
     )
 
 
@@ -48,7 +48,7 @@ def _create_bulks() -> None:
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("filter", pg.JSONB, nullable=False),
         sa.Column("everything", sa.Boolean, nullable=False),
-        sa.Column("organizations", pg.JSONB, nullable=False),
+        sa.Column("places", pg.JSONB, nullable=False),
         sa.Column("user_id", pg.UUID(as_uuid=True), nullable=False),
         sa.Column("rate", sa.Integer, nullable=False),
         sa.Column("accepted_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False),
@@ -63,6 +63,6 @@ def _create_bulks() -> None:
 def downgrade() -> None:
     """Drop what was added."""
     op.drop_table("job_bulks")
-    for name in ("ix_jobs_failures", "ix_jobs_fingerprint", "ix_jobs_error_code"):
+    for name in ("ix_jobs_failures", "ix_jobs_fingerprint_created_at"):
         op.drop_index(name, "jobs")
     op.drop_column("jobs", "fingerprint")
