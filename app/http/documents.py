@@ -134,7 +134,7 @@ def complete(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> dict
     doc.setdefault("parameters", []).extend(_parameters(frame, method))
     doc["operationId"] = frame["id"]
     if not frame["public"]:
-        doc["security"] = [{"bearer": []}]
+        doc["security"] = [{"bearer": []}, {"key": []}]
     if frame["permission"]:
         needs = f"Needs the permission `{frame['permission']}`."
         doc_info["docstring"]["description"] = "\n\n".join(

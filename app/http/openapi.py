@@ -70,6 +70,7 @@ def describe(app: Flask, blueprints: list[Blueprint]) -> Api:
 def _add_components(api: Api) -> None:
     components = api.spec.components
     components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    components.security_scheme("key", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
     for name, parameter in documents.PARAMETERS.items():
         components.parameter(name, parameter["in"], parameter)
     for name, header in documents.HEADERS.items():

@@ -59,3 +59,16 @@ class RoleInUse(Conflict):
     """Somebody holds this role; take it from them first."""
 
     code = "RESOURCE_IN_USE"
+
+
+class KeyExpired(AuthRequired):
+    """This key has expired; make another one."""
+
+    code = "KEY_EXPIRED"
+
+
+class TooManyKeys(Conflict):
+    """There are as many keys as there may be; revoke some."""
+
+    code = "QUOTA_EXCEEDED"
+    status = 422

@@ -173,6 +173,11 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
+    @property
+    def prefix(self) -> str:
+        """How its text begins."""
+        return f"hr_live_{self.public_part}"
+
 
 class LoginSession(Base):
     """One login on one device: the family of all refresh tokens that followed from it. Ended, none of them works."""

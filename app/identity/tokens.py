@@ -18,6 +18,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationE
 from jwt import ExpiredSignatureError, PyJWTError
 
 from app.http import platform
+from app.identity.api_keys import authenticate_key, is_key
 from app.identity.errors import TokenExpired, TokenInvalid
 from app.identity.keys import ALGORITHM, KeyRing, Signer
 from app.identity.queries import read_principal
@@ -72,12 +73,27 @@ def issue_token(user_id: UUID, session_id: UUID) -> str:
     return token
 
 
-def authenticate(_request: Request) -> Principal:
-    """Return who sends the current request.
+def authenticate(request: Request) -> Principal:
+    """Return who sends the current request, with a token or with a key.
 
-    Raises AuthRequired without a token; TokenInvalid, TokenExpired, TokenRevoked or AccountDisabled for a token that
-    does not let in.
+    Raises AuthRequired without either; TokenInvalid, TokenExpired, TokenRevoked, KeyExpired or AccountDisabled for one
+    that does not let in.
     """
+    key = _presented_key(request)
+    if key is not None:
+        return authenticate_key(platform().database, platform().vault, key, request.remote_addr)
+    return _read_token()
+
+
+def _presented_key(request: Request) -> str | None:
+    """Return the key among the headers; a token in `Authorization` goes before a key in `X-API-Key`."""
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        return credential.strip() if scheme.lower() == "bearer" and is_key(credential.strip()) else None
+    return request.headers.get("X-API-Key")
+
+
+def _read_token() -> Principal:
     try:
         verify_jwt_in_request()
     except NoAuthorizationError as error:
