@@ -137,8 +137,11 @@ class StepEnd:
     sandbox: str | None = None
 
 
-def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd) -> None:
-    """Move a step to its end, with what was measured, and raise the progress of the execution's job."""
+def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd, *, again: bool = False) -> None:
+    """Move a step to its end, with what was measured, and raise the progress of the execution's job.
+
+    One that is to be run `again` is queued at once: nobody may meet it ended, and believe that its log is.
+    """
     step = session.get_one(Step, step_id, with_for_update=True)
     stage = session.get_one(Stage, step.stage_id)
     execution = session.get_one(Execution, step.execution_id)
@@ -149,6 +152,11 @@ def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd) -> No
     step.peak_memory_bytes = ended.peak_memory_bytes
     step.sandbox = ended.sandbox
     end_step(session, execution, stage, step, ended.status, now(session))
+    message = f"{step.name} {step.status}"
+    if again:
+        step.reset()
+        session.flush()
+        publish(session, execution.topic, "step.status", step.as_event(stage))
     steps = steps_of(session, stage)
     done = sum(other.is_final for other in steps)
     jobs.advance(
@@ -157,7 +165,7 @@ def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd) -> No
         percent=100.0 * done / len(steps),
         current=done,
         total=len(steps),
-        message=f"{step.name} {step.status}",
+        message=message,
     )
     if job.parent_id is not None:
         tell_progress(session, session.get_one(Job, job.parent_id), stages_of(session, execution))

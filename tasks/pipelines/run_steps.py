@@ -130,8 +130,9 @@ class StepRunner:
         for left in range(step.retry_count, -1, -1):
             attempt = patiently(self._run, partial(self._start, step))
             ended = self._run_attempt(step, attempt)
-            self._record(step, ended)
-            if not wants_retry(ended, left) or self._is_late():
+            again = wants_retry(ended, left) and not self._is_late()
+            self._record(step, ended, again=again)
+            if not again:
                 return ended
         raise AssertionError("a step is run at least once")
 
@@ -202,10 +203,10 @@ class StepRunner:
         with self._run.recording() as (session, _):
             return start_step(session, self._briefing.steps[step.name])
 
-    def _record(self, step: PlannedStep, ended: StepEnd) -> None:
+    def _record(self, step: PlannedStep, ended: StepEnd, *, again: bool = False) -> None:
         shown = replace(ended, reason=self._secrets.hide(ended.reason)) if ended.reason else ended
-        patiently(self._run, partial(self._finish, step, shown))
+        patiently(self._run, partial(self._finish, step, shown, again=again))
 
-    def _finish(self, step: PlannedStep, ended: StepEnd) -> None:
+    def _finish(self, step: PlannedStep, ended: StepEnd, *, again: bool) -> None:
         with self._run.recording() as (session, job):
-            finish_step(session, job, self._briefing.steps[step.name], ended)
+            finish_step(session, job, self._briefing.steps[step.name], ended, again=again)

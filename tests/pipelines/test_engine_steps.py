@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from app.kernel.clock import database_now
+from app.kernel.stream import events_after
 from app.pipelines import Execution
 from tests.support.pipelines import Engine, Seen, pipeline, stage, step
 
@@ -77,6 +78,10 @@ def test_a_failed_step_is_tried_again_in_the_same_checkout(engine_of_alice: Engi
     assert (luck.status, luck.attempt, no_luck.status, no_luck.attempt) == ("succeeded", 3, "failed", 2)
     assert [engine_of_alice.text_of(luck, attempt) for attempt in (1, 2, 3)] == [["try 1"], ["try 2"], ["try 3"]]
     assert seen.stages["test"].attempt == 1
+    with engine_of_alice.database.transaction() as session:
+        events = session.execute(events_after(seen.execution.topic, 0)).scalars().all()
+    told = [event.data["status"] for event in events if event.data.get("step") == "luck"]
+    assert told == ["running", "failed", "queued", "running", "failed", "queued", "running", "succeeded"]
 
 
 def test_a_step_is_stopped_at_its_timeout(engine_of_alice: Engine) -> None:

@@ -98,7 +98,7 @@ def test_a_hint_that_was_lost_is_sent_again_once_it_is_old(
     database: Database, relay: Relay, celery: Celery, broker: redis.Redis
 ) -> None:
     job_id = accept(database)
-    change(database, job_id, sent_at=ago(29))
+    change(database, job_id, sent_at=ago(10))
     relay.look()
     assert messages(celery) == []
     change(database, job_id, sent_at=ago(31))
