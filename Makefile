@@ -1,7 +1,7 @@
 # One command for each thing people do here; `make help` lists them.
 export PYTHON REPO BRANCH
 # How many tests run beside each other.
-JOBS ?= 2
+PARALLEL ?= 2
 BIN := .venv/bin
 # Stamps: what they stand for is installed as long as they are newer than the file that pins it.
 RUNTIME := .venv/.runtime
@@ -12,7 +12,7 @@ compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --genera
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench lock clean
+.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench faults lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,10 +45,10 @@ demo: $(DEV) ## Start the platform and run a real pipeline (REPO= path or URL, B
 	@exec $(BIN)/python -m launcher demo $(if $(call chosen,$(ONCE)),--once) --repository "$$REPO" --branch "$$BRANCH"
 
 test: $(DEV) ## Run the whole test suite on real parts (ARGS= for pytest)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(PARALLEL) --dist loadfile $(ARGS)
 
 test-fast: $(DEV) ## Run the tests that take less than five seconds each
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n $(PARALLEL) --dist loadfile -m "not slow" $(ARGS)
 
 check: lint types imports test ## What CI runs: format, lint, types, import contracts, tests
 
@@ -67,6 +67,9 @@ imports: $(DEV) ## Check who imports whom
 
 bench: $(DEV) ## Measure against the bare parts
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: $(DEV) ## Kill what can be killed under load, check that no job is lost or doubled (JOBS=, KILLS=, SEED=)
+	@exec $(BIN)/python -m tests.faults $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: $(DEV) ## Pin the newest versions of all requirements, with hashes
 	@$(compile) requirements.in --output-file requirements.txt

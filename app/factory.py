@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from app.kernel.engine import Bounds
 from app.kernel.opening import open_database, open_redis
 from config.settings import Settings
 
-ROOMS = (identity, tenancy, pipelines, jobs)
+ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs)
 LIMITS = ("anonymous", "user", "login", "register", "refresh")
 SAME_NAME = (
     "public_url",
@@ -35,14 +36,16 @@ SAME_NAME = (
 )
 
 
-def create_app(settings: Settings, *, sender: jobs.Sender, database: Database | None = None) -> Flask:
-    """Return the API for these settings; jobs are sent by `sender`, rows are kept in `database` if one is given.
+def create_app(
+    settings: Settings, *, sender: jobs.Sender, database: Database | None = None, rooms: Sequence[Any] = ROOMS
+) -> Flask:
+    """Return the API of `rooms` for these settings; jobs are sent by `sender`, rows kept in `database` if one is given.
 
     Never call it before a fork: connections of the database and of Redis must not be shared by processes.
     """
     parts = _assemble(settings, database)
     jobs.send_accepted(parts.database, sender)
-    return make_api(parts, [blueprint for room in ROOMS for blueprint in _blueprints(room)])
+    return make_api(parts, [blueprint for room in rooms for blueprint in _blueprints(room)])
 
 
 def _blueprints(room: Any) -> Any:

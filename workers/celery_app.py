@@ -24,13 +24,14 @@ from workers.runtime import Runtime
 
 PR_SET_PDEATHSIG = 1
 
-stopping = StopFlag()
-
 
 @functools.cache
 def settings() -> Settings:
     """Return the settings, read once."""
     return load_settings()
+
+
+stopping = StopFlag(settings().job_stop_seconds)
 
 
 @functools.cache

@@ -18,23 +18,26 @@ from app.kernel.intents import LostLease
 log = logging.getLogger(__name__)
 
 PROVABLE = 0.75
-SHUTDOWN_GRACE = 20.0
 
 
 class StopFlag:
-    """A moment shared by a worker's main process and its forked children: when the worker was told to stop."""
+    """A moment shared by a worker's main process and its forked children: when the worker was told to stop.
 
-    def __init__(self) -> None:
+    For `grace` seconds from then on jobs may still end; after that they are handed back.
+    """
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
         self._memory = mmap.mmap(-1, 8)
 
     def set(self) -> None:
         """Note that the worker is stopping, as of now."""
         self._memory[:8] = int(time.monotonic() * 1000).to_bytes(8, "big")
 
-    def seconds_set(self) -> float | None:
-        """Return for how many seconds the worker has been stopping; None when it is not."""
+    def is_due(self) -> bool:
+        """Tell whether the worker is stopping and the time of grace is over."""
         moment = int.from_bytes(self._memory[:8], "big")
-        return None if moment == 0 else time.monotonic() - moment / 1000
+        return moment != 0 and time.monotonic() - moment / 1000 >= self._grace
 
 
 class Heart:
@@ -68,7 +71,8 @@ class Heart:
     def _watch(self) -> None:
         proved = beaten = time.monotonic()
         while not self._done.wait(self._poll):
-            self._watch_shutdown()
+            if self._stopping.is_due():
+                self._run.shutting_down.set()
             now = time.monotonic()
             try:
                 due = now - beaten >= self._lease / 3
@@ -95,8 +99,3 @@ class Heart:
             self._run.lease_lost.set()
         if learned.cancel_requested:
             self._run.cancel_requested.set()
-
-    def _watch_shutdown(self) -> None:
-        since = self._stopping.seconds_set()
-        if since is not None and since > SHUTDOWN_GRACE:
-            self._run.shutting_down.set()

@@ -30,7 +30,6 @@ from tests.support.platform import wait_for
 from tests.support.repositories import Repository
 from tests.support.tenancy import make_workspace
 from tests.support.work import make_runtime
-from workers import heart
 
 COMMIT = "0123456789012345678901234567890123456789"
 ROUNDS = 3
@@ -238,12 +237,9 @@ def test_a_cancel_stops_all_parallel_steps(engine: Engine) -> None:
     assert ended_once(engine, execution_id)
 
 
-def test_a_stopping_worker_hands_its_stage_back_and_another_runs_it(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heart, "SHUTDOWN_GRACE", 0.0)
+def test_a_stopping_worker_hands_its_stage_back_and_another_runs_it(engine: Engine) -> None:
     execution_id = engine.start(pipeline(stage("a", 'test "$CI_ATTEMPT" = 2 || sleep 60')))
-    runtime = make_runtime(engine.database, engine.tools, poll=0.1)
+    runtime = make_runtime(engine.database, engine.tools, poll=0.1, grace=0.0)
     assert runtime.run_job(engine.look(execution_id).job.id)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(runtime.run_job, engine.job_of(execution_id, "a"))

@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -52,7 +52,10 @@ Seen = TypeVar("Seen")
 class Platform:
     """The processes by their names in the Procfile. Belongs to the main thread, as launcher.child asks."""
 
-    def __init__(self, folder: Path, servers: Servers, **changed: str) -> None:
+    def __init__(
+        self, folder: Path, servers: Servers, commands: Mapping[str, str] | None = None, **changed: str
+    ) -> None:
+        """`commands` are processes by name, where they are not those of the Procfile; `changed` are variables."""
         self.servers = servers
         self.work_dir = folder / "data" / "work"
         run_dir = folder / "run"
@@ -68,8 +71,14 @@ class Platform:
         self._logs = folder / "logs"
         self._console = Console(quiet=True)
         self._gate = readiness(self.environment)
-        self._commands = read_procfile(ROOT / "Procfile")
-        self._children = {name: self._child(name) for name in PROCESSES}
+        procfile = read_procfile(ROOT / "Procfile")
+        self._commands = procfile | dict(commands or {name: procfile[name] for name in PROCESSES})
+        self._children = {name: self._child(name) for name in commands or PROCESSES}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The processes, in the order of starting."""
+        return tuple(self._children)
 
     @contextmanager
     def running(self) -> Iterator[Platform]:
@@ -79,7 +88,7 @@ class Platform:
             release.start(self._console)
             assert release.wait() == 0, "\n".join(release.tail)
             release._log.close()
-            self.start(*PROCESSES)
+            self.start(*self.names)
             yield self
         finally:
             self._stop()
@@ -87,11 +96,19 @@ class Platform:
     def start(self, *names: str) -> None:
         """Start processes that do not run, and wait until they are ready."""
         for name in names:
-            self._children[name].start(self._console)
+            self.launch(name)
+        self.wait_until_ready(*names)
+
+    def wait_until_ready(self, *names: str) -> None:
+        """Wait for processes that were launched."""
         for name in names:
             child = self._children[name]
             wait_for(lambda child=child: not child.is_running or self._gate(child), READY_SECONDS)  # type: ignore[misc]
             assert child.is_running, f"{name} ended:\n" + "\n".join(child.tail)
+
+    def launch(self, name: str) -> None:
+        """Start a process that does not run, and wait for nothing."""
+        self._children[name].start(self._console)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process itself."""

@@ -24,9 +24,11 @@ NEVER = 3600.0
 every_deed = tasks.every
 
 
-def make_runtime(database: Database, tools: Any = None, *, lease: float = NEVER, poll: float = NEVER) -> Runtime:
+def make_runtime(
+    database: Database, tools: Any = None, *, lease: float = NEVER, poll: float = NEVER, grace: float = NEVER
+) -> Runtime:
     """Return a runtime; by default its heart does not beat, for a test's one connection serves one thread."""
-    return Runtime(database, tools, worker="tests:1", lease=lease, poll=poll, stopping=StopFlag())
+    return Runtime(database, tools, worker="tests:1", lease=lease, poll=poll, stopping=StopFlag(grace))
 
 
 def drain(database: Database, tools: Any = None, most: int = 100) -> int:

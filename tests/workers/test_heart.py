@@ -20,7 +20,6 @@ from app.kernel.intents import LostLease
 from launcher.ports import free_port
 from tests.support.platform import wait_for
 from tests.support.work import Errand, doing, make_runtime
-from workers import heart as hearts
 from workers.heart import Heart, StopFlag
 
 LEASE = 0.6
@@ -43,7 +42,7 @@ def claimed_run(database: Database, job_id: UUID, lease: float = LEASE) -> Run:
 def beating(
     database: Database, run: Run, policy: LostLease = "kill", stopping: StopFlag | None = None
 ) -> Iterator[None]:
-    heart = Heart(database, run, lease=LEASE, poll=POLL, policy=policy, stopping=stopping or StopFlag())
+    heart = Heart(database, run, lease=LEASE, poll=POLL, policy=policy, stopping=stopping or StopFlag(LEASE))
     with heart:
         yield
 
@@ -137,11 +136,8 @@ def test_work_that_may_hold_goes_on_and_learns_the_truth_when_the_database_is_ba
     assert not kept.should_stop()
 
 
-def test_a_stopping_worker_gives_its_work_time_and_then_takes_it_back(
-    committing: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hearts, "SHUTDOWN_GRACE", 0.5)
-    run, stopping = claimed_run(committing, accept(committing)), StopFlag()
+def test_a_stopping_worker_gives_its_work_time_and_then_takes_it_back(committing: Database) -> None:
+    run, stopping = claimed_run(committing, accept(committing)), StopFlag(0.5)
     with beating(committing, run, stopping=stopping):
         time.sleep(4 * POLL)
         assert not run.shutting_down.is_set()
