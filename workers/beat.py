@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from app import jobs
 from app.jobs import PruneHistory
-from app.kernel.clock import utc_now
+from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
 from app.pipelines import PruneArtifacts
@@ -26,7 +28,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
 
 
 def accept_due(database: Database, kind: str) -> None:
-    """Accept the periodic job of this tick, unless another beat's message has done so."""
-    tick = int(utc_now().timestamp() // PERIODS[kind].total_seconds())
+    """Accept the periodic job of this tick, unless another beat's message has done so.
+
+    Ticks are counted by the database's clock: workers whose own differ would each count their own.
+    """
     with database.transaction() as session:
+        moment = session.execute(select(database_now())).scalar_one()
+        tick = int(moment.timestamp() // PERIODS[kind].total_seconds())
         jobs.accept(session, INTENTS[kind](), key=f"schedule:{kind}:{tick}")

@@ -53,13 +53,14 @@ class CelerySender:
         return []
 
     def _send_one(self, hint: Hint) -> None:
-        # What Celery's send_task does, without its pool, router, repr and signals, which take half of its time.
+        # What Celery's send_task does, without its pool, router, repr and signals, which take half of its time. There
+        # is no `expires`: a worker holds it against its own clock, and never again takes a message of an id that was
+        # too old once, however often the relay sends it. A broker that can forget a message by itself may.
         amqp, job_id = self._celery.amqp, str(hint.job_id)
         message = amqp.as_task_v2(
             f"{job_id}.{hint.attempt}",
             hint.kind,
             (job_id,),
-            expires=HINT_SECONDS,
             ignore_result=True,
             argsrepr=f"('{job_id}',)",
             kwargsrepr="{}",

@@ -50,6 +50,12 @@ def test_a_hint_is_a_task_named_for_its_kind_with_the_jobs_id(celery: Celery) ->
     assert received(celery, 1) == [("tests.errand", f"{sent.job_id}.2", [str(sent.job_id)])]
 
 
+def test_a_hint_never_expires_by_a_workers_clock(celery: Celery) -> None:
+    CelerySender(celery).send([hint()])
+    with celery.connection_for_read() as connection, connection.SimpleQueue("default") as queue:
+        assert queue.get(timeout=2).headers["expires"] is None
+
+
 def test_several_threads_send_at_once(celery: Celery) -> None:
     sender, hints = CelerySender(celery), [hint() for _ in range(20)]
     with ThreadPoolExecutor(5) as pool:
