@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=40, help="faults")
     parser.add_argument("--seed", type=int, default=None, help="chosen by the clock unless given")
     parser.add_argument("--spacing", type=float, default=2.5, help="mean seconds between faults")
+    parser.add_argument("--long", type=float, default=30.0, help="seconds that long sleepers sleep")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the processes' logs")
     asked = parser.parse_args()
     seed = int(time.time()) if asked.seed is None else asked.seed
@@ -31,7 +32,7 @@ def main() -> int:
     StopSignals().install()
     folder = Path(tempfile.mkdtemp(prefix="headrace-faults-"))
     try:
-        outcome = run(Plan(asked.jobs, asked.kills, seed, asked.spacing), folder, _say)
+        outcome = run(Plan(asked.jobs, asked.kills, seed, asked.spacing, asked.long), folder, _say)
     except Stopped:
         return 130
     finally:

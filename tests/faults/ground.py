@@ -88,10 +88,17 @@ class Ground:
                 self._asked.pop(name, None)
                 self.platform.launch(name)
             elif time.monotonic() - self._asked.get(name, time.monotonic()) > PATIENCE_SECONDS:
-                self.stuck.append(name)
-                self.platform.kill(name)
+                self._give_up(name)
         if self._to_deploy and not self._asked:
             self.ask_to_stop(self._to_deploy.pop(0))
+
+    def _give_up(self, name: str) -> None:
+        """Kill a process that was told to stop and does not; what it was doing is in its log."""
+        self.stuck.append(name)
+        if name.startswith("worker"):
+            send(self.family(name), signal.SIGUSR2)
+            time.sleep(0.5)
+        self.platform.kill(name)
 
     def ask_to_stop(self, name: str) -> None:
         """Tell a process to stop; it is started again when it has."""

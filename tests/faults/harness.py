@@ -6,7 +6,6 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,6 +99,7 @@ def _endure(
     for _, _, ending in due:
         ending()
     ground.heal()
+    _listen(load, user, listeners)
     return listeners
 
 
@@ -115,8 +115,6 @@ def _wait(ground: Ground, due: list[tuple[float, int, Ending]], until: float) ->
 
 def _listen(load: Load, user: User, listeners: dict[str, Listener]) -> None:
     for promise in list(load.promises):
-        if len(listeners) < MOST_LISTENERS and promise.wish.kind in (LONG, PIPELINE, "sleep"):
-            with suppress(KeyError):
-                listeners[promise.job_id] = listeners.get(promise.job_id) or Listener(
-                    user, f"/jobs/{promise.job_id}/events"
-                )
+        lasting = promise.wish.kind in (LONG, PIPELINE, "sleep")
+        if lasting and promise.job_id not in listeners and len(listeners) < MOST_LISTENERS:
+            listeners[promise.job_id] = Listener(user, f"/jobs/{promise.job_id}/events")

@@ -16,6 +16,7 @@ from tests.faults.room.kinds import LONG, SHARES
 from tests.support.callers import Reply, User
 
 CLIENTS = 6
+LEAST = 5
 PAUSE = 0.3
 RETRIED = (409, 429, 500, 502, 503, 504)
 
@@ -47,9 +48,9 @@ class Promise:
 
 
 def make_wishes(seed: int, jobs: int, long_seconds: float) -> list[Wish]:
-    """Return a mixed load: no-ops for the most part, of everything else a share and at least two."""
+    """Return a mixed load: no-ops for the most part, of everything else a share and at least a few."""
     dice = random.Random(seed)
-    kinds = [kind for kind, share in SHARES.items() for _ in range(max(2, round(share * jobs)))]
+    kinds = [kind for kind, share in SHARES.items() for _ in range(max(LEAST, round(share * jobs)))]
     kinds = (kinds + ["noop"] * jobs)[:jobs]
     dice.shuffle(kinds)
     return [_wish(dice, number, kind, long_seconds) for number, kind in enumerate(kinds)]

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.harness import Plan, run
 from tests.faults.report import report
 
-JOBS, KILLS, SPACING, LONG_SECONDS = 120, 14, 2.0, 8.0
+JOBS, KILLS, SPACING, LONG_SECONDS = 100, 14, 2.0, 6.0
 SEEDS = (1,)
 
 

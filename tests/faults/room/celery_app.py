@@ -5,7 +5,9 @@ With FAULTS_CLOCK_SKEW (seconds) the whole process believes in another time of d
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 from datetime import UTC, datetime, timedelta
 
 import time_machine
@@ -23,6 +25,9 @@ PERIODS[Tick.kind] = TICK
 app.conf.beat_schedule |= {
     Tick.kind: {"task": ACCEPT_DUE, "schedule": TICK, "args": (Tick.kind,), "options": {"queue": "default"}}
 }
+
+# What a process that does not stop is doing, it can be asked.
+faulthandler.register(signal.SIGUSR2)
 
 if skew := float(os.environ.get("FAULTS_CLOCK_SKEW", "0")):
     time_machine.travel(datetime.now(UTC) + timedelta(seconds=skew), tick=True).start()
