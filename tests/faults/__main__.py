@@ -1,6 +1,6 @@
 """The fault harness: a real platform under a mixed load, a seeded schedule of faults, and a checker that reads the API.
 
-`python -m tests.faults` (`make faults`) runs it and ends with 1 where a check fails; docs/reliability.md says what it proves.
+`python -m tests.faults` (`make faults`) runs it and ends with 1 when a check fails; docs/reliability.md tells more.
 """
 
 from __future__ import annotations
