@@ -66,10 +66,10 @@ def set_up_tokens(app: Flask) -> None:
     manager.user_lookup_loader(lambda _headers, claims: _caller(parts.database, claims))
 
 
-def issue_token(user_id: UUID, session_id: UUID) -> str:
-    """Return an access token for a login."""
+def issue_token(user_id: UUID, session_id: UUID, lifetime: timedelta | None = None) -> str:
+    """Return an access token for a login, of the platform's lifetime unless another is given."""
     ring: KeyRing = current_app.extensions[RING]
-    token: str = create_access_token(_Subject(user_id, session_id, ring.signer()))
+    token: str = create_access_token(_Subject(user_id, session_id, ring.signer()), expires_delta=lifetime)
     return token
 
 

@@ -20,7 +20,7 @@ from app.jobs.claiming import Claim, look
 from app.jobs.errors import LeaseLost
 from app.jobs.intents import MoveJobs
 from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job, JobBulk
-from app.jobs.queries import filter_jobs, visible_jobs
+from app.jobs.queries import READ, filter_jobs, visible_jobs
 from app.kernel.clock import database_now
 from app.kernel.intents import INTENTS, Intent
 from app.kernel.principal import Principal
@@ -63,7 +63,8 @@ def permission_for(action: str) -> str:
 
 def preview(session: Session, action: str, filters: Mapping[str, Any], caller: Principal) -> Preview:
     """Tell what would be taken now, and move nothing."""
-    matching = _matching(action, filters, caller, session.execute(select(database_now())).scalar_one())
+    mover = _narrow(caller, action)
+    matching = _matching(action, filters, mover, session.execute(select(database_now())).scalar_one())
     some = matching.with_only_columns(Job.id).limit(COUNT_CAP + 1).subquery()
     count = session.execute(select(func.count()).select_from(some)).scalar_one()
     ids = session.execute(matching.with_only_columns(Job.id).order_by(Job.id).limit(SAMPLES)).scalars()
@@ -75,25 +76,34 @@ def accept_bulk(session: Session, action: str, filters: Mapping[str, Any], calle
 
     It belongs to the organization that the filter names, if the caller holds the permission there, else to the caller.
     """
-    permission, organization_id = permission_for(action), filters.get("organization_id")
+    mover, permission, organization_id = _narrow(caller, action), permission_for(action), filters.get("organization_id")
     job_id = service.accept(
         session,
         MoveJobs(),
-        organization_id=organization_id if caller.may(permission, organization_id) else None,
+        organization_id=organization_id if mover.may(permission, organization_id) else None,
         created_by=caller.user_id,
     )
     bulk = JobBulk(
         job_id=job_id,
         action=action,
         filter={name: _plain(value) for name, value in filters.items()},
-        everything=caller.is_admin,
-        places=[str(place) for place in caller.places_with(permission)],
+        everything=mover.is_admin,
+        places=[str(place) for place in mover.grants],
         user_id=caller.user_id,
         rate=rate,
     )
     session.add(bulk)
     session.flush()
     return session.get_one(Job, job_id)
+
+
+def _narrow(caller: Principal, action: str) -> Principal:
+    """Return the caller with nothing but the move, in the places where they may also read what they move."""
+    permission = permission_for(action)
+    readable = set(caller.places_with(READ))
+    places = [place for place in caller.places_with(permission) if place in readable]
+    everything = caller.may(permission) and caller.may(READ)
+    return Principal(caller.user_id, caller.username, everything, dict.fromkeys(places, frozenset({permission})))
 
 
 def _plain(value: Any) -> str:

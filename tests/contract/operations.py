@@ -1,0 +1,104 @@
+"""The operations of the published document, each with a body that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+from app.http import Blueprint
+from tests.contract.who_may import WHO_MAY
+from tests.support.contract import contract_of
+from tests.support.world import DEFINITION, World
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation, ready to be called in the world."""
+
+    name: str
+    method: str
+    path: str
+    body: Any
+    kind: str
+    permission: str | None
+
+    @property
+    def is_reading(self) -> bool:
+        return self.method == "get"
+
+
+def find_calls(app: Flask, world: World) -> list[Call]:
+    """Return all operations of the document; raises KeyError for one that nobody has said who may call."""
+    return list(_find(app, world))
+
+
+def _find(app: Flask, world: World) -> Iterator[Call]:
+    document, permissions = contract_of(app).document, _permissions(app)
+    bodies = _bodies(world)
+    for template, item in document["paths"].items():
+        for method in (one for one in METHODS if one in item):
+            name = f"{method.upper()} {template}"
+            body = bodies.get(name, _example_of(document, item[method]))
+            yield Call(
+                name, method, world.fill(template), body, WHO_MAY[name], permissions[item[method]["operationId"]]
+            )
+
+
+def _permissions(app: Flask) -> dict[str, str | None]:
+    blueprints = [one for one in app.blueprints.values() if isinstance(one, Blueprint)]
+    return {
+        f"{blueprint.name}_{endpoint}_{method.lower()}": operation.guard.permission
+        for blueprint in blueprints
+        for (endpoint, method), operation in blueprint.operations.items()
+    }
+
+
+def _bodies(world: World) -> dict[str, Any]:
+    """Return the bodies that cannot be read off the document, because they name things of the world."""
+    organization = {"organization_id": world.values["organization_id"]}
+    scope = {"type": "organization", "id": world.values["organization_id"]}
+    return {
+        "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
+        "POST /api/v1/workspaces": {"name": "New", **organization},
+        "POST /api/v1/users/{user_id}/roles": {"role_id": world.values["role_id"], "scope": scope},
+        "POST /api/v1/workspaces/{workspace_id}/members": {"user_id": str(world.alice.user.id), "role": "viewer"},
+        "POST /api/v1/workspaces/{workspace_id}/pipelines": DEFINITION | {"name": "new"},
+        "PUT /api/v1/pipelines/{pipeline_id}": DEFINITION,
+        "PATCH /api/v1/pipelines/{pipeline_id}": {"description": "new"},
+        "POST /api/v1/pipelines/validate": DEFINITION,
+        "POST /api/v1/jobs/bulk": {"action": "cancel", "all": True, "dry_run": True},
+    }
+
+
+def _example_of(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Any:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    return _example(document, content["schema"]) if content else None
+
+
+def _example(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
+    """Return the least that a schema of the document allows."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for said in ("example", "default"):
+        if said in schema:
+            return schema[said]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "object")
+    match kind if isinstance(kind, str) else kind[0]:
+        case "object":
+            properties = schema.get("properties", {})
+            return {name: _example(document, properties[name]) for name in schema.get("required", ())}
+        case "array":
+            return [_example(document, schema["items"])]
+        case "string":
+            return {"uuid": "0198c000-0000-7000-8000-000000000000"}.get(schema.get("format", ""), "x")
+        case "boolean":
+            return True
+        case _:
+            return schema.get("minimum", 1)

@@ -1,0 +1,165 @@
+"""The matrix: every operation of the document, called by everybody who must not, and by its owner.
+
+Whatever is refused is refused with the right status and code, and nothing that lies elsewhere is ever shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, func, update
+from werkzeug.test import TestResponse
+
+from app.identity import PERMISSIONS_OF_ROLE, Role, Scope, User
+from app.identity.tokens import issue_token
+from app.kernel.db import Database
+from tests.contract.operations import Call, find_calls
+from tests.contract.who_may import ACCOUNT, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT, WHO_MAY
+from tests.support.contract import contract_of
+from tests.support.identity import Person, data_of, make_person
+from tests.support.rights import give, make_role
+from tests.support.world import World, make_world
+
+Headers = dict[str, str]
+
+
+@pytest.fixture
+def world(app: Flask, client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(app.extensions["headrace"], "limited", False)
+    return make_world(app, client, database)
+
+
+@pytest.fixture
+def calls(app: Flask, world: World) -> list[Call]:
+    return find_calls(app, world)
+
+
+def test_every_operation_says_who_may_call_it_and_no_other_does(app: Flask) -> None:
+    document = contract_of(app).document
+    operations = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+    assert {one for one in operations if "PARAMETERS" not in one} == set(WHO_MAY)
+
+
+def test_without_a_token_only_what_is_public_answers(client: FlaskClient, calls: list[Call]) -> None:
+    for call in calls:
+        reply = ask(client, call, {})
+        if call.kind != PUBLIC:
+            expect(call, reply, 401, "AUTH_REQUIRED")
+
+
+def test_a_token_past_its_time_lets_nobody_in(app: Flask, client: FlaskClient, world: World, calls: list[Call]) -> None:
+    with app.app_context():
+        token = issue_token(world.alice.user.id, world.alice.session_id, timedelta(seconds=-60))
+    for call in guarded(calls):
+        expect(call, ask(client, call, {"Authorization": f"Bearer {token}"}), 401, "TOKEN_EXPIRED")
+
+
+def test_a_disabled_user_is_let_in_nowhere(
+    client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    with database.transaction() as session:
+        session.execute(update(User).where(User.id == world.alice.user.id).values(disabled_at=func.now()))
+    for call in guarded(calls):
+        expect(call, ask(client, call, world.alice.headers), 403, "ACCOUNT_DISABLED")
+
+
+def test_a_key_without_the_scope_is_told_which_it_takes(client: FlaskClient, world: World, calls: list[Call]) -> None:
+    for scope in ("billing:read", "billing:write"):
+        body = {"name": "k", "scopes": [scope]}
+        made = data_of(client.post("/api/v1/api-keys", json=body, headers=world.alice.headers), 201)
+        for call in guarded(calls):
+            if call.permission not in (None, scope):
+                reply = ask(client, call, {"X-API-Key": made["key"]})
+                expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
+
+
+def test_to_the_owner_of_another_organization_none_of_it_exists(
+    app: Flask, client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    charlie = make_person(app, database, "charlie")
+    for call in guarded(calls):
+        reply = ask_and_undo(client, database, call, charlie)
+        if call.kind in (TENANT, OWN):
+            expect(call, reply, 404, "RESOURCE_NOT_FOUND")
+        elif call.kind == PLATFORM:
+            expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
+        else:
+            see_nothing_of(world, call, reply)
+
+
+def test_a_member_without_the_permission_is_told_which_it_takes(
+    app: Flask, client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    dora = make_person(app, database, "dora")
+    role = make_role(database, world.alice.organization_id, ["jobs:read"], "most")
+    give(database, dora, role, Scope("organization", world.alice.organization_id))
+    for call in (one for one in calls if one.kind in (TENANT, LIST)):
+        with database.transaction() as session:
+            most = sorted(PERMISSIONS_OF_ROLE["owner"] - {call.permission})
+            session.execute(update(Role).where(Role.id == role.id).values(permissions=most))
+        reply = ask_and_undo(client, database, call, dora)
+        if call.kind == LIST and reply.status_code < 300:
+            see_nothing_of(world, call, reply, but=(str(world.alice.organization_id),))
+        elif call.permission and call.permission.endswith(":read"):
+            expect(call, reply, 404, "RESOURCE_NOT_FOUND")
+        else:
+            expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
+
+
+def test_the_owner_reaches_all_of_it(client: FlaskClient, world: World, calls: list[Call], database: Database) -> None:
+    """What the others are refused is there: else their refusals would say nothing."""
+    for call in calls:
+        if call.kind in (TENANT, OWN, LIST, ACCOUNT, KNOWN):
+            reply = ask_and_undo(client, database, call, world.alice)
+            allowed = reply.status_code in (200, 201, 202, 204, 409, 503)
+            wrong_password = call.path.endswith("/change-password") and reply.status_code == 401
+            assert allowed or wrong_password, f"{call.name} → {reply.status_code} {reply.get_data(as_text=True)}"
+
+
+def guarded(calls: list[Call]) -> Iterator[Call]:
+    return (call for call in calls if call.kind != PUBLIC)
+
+
+def ask(client: FlaskClient, call: Call, headers: Headers) -> TestResponse:
+    if call.path.endswith("/events"):
+        headers = headers | {"Accept": "application/json"}
+    return client.open(call.path, method=call.method, json=call.body, headers=headers)
+
+
+def ask_and_undo(client: FlaskClient, database: Database, call: Call, person: Person) -> TestResponse:
+    with undoing(database):
+        return ask(client, call, person.headers)
+
+
+@contextmanager
+def undoing(database: Database) -> Iterator[None]:
+    """Take back what is written inside: each call finds the world whole."""
+    connection = database.bind
+    assert isinstance(connection, Connection)
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def expect(call: Call, reply: TestResponse, status: int, code: str, **details: Any) -> None:
+    said = f"{call.name} → {reply.status_code} {reply.get_data(as_text=True)[:300]}"
+    assert reply.status_code == status, said
+    error = reply.get_json()["error"]
+    assert error["code"] == code, said
+    assert details.items() <= error["details"].items(), said
+
+
+def see_nothing_of(world: World, call: Call, reply: TestResponse, but: Collection[str] = ()) -> None:
+    text = reply.get_data(as_text=True)
+    asked = {one for one in world.ids if one in call.path or (call.body and one in str(call.body))}
+    shown = {one for one in world.ids - asked - set(but) if one in text}
+    assert not shown, f"{call.name} shows {shown}"
+    assert reply.status_code != 500, f"{call.name}: {text}"

@@ -1,0 +1,73 @@
+"""Who may call each operation. A new route has its line here, or the matrix fails.
+
+PUBLIC    everyone
+KNOWN     whoever is known, with any key
+ACCOUNT   whoever is known, over their own account; a key needs the scope
+OWN       the one user it belongs to; for all others it does not exist
+TENANT    who holds the permission where the thing lies; for strangers it does not exist
+LIST      whoever is known, and sees what lies where they may read it
+PLATFORM  administrators of the platform
+"""
+
+from __future__ import annotations
+
+PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, PLATFORM = (
+    *("public", "known", "account", "own", "tenant", "list", "platform"),
+)
+
+_SAID = {
+    PUBLIC: """
+        GET /health, GET /health/live, GET /health/ready, GET /metrics, GET /openapi.json, GET /docs, GET /redoc, GET /
+        GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
+        POST /api/v1/auth/register, POST /api/v1/auth/login, POST /api/v1/auth/refresh, POST /api/v1/auth/logout
+    """,
+    KNOWN: "GET /api/v1/auth/verify",
+    ACCOUNT: """
+        GET /api/v1/auth/me, POST /api/v1/auth/change-password, GET /api/v1/auth/sessions
+        GET /api/v1/users/me, PUT /api/v1/users/me, PATCH /api/v1/users/me
+        GET /api/v1/permissions, POST /api/v1/api-keys, POST /api/v1/organizations, POST /api/v1/pipelines/validate
+    """,
+    OWN: """
+        DELETE /api/v1/auth/sessions/{session_id}
+        GET PUT PATCH DELETE /api/v1/api-keys/{key_id}, POST /api/v1/api-keys/{key_id}/rotate
+    """,
+    LIST: """
+        GET /api/v1/roles, GET /api/v1/users/{user_id}/roles, GET /api/v1/api-keys, GET /api/v1/organizations
+        GET /api/v1/workspaces, GET /api/v1/executions, GET /api/v1/jobs, GET /api/v1/jobs/failures
+        POST /api/v1/jobs/bulk
+    """,
+    TENANT: """
+        POST /api/v1/roles, GET PUT PATCH DELETE /api/v1/roles/{role_id}
+        POST /api/v1/users/{user_id}/roles, DELETE /api/v1/users/{user_id}/roles/{assignment_id}
+        GET POST /api/v1/organizations/{organization_id}/api-keys
+        GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/api-keys/{key_id}
+        POST /api/v1/organizations/{organization_id}/api-keys/{key_id}/rotate
+        GET /api/v1/organizations/{organization_id}
+        GET POST /api/v1/organizations/{organization_id}/workspaces
+        GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/workspaces/{workspace_id}
+        POST /api/v1/workspaces, GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}
+        GET POST /api/v1/workspaces/{workspace_id}/members
+        GET DELETE /api/v1/workspaces/{workspace_id}/members/{user_id}
+        PUT /api/v1/workspaces/{workspace_id}/members/{user_id}/role
+        GET POST /api/v1/workspaces/{workspace_id}/pipelines
+        GET PUT PATCH DELETE /api/v1/pipelines/{pipeline_id}
+        GET POST /api/v1/pipelines/{pipeline_id}/executions
+        GET /api/v1/executions/{execution_id}, GET /api/v1/executions/{execution_id}/events
+        POST /api/v1/executions/{execution_id}/cancel, POST /api/v1/executions/{execution_id}/retry
+        GET /api/v1/executions/{execution_id}/logs/{stage}/{step}
+        GET /api/v1/executions/{execution_id}/artifacts, GET /api/v1/executions/{execution_id}/artifacts/{name}
+        GET POST /api/v1/workspaces/{workspace_id}/secrets
+        GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/secrets/{name}
+        GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
+        POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
+    """,
+    PLATFORM: "",
+}
+
+
+def _read(text: str) -> list[str]:
+    lines = (line.split() for line in text.replace(",", "\n").splitlines())
+    return [f"{method} {words[-1]}" for words in lines for method in words[:-1]]
+
+
+WHO_MAY = {operation: kind for kind, text in _SAID.items() for operation in _read(text)}

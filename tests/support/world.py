@@ -1,0 +1,117 @@
+"""One of each thing that a path of the API can name, all Alice's: for tests that walk every operation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.identity import Scope
+from app.kernel.clock import utc_now
+from app.kernel.db import Database
+from app.kernel.ids import new_id
+from app.kernel.store import BlobStore
+from app.pipelines import Execution, Stage
+from app.pipelines.models import Artifact
+from tests.support.identity import Person, data_of, join, make_person
+from tests.support.rights import give, make_role
+from tests.support.tenancy import make_workspace
+
+API = "/api/v1"
+DEFINITION = {"name": "shop", "stages": [{"name": "build", "steps": [{"name": "compile", "run": "true"}]}]}
+
+
+@dataclass(frozen=True)
+class World:
+    """What there is, by the names of path parameters; `special` are values for paths that match an expression."""
+
+    alice: Person
+    mary: Person
+    values: dict[str, str]
+    special: dict[str, dict[str, str]]
+
+    def fill(self, template: str) -> str:
+        """Return a path of the document with its parameters replaced; raises KeyError for one nobody has made."""
+        values = dict(self.values)
+        for expression, others in self.special.items():
+            if re.search(expression, template):
+                values |= others
+        return re.sub(r"{(\w+)}", lambda found: values[found[1]], template)
+
+    @property
+    def ids(self) -> set[str]:
+        """What a stranger must never see."""
+        every = [*self.values.values(), *(one for others in self.special.values() for one in others.values())]
+        return {one for one in every if re.fullmatch(r"[0-9a-f-]{36}", one)}
+
+
+def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
+    """Let Alice make all of it; Mary is a member of her organization and of her workspace, and has a role there."""
+    alice, mary = make_person(app, database, "alice"), make_person(app, database, "mary")
+    organization = alice.organization_id
+    join(database, mary, organization, "viewer")
+    workspace = make_workspace(database, alice, repository_url="https://git.example.com/team/shop.git")
+    pipeline = _make(client, alice, f"/workspaces/{workspace.id}/pipelines", DEFINITION)
+    execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
+    _make(client, alice, f"/workspaces/{workspace.id}/secrets", {"name": "TOKEN", "value": "canary-of-the-world"})
+    _keep_artifact(app, database, UUID(execution["id"]))
+    give(database, mary, "workspace-viewer", Scope("workspace", workspace.id))
+    assignment = give(
+        database, mary, make_role(database, organization, ["jobs:read"]), Scope("workspace", workspace.id)
+    )
+    key = {"name": "k", "scopes": ["jobs:read"]}
+    values = {
+        "organization_id": str(organization),
+        "workspace_id": str(workspace.id),
+        "pipeline_id": pipeline["id"],
+        "execution_id": execution["id"],
+        "job_id": execution["job_id"],
+        "stage": "build",
+        "step": "compile",
+        "name": "TOKEN",
+        "user_id": str(mary.user.id),
+        "session_id": str(alice.session_id),
+        "role_id": str(make_role(database, organization, ["jobs:read"], "unused").id),
+        "assignment_id": str(assignment.id),
+        "key_id": _make(client, alice, "/api-keys", key)["id"],
+    }
+    special = {
+        r"/artifacts/{name}": {"name": "kept.txt"},
+        r"/organizations/.*/api-keys": {
+            "key_id": _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
+        },
+    }
+    return World(alice, mary, values, special)
+
+
+def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:
+    made: dict[str, Any] = data_of(client.post(API + path, json=body, headers=person.headers), status)
+    return made
+
+
+def _keep_artifact(app: Flask, database: Database, execution_id: UUID) -> None:
+    BlobStore(app.extensions["headrace"].artifact_store).put("world/kept", b"kept")
+    with database.transaction() as session:
+        execution = session.get_one(Execution, execution_id)
+        stage = session.query(Stage).filter(Stage.execution_id == execution_id).one()
+        session.add(
+            Artifact(
+                id=new_id(),
+                organization_id=execution.organization_id,
+                execution_id=execution_id,
+                stage_id=stage.id,
+                stage_name=stage.name,
+                name="kept.txt",
+                path="kept.txt",
+                size=4,
+                sha256="0" * 64,
+                content_type="text/plain",
+                key="world/kept",
+                expires_at=utc_now() + timedelta(days=1),
+            )
+        )
