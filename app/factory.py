@@ -28,6 +28,7 @@ SAME_NAME = (
     "log_store",
     "artifact_store",
     "flower_url",
+    "metrics_token",
     "stream_socket",
     "allow_file_repositories",
     "allow_private_addresses",

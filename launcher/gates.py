@@ -25,7 +25,7 @@ def readiness(environment: dict[str, str]) -> Gate:
         if child.name == "stream":
             return accepts(Path(environment["STREAM_SOCKET"]))
         if child.name.startswith("worker"):
-            return child.age > WORKER_SECONDS or any(line.rstrip().endswith("ready.") for line in tuple(child.tail))
+            return child.age > WORKER_SECONDS or any("ready." in line for line in tuple(child.tail))
         return child.age > SETTLED_SECONDS
 
     return is_ready

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import billiard.pool
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
 import tasks.every
 from app.kernel.db import Database
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
+from config.tracing import set_up_tracing
 from tasks.handling import HANDLERS
 from workers.beat import ACCEPT_DUE, SCHEDULE, accept_due
 from workers.composition import open_tools, open_worker_database, worker_name
@@ -23,9 +25,14 @@ from workers.heart import StopFlag
 from workers.messages import make_celery
 from workers.runtime import Runtime
 
+if TYPE_CHECKING:
+    from app.kernel.otel import OpenTelemetry
+
 PR_SET_PDEATHSIG = 1
 # Ten a second.
 RESULT_LOOKS = 10
+# Celery's two lines for each hint; the runtime writes one for each attempt.
+TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 
 
 @functools.cache
@@ -41,6 +48,12 @@ stopping = StopFlag(settings().job_stop_seconds)
 def database() -> Database:
     """Return this process's database, opened at its first job: connections must not be shared over a fork."""
     return open_worker_database(settings())
+
+
+@functools.cache
+def tracer() -> OpenTelemetry | None:
+    """Return what this process tells its spans to, if they are told at all."""
+    return set_up_tracing(settings(), "worker")
 
 
 @functools.cache
@@ -78,6 +91,8 @@ def build() -> Celery:
 @setup_logging.connect
 def _log(**_: Any) -> None:
     set_up_logging(settings(), "worker")
+    for name in TALKATIVE if settings().log_level != "DEBUG" else ():
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @worker_process_init.connect
@@ -91,6 +106,17 @@ def _end_without_being_counted(**_: Any) -> None:
 def _die_with_parent(**_: Any) -> None:
     """Ask the kernel to kill a pool process whose worker was killed, so that none goes on unseen."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@worker_process_init.connect
+def _trace(**_: Any) -> None:
+    tracer()
+
+
+@worker_process_shutdown.connect
+def _tell_the_rest(**_: Any) -> None:
+    if told := tracer():
+        told.close()
 
 
 @worker_shutting_down.connect

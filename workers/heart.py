@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import jobs
 from app.jobs import Run
+from app.kernel.context import carried
 from app.kernel.db import Database
 from app.kernel.intents import LostLease
 
@@ -57,7 +58,7 @@ class Heart:
         self._policy = policy
         self._stopping = stopping
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"heart-{run.claim.job_id}", daemon=True)
+        self._thread = threading.Thread(target=carried(self._watch), name=f"heart-{run.claim.job_id}", daemon=True)
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -78,7 +79,7 @@ class Heart:
                 due = now - beaten >= self._lease / 3
                 learned = self._beat() if due else self._look()
             except SQLAlchemyError as error:
-                log.warning("heartbeat failed", extra={"job_id": self._run.claim.job_id, "error": type(error).__name__})
+                log.warning("heartbeat failed", extra={"error": type(error).__name__})
                 if self._policy == "kill" and now - proved > self._lease * PROVABLE:
                     self._run.lease_lost.set()
                 continue

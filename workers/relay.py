@@ -48,7 +48,7 @@ class Relay:
 
     def look(self) -> None:
         """Do everything once; a database that is away is waited for, and a fault in one duty keeps no other back."""
-        for duty in (self.send_lost, self.reap_when_sure, self.dispatch_events):
+        for duty in (self.send_lost, self.reap_when_sure, self.dispatch_events, self.fold_changes):
             try:
                 duty()
             except SQLAlchemyError as error:
@@ -81,8 +81,7 @@ class Relay:
             lost = session.execute(jobs.expired()).scalars().all()
         for job_id in lost:
             with self._database.transaction() as session:
-                if jobs.reap(session, job_id):
-                    log.warning("took a job from a lost worker", extra={"job_id": job_id})
+                jobs.reap(session, job_id)
 
     def dispatch_events(self) -> None:
         """Turn announced events into what follows from them, in order, a batch a transaction."""
@@ -94,6 +93,11 @@ class Relay:
                     record.dispatched_at = session.execute(database_now().select()).scalar_one()
             if not records:
                 return
+
+    def fold_changes(self) -> None:
+        """Add what happened to jobs to the totals that Prometheus reads."""
+        with self._database.transaction() as session:
+            jobs.fold_changes(session)
 
     def _crowded(self) -> Sequence[str]:
         with self._database.transaction() as session:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from app import jobs
 from app.jobs import Cancelled, Claim, HandedBack, LeaseLost, Run
 from app.kernel.db import Database
 from app.kernel.errors import HeadraceError, Permanent, Transient
+from app.kernel.tracing import Span, span
 from tasks.handling import HANDLERS, Handler
 from tasks.tools import Tools
 from workers.heart import Heart, StopFlag
@@ -62,6 +64,15 @@ class Runtime:
             claimed = jobs.claim(session, job_id, self._worker, self._lease)
         if claimed is None:
             return False
+        with (
+            jobs.carrying_on(claimed.origin, claimed.job_id, claimed.attempt),
+            span(f"job {claimed.kind}", kind="consumer", job_id=claimed.job_id, attempt=claimed.attempt) as told,
+        ):
+            self._run(claimed, told)
+        return True
+
+    def _run(self, claimed: Claim, told: Span) -> None:
+        began = time.monotonic()
         handler = HANDLERS[claimed.kind]
         run = Run(self._database, claimed)
         heart = Heart(
@@ -73,16 +84,23 @@ class Runtime:
             stopping=self._stopping,
         )
         with heart:
-            self._attempt(run, handler)
-        return True
+            error = self._attempt(run, handler)
+        if error:
+            told.fail(error)
+        seconds = round(time.monotonic() - began, 3)
+        log.info("an attempt ended", extra={"kind": claimed.kind, "seconds": seconds, "error": error})
 
-    def _attempt(self, run: Run, handler: Handler) -> None:
+    def _attempt(self, run: Run, handler: Handler) -> str | None:
+        """Do the deed and record its end; returns the code of what kept it from succeeding."""
         try:
             self._do(run, handler)
-        except LeaseLost:
-            log.warning("lost the lease; this attempt writes nothing more", extra=_fields(run.claim))
+        except LeaseLost as error:
+            log.warning("lost the lease; this attempt writes nothing more")
+            return error.code
         except Exception as error:  # noqa: BLE001 - every failure gets its fate below
             self._record_failure(run, error)
+            return error.code if isinstance(error, HeadraceError) else type(error).__name__
+        return None
 
     def _do(self, run: Run, handler: Handler) -> None:
         result = handler.deed(run, handler.intent.from_json(run.claim.payload), self._tools)
@@ -95,7 +113,7 @@ class Runtime:
             with run.recording() as (session, job):
                 self._decide(session, job, error, run)
         except LeaseLost:
-            log.warning("an attempt failed after it had lost its lease", extra=_fields(run.claim), exc_info=error)
+            log.warning("an attempt failed after it had lost its lease", exc_info=error)
 
     def _decide(self, session: Any, job: jobs.Job, error: Exception, run: Run) -> None:
         match error:
@@ -109,9 +127,5 @@ class Runtime:
             case Permanent():
                 jobs.end(session, job, jobs.FAILED, error=_as_error(error))
             case _:
-                log.error("a deed failed in a way nobody foresaw", extra=_fields(run.claim), exc_info=error)
+                log.error("a deed failed in a way nobody foresaw", extra={"kind": job.kind}, exc_info=error)
                 jobs.fail_or_retry(session, job, _unforeseen(error), delay=backoff(run.attempt))
-
-
-def _fields(claimed: Claim) -> dict[str, object]:
-    return {"job_id": claimed.job_id, "kind": claimed.kind, "attempt": claimed.attempt}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flask import Flask
 
 from app.http.blueprint import Blueprint
+from app.http.connections import watch_connections
 from app.http.frame import frame
 from app.http.health import own_checks
 from app.http.openapi import describe
@@ -18,6 +19,7 @@ def make_api(parts: Platform, blueprints: Sequence[Blueprint]) -> Flask:
     """Return an application that serves the blueprints, and documents them, on these parts."""
     app = Flask("headrace", static_folder=str(STATIC), static_url_path="/static")
     app.extensions[KEY] = parts
+    watch_connections(parts.database)
     frame(app, parts)
     describe(app, [root, *blueprints, changes])
     parts.checks[:0] = own_checks(parts)

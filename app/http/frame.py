@@ -9,11 +9,13 @@ from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.http.access import note_answer, traced
 from app.http.envelope import OrjsonProvider, take_request_id
 from app.http.limits import rate_headers
-from app.http.metrics import observe
 from app.http.platform import Platform, platform
 from app.http.problems import handle_errors
+from app.kernel import context
+from app.kernel.tracing import is_tracing
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
@@ -65,14 +67,18 @@ def frame(app: Flask, parts: Platform) -> None:
     app.url_map.merge_slashes = False
     if count := parts.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    if is_tracing():
+        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.before_request(_begin)
     app.after_request(_finish)
+    app.teardown_request(_forget)
     handle_errors(app)
 
 
 def _begin() -> None:
     g.started = time.perf_counter()
     g.request_id = take_request_id()
+    context.begin(request_id=g.request_id)
     if "\0" in request.path:
         raise NotFound
 
@@ -91,8 +97,12 @@ def _finish(response: Response) -> Response:
         _allow_origin(response)
     if response.status_code >= 400:
         _read_rest()
-    observe(response.status_code, time.perf_counter() - g.started)
+    note_answer(response.status_code, time.perf_counter() - g.started)
     return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    context.begin()
 
 
 def _read_rest() -> None:

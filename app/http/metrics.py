@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
-from flask import Response, request
+from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from app.http.disks import read_stores
 from app.http.platform import Platform
+from app.kernel.clock import database_now
+from app.kernel.events import EventRecord
 
 REQUESTS = Counter("headrace_http_requests", "Requests answered", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -20,14 +25,12 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNLIMITED = Counter("headrace_rate_limiter_failures", "Requests let pass because the rate limiter could not count them")
 
 
-def observe(status: int, seconds: float) -> None:
-    """Count a request that has been answered. Unknown paths share one label: callers must not make up series."""
-    method, route = request.method, request.url_rule.rule if request.url_rule else "(none)"
-    counter, histogram = _series(method if method in METHODS else "(other)", route, status)
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that has been answered."""
+    counter, histogram = _series(method, route, status)
     counter.inc()
     histogram.observe(seconds)
 
@@ -49,16 +52,37 @@ def render(parts: Platform) -> Response:
 
 
 class _Gauges(Collector):
+    """What is looked at when Prometheus asks. With a vital part away there is nothing else to look at."""
+
     def __init__(self, parts: Platform) -> None:
         self._parts = parts
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("headrace_part_up", "Whether a part of the platform is healthy", labels=["part"])
+        serves = True
+        for check in sorted(self._parts.checks, key=lambda check: not check.vital):
+            found = check.run()["status"] if serves else "unhealthy"
+            up.add_metric([check.name], float(found == "healthy"))
+            serves = serves and found != "unhealthy"
+        yield up
+        yield from read_stores({"logs": self._parts.log_store, "artifacts": self._parts.artifact_store})
+        if serves:
+            yield from self._read_database()
+
+    def _read_database(self) -> list[Metric]:
         with self._parts.database.transaction() as session:
-            return [metric for gauge in self._parts.gauges for metric in gauge(session)]
+            return [metric for gauge in (_read_event_lag, *self._parts.gauges) for metric in gauge(session)]
+
+
+def _read_event_lag(session: Session) -> Iterable[Metric]:
+    age = func.extract("epoch", database_now() - func.min(EventRecord.created_at))
+    seconds = session.execute(select(age).where(EventRecord.dispatched_at.is_(None))).scalar_one()
+    yield GaugeMetricFamily(
+        "headrace_events_oldest_seconds", "For how long the oldest event waits to be dispatched", max(seconds or 0.0, 0)
+    )
 
 
 def _gauges(parts: Platform) -> CollectorRegistry:
     registry = CollectorRegistry()
-    if parts.gauges:
-        registry.register(_Gauges(parts))
+    registry.register(_Gauges(parts))
     return registry

@@ -53,6 +53,7 @@ class Platform:
     allow_private_addresses: bool
     max_body_bytes: int
     trusted_proxies: int
+    metrics_token: str = ""
 
     cors_origins: frozenset[str] = frozenset()
     changelog: Path = Path("CHANGELOG.md")

@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from app.http.connections import MISSED
 from app.http.envelope import JSON, dump_json, meta
 from app.kernel.errors import AlreadyExists, Conflict, Invalid, Refusal, Transient, Unavailable
 from app.kernel.outages import outage_of
@@ -79,6 +80,8 @@ def _say(error: HTTPException) -> str:
 
 def _answer_any(error: Exception) -> Response:
     known = _of_database(error)
+    if isinstance(error, PoolTimeout):
+        MISSED.inc()
     if known is None and isinstance(error, Transient):
         known = Unavailable(error.message, headers={"Retry-After": str(round(error.retry_after or 1))})
     if known is not None:

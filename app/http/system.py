@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, redirect, send_from_directory
+from flask import Response, current_app, redirect, request, send_from_directory
 from flask.views import MethodView
 from marshmallow import fields, validate
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,9 +17,9 @@ from app.http.envelope import JSON, dump_json
 from app.http.guards import public
 from app.http.health import WORST, report
 from app.http.metrics import render
-from app.http.platform import platform
+from app.http.platform import Platform, platform
 from app.http.schemas import Schema
-from app.kernel.errors import Unavailable
+from app.kernel.errors import AuthRequired, Forbidden, Unavailable
 
 STATIC = Path(__file__).parent / "static"
 SPEC = "headrace-openapi"
@@ -53,6 +54,16 @@ class Release(Schema):
     version = fields.String(required=True)
     date = fields.String(required=True, allow_none=True, metadata={"format": "date"})
     changes = fields.List(fields.String(), required=True)
+
+
+def _let_read_metrics(parts: Platform) -> None:
+    if not parts.metrics_token:
+        if not parts.is_development:
+            raise Forbidden("Nobody may read the metrics: METRICS_TOKEN is not set.")
+        return
+    given = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {parts.metrics_token}".encode()):
+        raise AuthRequired("The metrics need their own bearer token.")
 
 
 def _answer(found: dict[str, Any]) -> dict[str, Any]:
@@ -99,9 +110,14 @@ class MetricsView(MethodView):
     """What Prometheus reads."""
 
     @root.raw("text/plain", description="Prometheus' text format")
+    @root.refuses(401, 403)
     @public
     def get(self) -> Response:
-        """Return the platform's metrics."""
+        """Return the platform's metrics to who brings the installation's `METRICS_TOKEN` as bearer token.
+
+        An installation without one shows them to nobody, unless it is a developer's.
+        """
+        _let_read_metrics(platform())
         return render(platform())
 
 

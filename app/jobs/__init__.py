@@ -10,6 +10,7 @@ from app.jobs.failures import function_of, identify
 from app.jobs.history import act_as, history_lines, make_history_partitions, old_history
 from app.jobs.intents import MoveJobs, PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
+from app.jobs.origin import carrying_on
 from app.jobs.places import let_in_all, set_places
 from app.jobs.queries import visible_jobs
 from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
@@ -17,6 +18,7 @@ from app.jobs.running import Run
 from app.jobs.sending import Sender, send_accepted, send_or_mark
 from app.jobs.service import Hint, accept, cancel, end, retry
 from app.jobs.subjects import follow
+from app.jobs.totals import fold_changes
 
 __all__ = [
     "CANCELLED",
@@ -47,11 +49,13 @@ __all__ = [
     "beat",
     "begin_bulk",
     "cancel",
+    "carrying_on",
     "claim",
     "count_waiting",
     "end",
     "expired",
     "fail_or_retry",
+    "fold_changes",
     "follow",
     "function_of",
     "give_back",

@@ -28,6 +28,7 @@ class Claim:
     payload: dict[str, Any]
     parent_id: UUID | None
     organization_id: UUID | None
+    origin: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ _CLAIM = (
         current=None,
         total=None,
     )
-    .returning(*(_JOBS.c[name] for name in ("attempt", "kind", "payload", "parent_id", "organization_id")))
+    .returning(*(_JOBS.c[name] for name in ("attempt", "kind", "payload", "parent_id", "organization_id", "origin")))
 )
 _BEAT = (
     update(_JOBS)
@@ -98,7 +99,7 @@ def claim(session: Session, job_id: UUID, worker: str, lease_seconds: float) -> 
         hold_back(session, job_id)
         return None
     publish(session, topic_of(job_id), "job.running", fresh_event(job_id, row.kind, RUNNING, row.attempt))
-    return Claim(job_id, row.attempt, row.kind, row.payload, row.parent_id, row.organization_id)
+    return Claim(job_id, row.attempt, row.kind, row.payload, row.parent_id, row.organization_id, row.origin)
 
 
 def beat(session: Session, claimed: Claim, lease_seconds: float) -> Beat:

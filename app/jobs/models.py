@@ -13,7 +13,19 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, SmallInteger, false, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    false,
+    func,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
@@ -103,6 +115,8 @@ class Job(Base):
     organization_id: Mapped[UUID | None]
     workspace_id: Mapped[UUID | None]
     created_by: Mapped[UUID | None]
+    # The request and the trace that asked for it; see app/jobs/origin.py.
+    origin: Mapped[dict[str, Any] | None]
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     scheduled_for: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
@@ -231,6 +245,34 @@ class JobBulk(Base):
     def walked(self) -> int:
         """How many jobs it has dealt with."""
         return self.done + sum(self.skipped.values())
+
+
+class JobTotal(Base):
+    """How often something happened to jobs, or for how long, since this installation began: see app/jobs/totals.py.
+
+    `label` is the status, the error's code or the upper bound of the bucket that is counted.
+    """
+
+    __tablename__ = "job_totals"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    queue: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True)
+    total: Mapped[float]
+
+
+class JobTotalsMark(Base):
+    """Up to where the totals go, in one row: they hold the changes of all transactions before `transaction_id` that
+    happened at `since` or later."""
+
+    __tablename__ = "job_totals_mark"
+    __table_args__ = (CheckConstraint("is_only", name="is_only"),)
+
+    is_only: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    transaction_id: Mapped[int] = mapped_column(BigInteger)
+    since: Mapped[datetime]
+    folded_at: Mapped[datetime]
 
 
 def topic_of(job_id: UUID) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -11,9 +13,13 @@ from sqlalchemy.orm import Session
 from app.jobs.claiming import fail_or_retry
 from app.jobs.errors import WorkerLost
 from app.jobs.models import FINAL, QUEUED, RUNNING, Job
+from app.jobs.origin import carrying_on
 from app.jobs.service import Hint
+from app.jobs.totals import count, count_many
 from app.kernel.clock import database_now
 from app.kernel.stream import StreamEvent, StreamTopic
+
+log = logging.getLogger(__name__)
 
 REQUEUE_DELAY = 1.0
 
@@ -37,7 +43,10 @@ def take_unsent(session: Session, stale_seconds: float, crowded: Sequence[str] =
         .values(sent_at=database_now())
         .returning(Job.id, Job.kind, Job.queue, Job.priority, Job.attempt)
     )
-    return [Hint(row.id, row.kind, row.queue, row.priority, row.attempt + 1) for row in rows]
+    hints = [Hint(row.id, row.kind, row.queue, row.priority, row.attempt + 1) for row in rows]
+    for (queue, kind), amount in sorted(Counter((hint.queue, hint.kind) for hint in hints).items()):
+        count_many(session, "relayed", queue, kind, amount)
+    return hints
 
 
 def mark_unsent(session: Session, job_ids: Sequence[UUID]) -> None:
@@ -75,7 +84,10 @@ def reap(session: Session, job_id: UUID) -> bool:
     if job is None or session.execute(still).scalar() is None:
         return False
     lost = WorkerLost(f"The worker running this ({job.worker}) has not been heard of; attempt {job.attempt} is lost.")
-    fail_or_retry(session, job, {"code": lost.code, "message": lost.message, "details": {}}, delay=REQUEUE_DELAY)
+    with carrying_on(job.origin, job.id, job.attempt):
+        log.warning("took a job from a lost worker", extra={"kind": job.kind, "worker": job.worker})
+        fail_or_retry(session, job, {"code": lost.code, "message": lost.message, "details": {}}, delay=REQUEUE_DELAY)
+    count(session, "lost", job)
     return True
 
 

@@ -14,6 +14,7 @@ from app.jobs.errors import JobEnded, JobNotRetryable
 from app.jobs.failures import identify
 from app.jobs.history import act_as
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, fresh_event, topic_of
+from app.jobs.origin import current_origin
 from app.jobs.places import is_crowded, is_crowded_for_it, let_next_in
 from app.jobs.subjects import tell_ended, tell_retried
 from app.kernel.clock import database_now
@@ -75,6 +76,8 @@ def accept(
         "workspace_id": workspace_id,
         "created_by": created_by,
     }
+    if origin := current_origin():
+        values["origin"] = origin
     if delay > 0:
         held = session.execute(_ACCEPT_LATER, values | {"delay": delay}).scalar()
     else:

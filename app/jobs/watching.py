@@ -1,17 +1,14 @@
-"""What operators see of the job table: whether somebody takes the jobs, and how many there are."""
+"""What operators see of the job table: whether somebody takes the jobs, and the metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from flask import Flask
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.http import Check, Finding, platform
-from app.jobs.models import QUEUED, RUNNING, Job
+from app.jobs.metrics import read_metrics
+from app.jobs.models import QUEUED, Job
 from app.kernel.clock import database_now
 
 LATE_SECONDS = 60.0
@@ -27,7 +24,7 @@ def watch_jobs(app: Flask) -> None:
             return find_late_jobs(session)
 
     parts.checks.append(Check("workers", look))
-    parts.gauges.append(count_jobs)
+    parts.gauges.append(read_metrics)
 
 
 def find_late_jobs(session: Session) -> Finding:
@@ -41,12 +38,3 @@ def find_late_jobs(session: Session) -> Finding:
         return Finding("healthy", "Jobs are taken as they come.")
     queues = ", ".join(f"{count} in {queue} for up to {seconds:.0f} s" for queue, count, seconds in waiting)
     return Finding("degraded", f"Jobs wait: {queues}. Are there workers for these queues?")
-
-
-def count_jobs(session: Session) -> Iterable[Metric]:
-    """Count the jobs that have not ended, by queue and status."""
-    counted = GaugeMetricFamily("headrace_jobs", "Jobs that have not ended", labels=["queue", "status"])
-    unended = select(Job.queue, Job.status, func.count()).where(Job.status.in_((QUEUED, RUNNING)))
-    for queue, status, count in session.execute(unended.group_by(Job.queue, Job.status)):
-        counted.add_metric([queue, status], count)
-    return [counted]

@@ -56,6 +56,8 @@ def bounded_engine(url: str, bounds: Bounds) -> Engine:
         connect_args={"connect_timeout": bounds.connect, "options": options},
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
+        # Errors are logged, and values may be secret.
+        hide_parameters=True,
     )
     event.listen(engine, "do_connect", partial(_connect, bounds.statement + GRACE_SECONDS))
     event.listen(engine, "checkin", _note_rest)

@@ -30,7 +30,7 @@ def patiently(run: Run, write: Callable[[], Written]) -> Written:
         except (DBAPIError, PoolTimeout, Transient) as error:
             if run.should_stop() or time.monotonic() > deadline or not _passes(error):
                 raise
-            log.warning("waiting to record", extra={"job_id": run.claim.job_id, "error": type(error).__name__})
+            log.warning("waiting to record", extra={"error": type(error).__name__})
             time.sleep(PAUSE)
 
 

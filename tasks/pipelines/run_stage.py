@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.jobs import Run
+from app.kernel.tracing import span
 from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, replace_artifacts, start_stage
 from app.pipelines.definition import ConditionInvalid as ConditionFault
 from app.pipelines.definition import PlannedStage
@@ -15,7 +16,7 @@ from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
 from tasks.pipelines.patience import patiently
 from tasks.pipelines.run_steps import StageClock, StepRunner
 from tasks.pipelines.secrets import read_secrets
-from tasks.pipelines.workplace import open_workplace
+from tasks.pipelines.workplace import Workplace, open_workplace
 from tasks.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
         runner = StepRunner(run, tools, briefing, secrets, place, clock)
         _checkout(runner, clock)
         failed = runner.run_all()
-        kept = keep_artifacts(tools, briefing, place)
+        kept = _keep_artifacts(tools, briefing, place)
         forget_artifacts(tools, patiently(run, lambda: _record_artifacts(run, briefing, kept)))
     if failed or runner.out_of_time:
         raise _failure(briefing.planned, failed, out_of_time=runner.out_of_time)
@@ -62,6 +63,15 @@ def _checkout(runner: StepRunner, clock: StageClock) -> None:
         if clock.is_up():
             raise StageTimedOut("The stage's time was up before its source had arrived.") from error
         raise
+
+
+def _keep_artifacts(tools: Tools, briefing: Briefing, place: Workplace) -> list[dict[str, Any]]:
+    if not briefing.planned.artifacts:
+        return []
+    with span("keep artifacts", stage=briefing.planned.name) as told:
+        kept = keep_artifacts(tools, briefing, place)
+        told.note(artifacts=len(kept))
+        return kept
 
 
 def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) -> list[str]:

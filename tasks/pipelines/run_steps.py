@@ -11,7 +11,9 @@ from pathlib import PurePosixPath
 from threading import Lock
 
 from app.jobs import Run
+from app.kernel.context import carried
 from app.kernel.errors import HeadraceError, Permanent
+from app.kernel.tracing import span
 from app.pipelines import Briefing, StepEnd, finish_step, start_step
 from app.pipelines.definition import ConditionInvalid, PathOutside, PlannedStep, State, should_run, step_variables
 from tasks.pipelines.bring_artifacts import bring_artifacts
@@ -74,10 +76,13 @@ class StepRunner:
     def checkout(self) -> None:
         """Bring the source and what the needed stages kept; what there is to say of it opens the first step's log."""
         self._run.progress(phase="checkout", message=f"checking out {self._briefing.commit_sha[:8]}")
-        self._notes = checkout(
-            self._run, self._tools.source, self._briefing, self._secrets.login(), self._place, self._clock.left()
-        )
-        bring_artifacts(self._tools.artifact_store, self._briefing.needed_artifacts, self._place.root)
+        with span("checkout", commit=self._briefing.commit_sha):
+            self._notes = checkout(
+                self._run, self._tools.source, self._briefing, self._secrets.login(), self._place, self._clock.left()
+            )
+        if needed := self._briefing.needed_artifacts:
+            with span("bring artifacts", artifacts=len(needed)):
+                bring_artifacts(self._tools.artifact_store, needed, self._place.root)
 
     def run_all(self) -> dict[str, str]:
         """Run all steps and return those that failed the stage."""
@@ -87,7 +92,7 @@ class StepRunner:
                 self.run_one(step)
             return self.failed
         with ThreadPoolExecutor(min(len(steps), MOST_PARALLEL), thread_name_prefix="step") as pool:
-            for ended in [pool.submit(self.run_one, step) for step in steps]:
+            for ended in [pool.submit(carried(self.run_one), step) for step in steps]:
                 ended.result()
         return self.failed
 
@@ -128,10 +133,12 @@ class StepRunner:
 
     def _run_with_retries(self, step: PlannedStep) -> StepEnd:
         for left in range(step.retry_count, -1, -1):
-            attempt = patiently(self._run, partial(self._start, step))
-            ended = self._run_attempt(step, attempt)
-            again = wants_retry(ended, left) and not self._is_late()
-            self._record(step, ended, again=again)
+            with span("step", stage=self._briefing.planned.name, step=step.name) as told:
+                attempt = patiently(self._run, partial(self._start, step))
+                ended = self._run_attempt(step, attempt)
+                again = wants_retry(ended, left) and not self._is_late()
+                self._record(step, ended, again=again)
+                told.note(step_attempt=attempt, status=ended.status, exit_code=ended.exit_code)
             if not again:
                 return ended
         raise AssertionError("a step is run at least once")
