@@ -109,7 +109,7 @@ class Settings:
     metrics_token: str = setting(
         "", "what Prometheus sends as bearer token to read `/metrics`; empty opens it in development alone", secret=True
     )
-    otel_traces_exporter: str = setting("", "`otlp` or `console` switches traces on, `none` off; see operations")
+    otel_traces_exporter: str = setting("", "`otlp` or `console` switches traces on, `none` off")
     otel_exporter_otlp_endpoint: str = setting("", "the OpenTelemetry collector; naming it switches traces on")
     otel_exporter_otlp_traces_endpoint: str = setting("", "the same for traces alone, as a whole address")
     otel_sdk_disabled: bool = setting(False, "switches traces off, whatever else is set")

@@ -45,7 +45,7 @@ def handle_errors(app: Flask) -> None:
     """Answer every error of `app` in the one shape."""
     app.register_error_handler(Refusal, answer)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_any)
+    app.register_error_handler(Exception, answer_any)
 
 
 def answer(refusal: Refusal) -> Response:
@@ -64,7 +64,7 @@ def _answer_http(error: HTTPException) -> Response:
         return Response(status=error.code, headers=error.get_response(request.environ).headers)
     status = error.code
     if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
-        return _answer_any(error.original_exception)
+        return answer_any(error.original_exception)
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
     code = CODES.get(status, HTTPStatus(status).name)
     return _reply(status, code, _say(error), {}, [], headers)
@@ -78,7 +78,8 @@ def _say(error: HTTPException) -> str:
     return error.description or HTTPStatus(error.code or 500).phrase
 
 
-def _answer_any(error: Exception) -> Response:
+def answer_any(error: Exception) -> Response:
+    """Return the reply to an error that is no refusal; it is logged, and its words are kept from the caller."""
     known = _of_database(error)
     if isinstance(error, PoolTimeout):
         MISSED.inc()
