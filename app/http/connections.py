@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 from sqlalchemy import Engine, QueuePool, event
 
 from app.kernel.db import Database
 
 LIMIT = Gauge("headrace_database_connections_limit", "Connections a process may have", multiprocess_mode="liveall")
 IN_USE = Gauge("headrace_database_connections_in_use", "Connections at work in a process", multiprocess_mode="liveall")
-MISSED = Counter("headrace_database_connections_missed", "Requests that got no connection in time")
 
 
 def watch_connections(database: Database) -> None:

@@ -25,6 +25,7 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
+REFUSED = Counter("headrace_requests_refused", "Requests refused for what was the matter with the database", ["reason"])
 UNLIMITED = Counter("headrace_rate_limiter_failures", "Requests let pass because the rate limiter could not count them")
 
 

@@ -11,8 +11,8 @@ from psycopg import errors as pg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.http.connections import MISSED
 from app.http.envelope import JSON, dump_json, meta
+from app.http.metrics import REFUSED
 from app.kernel.errors import AlreadyExists, Conflict, Invalid, Refusal, Transient, Unavailable
 from app.kernel.outages import outage_of
 
@@ -45,7 +45,7 @@ def handle_errors(app: Flask) -> None:
     """Answer every error of `app` in the one shape."""
     app.register_error_handler(Refusal, answer)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, answer_any)
+    app.register_error_handler(Exception, _answer_any)
 
 
 def answer(refusal: Refusal) -> Response:
@@ -64,7 +64,7 @@ def _answer_http(error: HTTPException) -> Response:
         return Response(status=error.code, headers=error.get_response(request.environ).headers)
     status = error.code
     if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
-        return answer_any(error.original_exception)
+        return _answer_any(error.original_exception)
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
     code = CODES.get(status, HTTPStatus(status).name)
     return _reply(status, code, _say(error), {}, [], headers)
@@ -78,11 +78,8 @@ def _say(error: HTTPException) -> str:
     return error.description or HTTPStatus(error.code or 500).phrase
 
 
-def answer_any(error: Exception) -> Response:
-    """Return the reply to an error that is no refusal; it is logged, and its words are kept from the caller."""
+def _answer_any(error: Exception) -> Response:
     known = _of_database(error)
-    if isinstance(error, PoolTimeout):
-        MISSED.inc()
     if known is None and isinstance(error, Transient):
         known = Unavailable(error.message, headers={"Retry-After": str(round(error.retry_after or 1))})
     if known is not None:
@@ -97,6 +94,7 @@ def _of_database(error: Exception) -> Refusal | None:
     """Return what an error of the database means to the caller, if it is not simply a bug."""
     outage = outage_of(error)
     if outage is not None:
+        REFUSED.labels(outage.reason).inc()
         return Unavailable(outage.message, headers={"Retry-After": str(outage.retry_after)}, reason=outage.reason)
     cause = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(error, IntegrityError) and isinstance(cause, pg.UniqueViolation):

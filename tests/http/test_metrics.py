@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.http import Platform
-from app.http.connections import IN_USE, LIMIT, MISSED, watch_connections
-from app.http.problems import answer_any
-from app.kernel.db import Database, make_engine
+from app.http.connections import IN_USE, LIMIT, watch_connections
+from app.http.metrics import REFUSED
+from app.kernel.db import Database
+from app.kernel.engine import make_engine
 from app.kernel.events import EventRecord
 from app.kernel.ids import new_id
 from launcher.ports import free_port
@@ -95,9 +95,13 @@ def test_they_tell_how_many_connections_are_at_work(postgres_url: str, toy: obje
     engine.dispose()
 
 
-def test_a_request_that_gets_no_connection_is_counted(toy: object, anyone: FlaskClient) -> None:
-    before = MISSED._value.get()
-    with anyone.application.test_request_context():
-        anyone.application.preprocess_request()
-        assert answer_any(PoolTimeout()).status_code == 503
-    assert MISSED._value.get() == before + 1
+def test_they_count_what_was_refused_by_its_reason(
+    anyone: FlaskClient, parts: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = 'headrace_requests_refused_total{reason="database_away"}'
+    before = REFUSED.labels("database_away")._value.get()
+    nowhere = create_engine(f"postgresql+psycopg://x:y@127.0.0.1:{free_port()}/z", connect_args={"connect_timeout": 1})
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "database", Database(nowhere))
+        assert anyone.get("/api/v1/gadgets", headers={"Authorization": "Bearer alice"}).status_code == 503
+    assert value(anyone, series) == before + 1

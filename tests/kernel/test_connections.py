@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.kernel import engine as engines
 from app.kernel.db import Database
@@ -40,3 +41,9 @@ def test_a_connection_that_has_rested_long_is_asked_first(own: Engine, monkeypat
     first = backend(own)
     monkeypatch.setattr(engines, "TRUSTED_SECONDS", -1.0)
     assert backend(own) == first
+
+
+def test_an_error_of_a_statement_does_not_tell_its_values(own: Engine) -> None:
+    with pytest.raises(SQLAlchemyError) as raised, Database(own).transaction() as session:
+        session.execute(text("SELECT CAST(:value AS text) WHERE missing"), {"value": "hunter2"})
+    assert "hunter2" not in str(raised.value)
