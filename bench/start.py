@@ -31,7 +31,7 @@ WHERE executions.id = %s AND executions.finished_at IS NOT NULL GROUP BY job.id
 
 def measure(ground: Ground) -> list[Finding]:
     """Start one after the other, each when all is quiet."""
-    processes = ("web", "worker-default", "worker-ci")
+    processes = ("web", "worker-interactive", "worker-ci")
     with ground.platform("start", *processes) as ours, bare_programs(ground, "start_bare", worker=WORKER) as bare:
         caller = newcomer(ours.base, make_repository(ours.folder / "repository"))
         pipeline_id = caller.pipeline(ONE_STEP)

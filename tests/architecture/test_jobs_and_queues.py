@@ -44,3 +44,8 @@ def test_every_queue_is_read_by_a_line_of_the_procfile() -> None:
 
 def test_what_is_periodic_is_an_intent_without_fields() -> None:
     assert all(dataclasses.fields(INTENTS[kind]) == () for kind in PERIODS)
+
+
+def test_work_that_somebody_waits_for_has_workers_of_its_own() -> None:
+    lines = re.findall(r"--queues[= ](\S+)", (ROOT / "Procfile").read_text())
+    assert "interactive" in lines

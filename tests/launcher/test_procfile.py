@@ -33,5 +33,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_ours_starts_every_part_and_tells_no_secret() -> None:
     commands = read_procfile(ROOT / "Procfile")
-    assert list(commands) == ["release", "web", "stream", "worker-ci", "worker-default", "relay", "beat", "flower"]
+    assert list(commands) == [
+        "release",
+        "web",
+        "stream",
+        "worker-ci",
+        "worker-interactive",
+        "worker-default",
+        "relay",
+        "beat",
+        "flower",
+    ]
     assert not [command for command in commands.values() if "PASSWORD" in command or "basic" in command]

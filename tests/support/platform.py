@@ -23,7 +23,7 @@ from launcher.processes import Birth
 from launcher.procfile import read_procfile
 from tests.support.servers import ROOT, Servers
 
-PROCESSES = ("web", "stream", "worker-ci", "worker-default", "relay")
+PROCESSES = ("web", "stream", "worker-ci", "worker-interactive", "worker-default", "relay")
 READY_SECONDS = 90.0
 STOP_SECONDS = 10.0
 
@@ -43,6 +43,7 @@ ROOMY = {
     "RATE_LIMIT_REGISTER": "1000/hour",
     "WEB_WORKERS": "2",
     "WORKER_CI_CONCURRENCY": "2",
+    "WORKER_INTERACTIVE_CONCURRENCY": "1",
     "WORKER_DEFAULT_CONCURRENCY": "1",
 }
 
