@@ -38,6 +38,8 @@ def commands(skew: int) -> dict[str, str]:
     names = ("web", "stream", "worker-ci", "worker-default", "relay", "beat")
     procfile = read_procfile(ROOT / "Procfile")
     own = {name: _with_room(procfile[name]) for name in names}
+    # One set of processes for both queues: the machine's cores are for the faults.
+    own["worker-default"] = own["worker-default"].replace("--queues default", "--queues interactive,default")
     skewed = own["worker-default"].replace("default@%h", "skewed@%h")
     return own | {"worker-skewed": f"env FAULTS_CLOCK_SKEW={skew} {skewed}"}
 
