@@ -19,6 +19,8 @@ from config.settings import Settings
 
 ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs)
 LIMITS = ("anonymous", "user", "login", "register", "refresh")
+# A request that does nothing with its transaction for so long stands still.
+IDLE_STATEMENTS = 3
 SAME_NAME = (
     "public_url",
     "is_development",
@@ -73,5 +75,6 @@ def _open_database(settings: Settings) -> Database:
         overflow=0,
         pool=settings.web_connection_seconds,
         statement=settings.web_statement_seconds,
+        idle=IDLE_STATEMENTS * settings.web_statement_seconds,
     )
     return open_database(settings.database_url, open_redis(settings.redis_url), bounds=bounds)

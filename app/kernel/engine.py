@@ -25,7 +25,9 @@ GRACE_SECONDS = 2.0
 class Bounds:
     """How much of the database a process may use at once, and how long it waits for it, in seconds.
 
-    `statement` is kept by the server; a server that does not even do that is given up `GRACE_SECONDS` later.
+    `statement` is kept by the server; a server that does not even do that is given up `GRACE_SECONDS` later. `idle` is
+    how long a transaction may do nothing before the server ends it (0: for ever): the locks of a process that stands
+    still, or that lost its connection without the server's notice, keep others waiting until then.
     """
 
     pool_size: int = 5
@@ -33,6 +35,7 @@ class Bounds:
     pool: float = 5.0
     connect: int = 5
     statement: float = 30.0
+    idle: float = 0.0
 
 
 def make_engine(url: str, *, pool_size: int = 5, statement_timeout: float = 30.0) -> Engine:
@@ -48,6 +51,8 @@ def bounded_engine(url: str, bounds: Bounds) -> Engine:
     if url.startswith(("postgres://", "postgresql://")):
         url = "postgresql+psycopg://" + url.split("://", 1)[1]
     options = f"-c statement_timeout={int(bounds.statement * 1000)}"
+    if bounds.idle:
+        options += f" -c idle_in_transaction_session_timeout={int(bounds.idle * 1000)}"
     engine = create_engine(
         url,
         pool_size=bounds.pool_size,
