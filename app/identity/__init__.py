@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app.identity.accounts import after_registration, create_first_admin, register
+from app.identity.callers import read_rights
 from app.identity.errors import (
     AccountDisabled,
     InvalidCredentials,
@@ -34,6 +35,7 @@ from app.identity.roles import (
     assignments_in,
     find_account,
     find_user,
+    forget_member,
     forget_place,
     refuse_beyond,
     visible_users,
@@ -78,7 +80,9 @@ __all__ = [
     "find_account",
     "find_user",
     "finds_scope",
+    "forget_member",
     "forget_place",
+    "read_rights",
     "refuse_beyond",
     "register",
     "rights_ended",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -23,7 +24,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.identity.models import ApiKey, LoginSession, Membership, Role, RoleAssignment, User
 from app.identity.permissions import ACCOUNT_PERMISSIONS, ADMIN, BUILT_IN, OWNER, PERMISSIONS_OF_ROLE
@@ -64,7 +65,9 @@ def _select_held() -> Any:
     return union_all(memberships.correlate(User), assignments.correlate(User)).lateral("held")
 
 
-def _select_callers(credential: type[LoginSession | ApiKey], user_id: Any, *more: Any) -> Select[*tuple[Any, ...]]:
+def _select_callers(
+    credential: type[LoginSession | ApiKey | User], user_id: Any, *more: Any
+) -> Select[*tuple[Any, ...]]:
     """Select the users of credentials: a row for each place in which they hold something, or one without a place."""
     held = _select_held()
     return (
@@ -89,6 +92,8 @@ _KEYS = _select_callers(
     ApiKey.expires_at,
     ApiKey.last_used_at,
 )
+_SELF = aliased(User)
+_ONE_USER = _select_callers(_SELF, _SELF.id).where(_SELF.id == bindparam("user_id"))
 _ONE_LOGIN = _LOGINS.where(LoginSession.id == bindparam("session_id"), User.id == bindparam("user_id"))
 _ONE_KEY = _KEYS.where(ApiKey.public_part == bindparam("public_part"))
 _SOME_LOGINS = _LOGINS.where(LoginSession.id.in_(bindparam("ids", expanding=True))).order_by(LoginSession.id)
@@ -103,6 +108,14 @@ def find_login(session: Session, user_id: UUID, session_id: UUID) -> Rows:
 def find_key(session: Session, public_part: str) -> Rows:
     """Return the rows of a key."""
     return session.execute(_ONE_KEY, {"public_part": public_part}).all()
+
+
+def read_rights(session: Session, user_id: UUID) -> Principal | None:
+    """Return what a user holds now, whether they are here or not; None for one who is gone or disabled."""
+    rows = session.execute(_ONE_USER, {"user_id": user_id}).all()
+    if not rows or rows[0].disabled_at is not None:
+        return None
+    return replace(principal_of_login(rows), session_id=None)
 
 
 def principal_of_login(rows: Rows, **about: Any) -> Principal:

@@ -62,6 +62,8 @@ class Membership(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
 
 class Role(Base):
     """A named set of permissions. A built-in one belongs to no organization; what it holds is not in its row but in the

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.identity import OWNER, Membership, User, after_registration, forget_place
 from app.kernel.errors import FieldError, Invalid
 from app.kernel.events import announce
 from app.kernel.ids import new_id
-from app.tenancy.errors import SlugTaken
+from app.tenancy.errors import refuse_taken_slug
 from app.tenancy.events import (
     OrganizationCreated,
     WorkspaceCreated,
@@ -66,7 +63,7 @@ def create_organization(session: Session, owner_id: UUID, fields: dict[str, Any]
     fields = {"slug": _slug_of(fields["name"], "organization"), **fields}
     organization = Organization(owner_id=owner_id, **fields)
     session.add(organization)
-    with _refuse_taken_slug("uq_organizations_slug"):
+    with refuse_taken_slug("uq_organizations_slug"):
         session.flush()
     _establish(session, organization.id, organization.name, owner_id)
     session.refresh(organization)
@@ -87,7 +84,7 @@ def create_workspace(
     fields = {"slug": _slug_of(fields["name"], "workspace"), **fields}
     workspace = Workspace(organization_id=organization_id, owner_id=owner_id, **fields)
     session.add(workspace)
-    with _refuse_taken_slug("uq_workspaces_organization_id_slug"):
+    with refuse_taken_slug("uq_workspaces_organization_id_slug"):
         session.flush()
     announce(session, WorkspaceCreated(organization_id, workspace.id, workspace.name, owner_id))
     return workspace
@@ -100,7 +97,7 @@ def change_workspace(session: Session, workspace: Workspace, fields: dict[str, A
     changed = tuple(sorted(name for name, value in fields.items() if getattr(workspace, name) != value))
     for name in changed:
         setattr(workspace, name, fields[name])
-    with _refuse_taken_slug("uq_workspaces_organization_id_slug"):
+    with refuse_taken_slug("uq_workspaces_organization_id_slug"):
         session.flush()
     whose = (workspace.organization_id, workspace.id)
     if changed:
@@ -131,13 +128,3 @@ def _check_repository(fields: dict[str, Any], rules: RepositoryRules) -> None:
 
 def _slug_of(name: str, kind: str) -> str:
     return make_slug(name) or f"{kind}-{new_id().hex[-8:]}"
-
-
-@contextmanager
-def _refuse_taken_slug(constraint: str) -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        if getattr(getattr(error.orig, "diag", None), "constraint_name", None) != constraint:
-            raise
-        raise SlugTaken(field="slug") from error

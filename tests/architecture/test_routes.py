@@ -8,6 +8,8 @@ from flask import Flask
 
 from app.http import Blueprint
 from app.identity import PERMISSIONS
+from tests.contract.who_may import WHO_MAY
+from tests.support.contract import contract_of
 
 FRAMEWORK = {"static"}
 
@@ -53,3 +55,13 @@ def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
         "GET /api/v1/changelog",
         "GET /api/v1/schemas/pipeline.json",
     }
+
+
+def test_every_operation_says_who_may_call_it_and_is_tried_by_those_who_may_not(app: Flask) -> None:
+    """A new route has its line in tests/contract/who_may.py; what it needs is made in tests/support/world.py."""
+    document = contract_of(app).document
+    methods = {"get", "post", "put", "patch", "delete"}
+    described = {
+        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in methods.intersection(item)
+    }
+    assert described == set(WHO_MAY)

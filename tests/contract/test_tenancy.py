@@ -20,8 +20,7 @@ from app.identity import PERMISSIONS_OF_ROLE, Role, Scope, User
 from app.identity.tokens import issue_token
 from app.kernel.db import Database
 from tests.contract.operations import Call, find_calls
-from tests.contract.who_may import ACCOUNT, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT, WHO_MAY
-from tests.support.contract import contract_of
+from tests.contract.who_may import ACCOUNT, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT
 from tests.support.identity import Person, data_of, make_person
 from tests.support.rights import give, make_role
 from tests.support.world import World, make_world
@@ -38,12 +37,6 @@ def world(app: Flask, client: FlaskClient, database: Database, monkeypatch: pyte
 @pytest.fixture
 def calls(app: Flask, world: World) -> list[Call]:
     return find_calls(app, world)
-
-
-def test_every_operation_says_who_may_call_it_and_no_other_does(app: Flask) -> None:
-    document = contract_of(app).document
-    operations = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
-    assert {one for one in operations if "PARAMETERS" not in one} == set(WHO_MAY)
 
 
 def test_without_a_token_only_what_is_public_answers(client: FlaskClient, calls: list[Call]) -> None:

@@ -29,6 +29,8 @@ _SAID = {
     """,
     OWN: """
         DELETE /api/v1/auth/sessions/{session_id}
+        DELETE /api/v1/organizations/{organization_id}/members/me
+        POST /api/v1/organizations/invitations/{token}/accept
         GET PUT PATCH DELETE /api/v1/api-keys/{key_id}, POST /api/v1/api-keys/{key_id}/rotate
     """,
     LIST: """
@@ -42,7 +44,12 @@ _SAID = {
         GET POST /api/v1/organizations/{organization_id}/api-keys
         GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/api-keys/{key_id}
         POST /api/v1/organizations/{organization_id}/api-keys/{key_id}/rotate
-        GET /api/v1/organizations/{organization_id}
+        GET PUT PATCH DELETE /api/v1/organizations/{organization_id}
+        GET /api/v1/organizations/{organization_id}/members
+        GET DELETE /api/v1/organizations/{organization_id}/members/{user_id}
+        PUT /api/v1/organizations/{organization_id}/members/{user_id}/role
+        GET POST /api/v1/organizations/{organization_id}/invitations
+        DELETE /api/v1/organizations/invitations/{invitation_id}
         GET POST /api/v1/organizations/{organization_id}/workspaces
         GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/workspaces/{workspace_id}
         POST /api/v1/workspaces, GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}

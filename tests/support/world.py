@@ -76,12 +76,14 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "name": "TOKEN",
         "user_id": str(mary.user.id),
         "session_id": str(alice.session_id),
+        "invitation_id": _invite(client, alice, organization, "nobody@example.com")["id"],
         "role_id": str(make_role(database, organization, ["jobs:read"], "unused").id),
         "assignment_id": str(assignment.id),
         "key_id": _make(client, alice, "/api-keys", key)["id"],
     }
     special = {
         r"/artifacts/{name}": {"name": "kept.txt"},
+        r"/invitations/{token}": {"token": _invite(client, mary, mary.organization_id, alice)["token"]},
         r"/organizations/.*/api-keys": {
             "key_id": _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
         },
@@ -92,6 +94,11 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
 def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:
     made: dict[str, Any] = data_of(client.post(API + path, json=body, headers=person.headers), status)
     return made
+
+
+def _invite(client: FlaskClient, person: Person, organization_id: UUID, whom: Person | str) -> dict[str, Any]:
+    email = whom if isinstance(whom, str) else whom.user.email
+    return _make(client, person, f"/organizations/{organization_id}/invitations", {"email": email, "role": "viewer"})
 
 
 def _keep_artifact(app: Flask, database: Database, execution_id: UUID) -> None:

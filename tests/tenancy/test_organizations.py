@@ -15,6 +15,7 @@ from app.kernel.db import Database
 from app.kernel.events import EventRecord
 from app.tenancy import Organization
 from tests.support.identity import Person, data_of, error_of, make_person
+from tests.support.rights import make_role
 from tests.support.tenancy import make_workspace
 
 PATH = "/api/v1/organizations"
@@ -120,3 +121,36 @@ def test_an_organization_that_is_not_valid_is_refused_by_field(
 ) -> None:
     error = error_of(client.post(PATH, json=body, headers=alice.headers), 422)
     assert {fault["field"] for fault in error["errors"]} == {field}
+
+
+def test_an_organization_is_changed_by_its_administrators_alone(
+    client: FlaskClient, alice: Person, bob: Person, team: UUID, database: Database
+) -> None:
+    path = f"{PATH}/{team}"
+    changed = data_of(client.patch(path, json={"name": "Team B", "slug": "b"}, headers=alice.headers))
+    assert (changed["name"], changed["slug"]) == ("Team B", "b")
+    replaced = data_of(client.put(path, json={"name": "Team C"}, headers=alice.headers))
+    assert (replaced["name"], replaced["slug"], replaced["description"]) == ("Team C", "b", None)
+    refused = client.patch(path, json={"name": "Bob's"}, headers=bob.headers)
+    assert error_of(refused, 403)["details"] == {"required_permission": "organizations:write"}
+    with database.transaction() as session:
+        events = session.scalars(select(EventRecord).where(EventRecord.type == "organization.updated")).all()
+    assert [event.data["changed"] for event in events] == [["name", "slug"], ["name"]]
+
+
+def test_an_organization_is_deleted_by_its_owner_once_it_is_empty(
+    client: FlaskClient, app: Flask, alice: Person, bob: Person, team: UUID, database: Database
+) -> None:
+    path = f"{PATH}/{team}"
+    assert error_of(client.delete(path, headers=bob.headers), 403)["details"] == {
+        "required_permission": "organizations:delete"
+    }
+    made = data_of(client.post(f"{path}/workspaces", json={"name": "W"}, headers=alice.headers), 201)
+    error = error_of(client.delete(path, headers=alice.headers), 409)
+    assert (error["code"], error["details"]) == ("RESOURCE_IN_USE", {"workspaces": 1})
+    client.delete(f"/api/v1/workspaces/{made['id']}", headers=alice.headers)
+    make_role(database, team, ["jobs:read"])
+    assert client.delete(path, headers=alice.headers).status_code == 204
+    assert client.get(path, headers=alice.headers).status_code == 404
+    own = error_of(client.delete(f"{PATH}/{alice.organization_id}", headers=alice.headers), 409)
+    assert own["code"] == "INVALID_STATE"

@@ -1,9 +1,9 @@
 """Routes of organizations, workspaces and their members."""
 
-from app.tenancy.routes import workspace_members
+from app.tenancy.routes import members, workspace_members
 from app.tenancy.routes.organizations import organizations
 from app.tenancy.routes.workspaces import workspaces
 
 blueprints = (organizations, workspaces)
 
-__all__ = ["blueprints", "workspace_members"]
+__all__ = ["blueprints", "members", "workspace_members"]

@@ -9,6 +9,7 @@ from flask.views import MethodView
 
 from app.http import Blueprint, load, principal, requires, transaction
 from app.tenancy.models import Organization
+from app.tenancy.organizations import change_organization, delete_organization
 from app.tenancy.queries import visible_organizations
 from app.tenancy.schemas import organizations as schemas
 from app.tenancy.service import create_organization
@@ -48,3 +49,29 @@ class OneOrganization(MethodView):
         """An organization"""
         with transaction() as session:
             return load(session, Organization, organization_id)
+
+    @organizations.arguments(schemas.OrganizationReplacement)
+    @organizations.response(200, schemas.Organization)
+    @organizations.refuses(409)
+    @requires("organizations:write")
+    def put(self, body: dict[str, Any], organization_id: UUID) -> Organization:
+        """Replace name and description; the slug stays when it is left out"""
+        with transaction() as session:
+            return change_organization(session, load(session, Organization, organization_id, for_update=True), body)
+
+    @organizations.arguments(schemas.OrganizationChange)
+    @organizations.response(200, schemas.Organization)
+    @organizations.refuses(409)
+    @requires("organizations:write")
+    def patch(self, body: dict[str, Any], organization_id: UUID) -> Organization:
+        """Change name, slug or description"""
+        with transaction() as session:
+            return change_organization(session, load(session, Organization, organization_id, for_update=True), body)
+
+    @organizations.response(204)
+    @organizations.refuses(409)
+    @requires("organizations:delete")
+    def delete(self, organization_id: UUID) -> None:
+        """Delete an organization; refused while there are workspaces in it"""
+        with transaction() as session:
+            delete_organization(session, load(session, Organization, organization_id, for_update=True))

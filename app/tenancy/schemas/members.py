@@ -7,7 +7,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.http import Schema, Timestamp
+from app.identity import ADMIN, MEMBER, ORGANIZATION_ROLES, VIEWER
 
+INVITED_ROLES = (ADMIN, MEMBER, VIEWER)
 WORKSPACE_ROLES = ("admin", "editor", "viewer")
 
 
@@ -19,6 +21,56 @@ class Member(Schema):
     display_name = fields.String(required=True, allow_none=True, attribute="user.display_name")
     email = fields.String(required=True, attribute="user.email")
     created_at = Timestamp(required=True, metadata={"description": "Since when"})
+
+
+class OrganizationMember(Member):
+    """A member of an organization."""
+
+    role = fields.String(required=True, validate=validate.OneOf(ORGANIZATION_ROLES))
+
+
+class OrganizationRole(Schema):
+    """What a member of an organization is to be; `owner` transfers the organization."""
+
+    role = fields.String(required=True, validate=validate.OneOf(ORGANIZATION_ROLES), metadata={"example": "member"})
+
+
+class OrganizationMemberFilters(Schema):
+    """What the list of members can be narrowed by."""
+
+    role = fields.String(validate=validate.OneOf(ORGANIZATION_ROLES))
+    search = fields.String(validate=validate.Length(min=1, max=100), metadata={"description": "In name or address"})
+
+
+class InvitationCreation(Schema):
+    """Whom to invite, and as what."""
+
+    email = fields.Email(required=True, validate=validate.Length(max=254), metadata={"example": "bob@example.com"})
+    role = fields.String(required=True, validate=validate.OneOf(INVITED_ROLES), metadata={"example": "member"})
+
+
+class Invitation(Schema):
+    """An address that is invited to an organization."""
+
+    id = fields.UUID(required=True)
+    organization_id = fields.UUID(required=True)
+    email = fields.String(required=True)
+    role = fields.String(required=True, validate=validate.OneOf(INVITED_ROLES))
+    invited_by = fields.UUID(required=True)
+    expires_at = Timestamp(required=True)
+    created_at = Timestamp(required=True)
+
+
+class InvitationShown(Invitation):
+    """An invitation with its token, this one time."""
+
+    token = fields.String(required=True, metadata={"description": "Lets the invited address in, once"})
+
+
+class Joined(OrganizationMember):
+    """The caller as a member of an organization."""
+
+    organization_id = fields.UUID(required=True)
 
 
 class WorkspaceMember(Member):

@@ -16,6 +16,21 @@ class OrganizationCreation(Schema):
     description = description_field()
 
 
+class OrganizationChange(Schema):
+    """What is changed of an organization; fields that are left out stay."""
+
+    name = name_field()
+    slug = slug_field()
+    description = description_field()
+
+
+class OrganizationReplacement(OrganizationChange):
+    """An organization, whole; the slug stays when it is left out."""
+
+    name = name_field(required=True)
+    description = description_field(load_default=None)
+
+
 class Organization(Schema):
     """An organization."""
 

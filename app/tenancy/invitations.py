@@ -1,0 +1,123 @@
+"""Invitations: an address is asked to join an organization. A token works once, for seven days, for that address alone.
+
+Only the token's hash is kept. What the inviter may is asked again when the invitation is accepted: else whoever is
+about to lose a role could invite a second self to keep it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.identity import PERMISSIONS_OF_ROLE, Membership, User, read_rights, refuse_beyond
+from app.kernel.clock import database_now
+from app.kernel.crypto import hash_token, new_token
+from app.kernel.errors import AlreadyExists, NotFound
+from app.kernel.events import announce
+from app.kernel.principal import Principal
+from app.tenancy.errors import InvitationOver
+from app.tenancy.events import OrganizationInvitationCreated, OrganizationMemberAdded
+from app.tenancy.models import Invitation, Organization
+
+LIFETIME = timedelta(days=7)
+
+
+def open_invitations(organization_id: UUID) -> Select[Invitation]:
+    """Select the invitations to an organization that can still be accepted."""
+    return select(Invitation).where(Invitation.organization_id == organization_id, Invitation.is_open())
+
+
+def invite(
+    session: Session, caller: Principal, organization: Organization, email: str, role: str
+) -> tuple[Invitation, str]:
+    """Invite an address; return the invitation with its token, which nobody can tell again.
+
+    Raises Forbidden for a role beyond the caller's, AlreadyExists for a member and for an address that is invited.
+    """
+    refuse_beyond(caller, PERMISSIONS_OF_ROLE[role], organization.id)
+    _refuse_member(session, organization.id, func.lower(User.email) == email.lower())
+    _cancel_expired(session, organization.id, email)
+    token = new_token()
+    invitation = Invitation(
+        organization_id=organization.id,
+        email=email,
+        role=role,
+        token_hash=hash_token(token),
+        invited_by=caller.user_id,
+        expires_at=database_now() + LIFETIME,
+    )
+    session.add(invitation)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise AlreadyExists("This address is invited already; cancel that invitation to send another.") from error
+    announce(session, OrganizationInvitationCreated(organization.id, invitation.id, role, caller.user_id))
+    return invitation, token
+
+
+def cancel(session: Session, invitation: Invitation) -> None:
+    """Cancel an invitation. Raises InvitationOver unless it is open."""
+    _refuse_over(session, invitation)
+    invitation.cancelled_at = database_now()
+    session.flush()
+
+
+def accept(session: Session, caller: Principal, token: str) -> Membership:
+    """Let the caller join by a token.
+
+    Raises NotFound for no token of ours and for one that was made for another address, InvitationOver for one that was
+    used, cancelled or has expired, or whose inviter may not invite any more; AlreadyExists for a member.
+    """
+    mine = select(Invitation).where(Invitation.token_hash == hash_token(token)).with_for_update()
+    invitation = session.scalars(mine).one_or_none()
+    user = session.get_one(User, caller.user_id)
+    if invitation is None or user.email.lower() != invitation.email.lower():
+        raise NotFound("There is no invitation with this token for the address of your account.")
+    _refuse_over(session, invitation)
+    inviter = read_rights(session, invitation.invited_by)
+    if inviter is None or inviter.lacks(
+        PERMISSIONS_OF_ROLE[invitation.role] | {"members:write"}, invitation.organization_id
+    ):
+        raise InvitationOver("Whoever sent this invitation may not invite any more.")
+    _refuse_member(session, invitation.organization_id, User.id == user.id)
+    return _join(session, invitation, user)
+
+
+def _join(session: Session, invitation: Invitation, user: User) -> Membership:
+    member = Membership(user=user, organization_id=invitation.organization_id, role=invitation.role)
+    session.add(member)
+    invitation.accepted_at, invitation.accepted_by = database_now(), user.id
+    session.flush()
+    announce(
+        session, OrganizationMemberAdded(invitation.organization_id, user.id, invitation.role, invitation.invited_by)
+    )
+    return member
+
+
+def _refuse_over(session: Session, invitation: Invitation) -> None:
+    if not session.scalar(select(exists().where(Invitation.id == invitation.id, Invitation.is_open()))):
+        raise InvitationOver
+
+
+def _refuse_member(session: Session, organization_id: UUID, who: ColumnElement[bool]) -> None:
+    member = select(Membership.id).join(User).where(Membership.organization_id == organization_id, who)
+    if session.execute(member).first():
+        raise AlreadyExists("This user is a member already.")
+
+
+def _cancel_expired(session: Session, organization_id: UUID, email: str) -> None:
+    """Make room: an invitation that has run out must not stand in the way of the next."""
+    over = select(Invitation).where(
+        Invitation.organization_id == organization_id,
+        func.lower(Invitation.email) == email.lower(),
+        Invitation.accepted_at.is_(None),
+        Invitation.cancelled_at.is_(None),
+        Invitation.expires_at <= database_now(),
+    )
+    for invitation in session.scalars(over):
+        invitation.cancelled_at = database_now()
+    session.flush()
