@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0011_invitations"
-down_revision = "0010_failures_and_bulk"
+revision = "0013_invitations"
+down_revision = "0012_job_totals"
 branch_labels = None
 depends_on = None
 
