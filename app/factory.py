@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import identity, jobs, pipelines, tenancy
+from app import identity, jobs, pipelines, realtime, tenancy
 from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
@@ -17,7 +17,7 @@ from app.kernel.engine import Bounds
 from app.kernel.opening import open_database, open_redis
 from config.settings import Settings
 
-ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs)
+ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs, realtime)
 LIMITS = ("anonymous", "user", "login", "register", "refresh")
 # A request that does nothing with its transaction for so long stands still.
 IDLE_STATEMENTS = 3

@@ -54,6 +54,7 @@ class Settings:
     max_body_bytes: int = setting(2 * 1024 * 1024, "largest request body")
     stream_socket: Path = setting(Path("run/stream.sock"), "where the API hands open streams to the stream process")
     max_streams: int = setting(20_000, "open streams a stream process accepts")
+    max_websockets_per_client: int = setting(10, "open WebSockets of one user or key")
 
     flower_url: str = setting("", "where operators find Flower; shown by the API, not used otherwise")
     admin_username: str = setting("admin", "the first administrator, made by the release step")

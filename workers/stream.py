@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from app.identity import rights_ended
+from app.identity import TokenReader, rights_ended
+from app.kernel.crypto import Vault
 from app.kernel.live import LiveReader
 from app.kernel.opening import open_database
 from app.kernel.store import BlobStore
@@ -31,7 +32,9 @@ async def serve(settings: Settings) -> None:
         database=database,
         live=live,
         log_reader=LogFollower(LogReader(database, BlobStore(settings.log_store))),
+        callers=TokenReader(database, Vault(settings.secret_key), settings.public_url),
         ended=rights_ended,
+        max_websockets_per_client=settings.max_websockets_per_client,
     )
     try:
         await run_streams(parts, stop)

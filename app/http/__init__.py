@@ -16,7 +16,7 @@ from app.http.limits import limit_rate
 from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
 from app.http.schemas import Schema, Timestamp
-from app.http.streams import open_stream
+from app.http.streams import open_stream, open_websocket
 
 __all__ = [
     "API_PREFIX",
@@ -38,6 +38,7 @@ __all__ = [
     "match_row",
     "note_row",
     "open_stream",
+    "open_websocket",
     "parse_limits",
     "platform",
     "principal",

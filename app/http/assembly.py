@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.http.blueprint import Blueprint
 from app.http.connections import watch_connections
-from app.http.frame import frame
+from app.http.frame import Application, frame
 from app.http.health import own_checks
 from app.http.openapi import describe
 from app.http.platform import KEY, Platform
@@ -17,7 +17,7 @@ from app.http.system import STATIC, changes, root
 
 def make_api(parts: Platform, blueprints: Sequence[Blueprint]) -> Flask:
     """Return an application that serves the blueprints, and documents them, on these parts."""
-    app = Flask("headrace", static_folder=str(STATIC), static_url_path="/static")
+    app = Application("headrace", static_folder=str(STATIC), static_url_path="/static")
     app.extensions[KEY] = parts
     watch_connections(parts.database)
     frame(app, parts)

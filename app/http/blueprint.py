@@ -128,6 +128,12 @@ class Blueprint(flask_smorest.Blueprint):
         documents.note_raw(_docs(view), 200, EVENT_STREAM, description="The events as they happen")
         return self.refuses(422)(view)
 
+    def upgrades(self, view: View) -> View:
+        """Document that the route makes the connection a WebSocket, and refuses a request that asks for none."""
+        declare(view, status=101)
+        documents.note_upgrade(_docs(view))
+        return self.refuses(400, 403, 426)(view)
+
     def refuses(self, *statuses: int) -> Callable[[View], View]:
         """Document statuses this route may refuse with beyond those its declarations imply (such as 409)."""
 

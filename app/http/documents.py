@@ -66,6 +66,11 @@ def note_raw(docs: dict[str, Any], status: int, content_type: str, **options: An
     _add_response(docs, status, schema, content_type, **options)
 
 
+def note_upgrade(docs: dict[str, Any]) -> None:
+    """Document an answer after which the connection is a WebSocket."""
+    _add_response(docs, 101, None, None, description="From here on the connection is a WebSocket")
+
+
 def note_list(docs: dict[str, Any], schema: ma.Schema) -> None:
     """Document a page of rows."""
     _add_response(docs, 200, _enveloped({"type": "array", "items": schema}, ListMeta), None)

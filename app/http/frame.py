@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from app.http.access import note_answer, traced
 from app.http.envelope import OrjsonProvider, take_request_id
@@ -42,6 +43,18 @@ EXPOSED = (
 ALLOWED = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-API-Key, X-Request-ID"
 )
+
+
+class Application(Flask):
+    """Flask whose routes judge by themselves whether a request is to become a WebSocket: werkzeug finds none of them
+    for a request that offers it, and would answer before any of ours does."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what finds the route of a request."""
+        adapter = super().create_url_adapter(request)
+        if adapter is not None:
+            adapter.websocket = False
+        return adapter
 
 
 class BoundedRequest(Request):

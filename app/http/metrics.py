@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.http.disks import read_stores
 from app.http.platform import Platform
+from app.http.stream_metrics import stream_metrics
 from app.kernel.clock import database_now
 from app.kernel.events import EventRecord
 
@@ -66,6 +67,7 @@ class _Gauges(Collector):
             up.add_metric([check.name], float(found == "healthy"))
             serves = serves and found != "unhealthy"
         yield up
+        yield from stream_metrics(self._parts.stream_socket)
         yield from read_stores({"logs": self._parts.log_store, "artifacts": self._parts.artifact_store})
         if serves:
             yield from self._read_database()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from flask import Response, current_app, g, request
 
 from app.http.guards import principal
+from app.http.handshakes import shake_hands
 from app.http.platform import platform
 from app.kernel.clock import format_time
 from app.kernel.errors import FieldError, Invalid, Unavailable
@@ -39,11 +40,22 @@ def open_stream(asked: StreamRequest) -> Response:
     return hand_over(asked, platform().stream_socket)
 
 
-def hand_over(asked: StreamRequest, socket_path: Path) -> Response:
+def open_websocket(asked: StreamRequest) -> Response:
+    """Return the reply that makes this request's connection a WebSocket, on which the caller is yet to say who it is.
+
+    Raises as `shake_hands` and `hand_over` do.
+    """
+    accepting = shake_hands()
+    asked = replace(asked, protocol="websocket", address=request.remote_addr)
+    return hand_over(asked, platform().stream_socket, accepting)
+
+
+def hand_over(asked: StreamRequest, socket_path: Path, accepting: Sequence[tuple[str, str]] = ()) -> Response:
     """Return the reply that hands this request's socket to the stream process at `socket_path`.
 
     Raises Invalid for a junk Last-Event-ID, Unavailable when the stream process is away or full, or when the server in
-    front is one whose sockets cannot be handed over (TLS and HTTP/2 belong to a proxy before gunicorn).
+    front is one whose sockets cannot be handed over (TLS and HTTP/2 belong to a proxy before gunicorn). `accepting` are
+    the headers that accept the handshake of a WebSocket.
     """
     resume_at = request.headers.get("Last-Event-ID") or request.args.get("last_event_id")
     asked = replace(asked, last_event_id=resume_at or asked.last_event_id).normalized()
@@ -54,16 +66,19 @@ def hand_over(asked: StreamRequest, socket_path: Path) -> Response:
     if request.method == "HEAD":
         return Response(content_type="text/event-stream; charset=utf-8")
     try:
-        return StreamReply(asked, _client_socket(), Handover(socket_path))
+        reply = StreamReply(asked, _client_socket(), Handover(socket_path))
     except HandoverFailed as error:
         raise Unavailable(str(error), headers=RETRY_AFTER) from error
+    reply.headers.extend(accepting)
+    return reply
 
 
 class StreamReply(Response):
     """A reply that another process writes; the headers it has collected on the way out go along."""
 
     def __init__(self, asked: StreamRequest, client: socket.socket, place: Handover) -> None:
-        super().__init__(content_type="text/event-stream; charset=utf-8")
+        status = 101 if asked.protocol == "websocket" else 200
+        super().__init__(status=status, content_type="text/event-stream; charset=utf-8")
         self._asked = asked
         self._client = client
         self._place = place

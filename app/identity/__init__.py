@@ -30,6 +30,7 @@ from app.identity.permissions import (
     VIEWER,
 )
 from app.identity.queries import rights_ended, sessions_ended
+from app.identity.recognition import TokenReader
 from app.identity.roles import (
     assign_role,
     assignments_in,
@@ -68,6 +69,7 @@ __all__ = [
     "Scope",
     "TokenExpired",
     "TokenInvalid",
+    "TokenReader",
     "TokenRevoked",
     "User",
     "after_registration",

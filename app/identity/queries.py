@@ -43,7 +43,7 @@ def sessions_ended(session: Session, ids: Collection[UUID]) -> set[UUID]:
 
 class Right(Protocol):
     """By which login or key somebody goes on reading, what permission that takes, and in one of which places; what lies
-    in none takes the login or key alone."""
+    in none, or takes no permission, takes the login or key alone."""
 
     @property
     def session_id(self) -> UUID | None: ...
@@ -71,6 +71,6 @@ def rights_ended(session: Session, rights: Collection[SomeRight]) -> list[SomeRi
 def _holds(callers: dict[UUID, Principal], right: Right) -> bool:
     credential = right.session_id or right.key_id
     caller = callers.get(credential) if credential else None
-    if caller is None:
-        return False
+    if caller is None or not right.permission:
+        return caller is not None
     return caller.may(right.permission, *right.places) if right.places else caller.permits(right.permission)

@@ -22,14 +22,12 @@ from app.identity.api_keys import authenticate_key, is_key
 from app.identity.errors import TokenExpired, TokenInvalid
 from app.identity.keys import ALGORITHM, KeyRing, Signer
 from app.identity.queries import read_principal
+from app.identity.recognition import AUDIENCE, LEEWAY_SECONDS
 from app.kernel.db import Database
 from app.kernel.errors import AuthRequired
 from app.kernel.principal import Principal
 
-AUDIENCE = "headrace"
 RING = "headrace.keys"
-LEEWAY_SECONDS = 5
-"""How far the clocks of two hosts may differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 The stream process greets each connection with `ROOM` or `FULL`; after `ROOM` the API sends a `StreamRequest` as JSON
 together with the socket (SCM_RIGHTS) and closes, which ends the message. The greeting comes first so that a refusal
 can still be a normal reply; once the socket is sent there is no answer to wait for: from then on only one side may
-write to the client.
+write to the client. A visitor who brings `COUNT` instead is told how many are served.
 """
 
 from __future__ import annotations
@@ -19,13 +19,20 @@ import orjson
 
 ROOM = b"+"
 FULL = b"-"
+COUNT = b"?"
 LARGEST_MESSAGE = 64 * 1024
 MOST_TOPICS = 100
+# As a place to resume from: what is new from now on. Places beyond the newest one begin there.
+NEWEST = 10**18 - 1
 
 # Eighteen digits always fit a BIGINT.
 _NUMBER = r"[0-9]{1,18}"
 _EVENT_POSITION = re.compile(rf"{_NUMBER}(\.{_NUMBER})*")
 _LOG_POSITION = re.compile(rf"{_NUMBER}-{_NUMBER}")
+
+
+# A permission, and the places in one of which it has to be held.
+Ground = tuple[str, tuple[UUID, ...]]
 
 
 class HandoverFailed(Exception):
@@ -38,8 +45,9 @@ class StreamRequest:
 
     `topics` are such as `job:{id}`; for a log it is the one topic `log:{step_run_id}`. `ends_on` are the event types
     that end the stream while they are the newest of their topic. `places` are the ids of the places what is listened to
-    lies in: the stream ends when its listener does not hold `permission` in any of them any more. `headers` are added
-    to the head of the reply.
+    lies in: the stream ends when its listener does not hold `permission` in any of them any more. `grounds` say so for
+    each topic where there may be several. `headers` are added to the head of the reply. A WebSocket has not been
+    judged: its `token` is, or the one it sends first; `address` is where it comes from.
     """
 
     reading: Literal["events", "log"]
@@ -53,11 +61,20 @@ class StreamRequest:
     key_id: str | None = None
     permission: str = ""
     expires_at: str | None = None
+    grounds: tuple[Ground, ...] = ()
+    token: str | None = None
+    address: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
     def normalized(self) -> Self:
         """Return it with the topics sorted and named once: the order of the numbers in a compound event id."""
-        return replace(self, topics=tuple(sorted(set(self.topics))))
+        grounds = dict(zip(self.topics, self.ground_of_each(), strict=True))
+        topics = tuple(sorted(grounds))
+        return replace(self, topics=topics, grounds=tuple(grounds[topic] for topic in topics))
+
+    def ground_of_each(self) -> tuple[Ground, ...]:
+        """Return on what each topic is heard."""
+        return self.grounds or ((self.permission, self.places),) * len(self.topics)
 
     def position(self) -> tuple[int, ...] | None:
         """Return the place after which to read, or None for a fresh start.
@@ -85,9 +102,10 @@ class StreamRequest:
         try:
             fields: dict[str, Any] = orjson.loads(message)
             headers = tuple((str(name), str(value)) for name, value in fields.pop("headers"))
-            topics, ends_on = tuple(fields.pop("topics")), tuple(fields.pop("ends_on"))
+            lists: dict[str, Any] = {name: tuple(fields.pop(name)) for name in ("topics", "ends_on")}
             places = tuple(map(UUID, fields.pop("places")))
-            return cls(topics=topics, ends_on=ends_on, places=places, headers=headers, **fields)
+            grounds = tuple((str(held), tuple(map(UUID, where))) for held, where in fields.pop("grounds"))
+            return cls(places=places, grounds=grounds, headers=headers, **lists, **fields)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError("not a stream request") from error
 
@@ -134,6 +152,24 @@ def ping(socket_path: Path, timeout: float = 1.0) -> bool:
             return channel.recv(1) in (ROOM, FULL)
         except OSError:
             return False
+
+
+def count_listeners(socket_path: Path, timeout: float = 1.0) -> dict[str, int]:
+    """Return what a stream process counts: `sse` and `websocket` listeners now, `dropped` slow ones since its start.
+
+    Raises HandoverFailed when none answers.
+    """
+    channel = _connect(socket_path, timeout)
+    with channel:
+        try:
+            # A full process closes after its greeting; what it counts is asked for before that is read.
+            channel.sendall(COUNT)
+            channel.shutdown(socket.SHUT_WR)
+            told = b"".join(iter(lambda: channel.recv(1024), b""))
+            counts: dict[str, int] = orjson.loads(told[len(ROOM) :])
+        except (OSError, ValueError) as error:
+            raise HandoverFailed("the stream process does not tell how many it serves") from error
+    return counts
 
 
 def _connect(socket_path: Path, timeout: float) -> socket.socket:

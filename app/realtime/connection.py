@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
-# A client that listens has nothing to say; a pipelined request is ignored, a flood ends the connection.
-MOST_HEARD_BYTES = 64 * 1024
+HEARD_AT_ONCE = 16 * 1024
 UNSENT_BYTES = 128 * 1024
 UNANSWERED_MILLISECONDS = 30_000
 LINGER_SECONDS = 2.0
+LAST_WORDS_SECONDS = 10.0
+
+
+class Owner(Protocol):
+    """Whose connection it is."""
+
+    def hear(self, data: bytes) -> None:
+        """Take what the client has sent."""
+
+    def gone(self) -> None:
+        """Be told, once, that the client has left or was dropped."""
 
 
 class Connection:
-    """One client; `on_gone` is called once, when the client has left or was dropped."""
+    """One client."""
 
-    __slots__ = ("_drained", "_finished", "_heard", "_loop", "_on_gone", "_socket", "_unsent", "sends")
+    __slots__ = ("_drained", "_finished", "_loop", "_owner", "_socket", "_unsent", "sends")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, client: socket.socket, on_gone: Callable[[], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, client: socket.socket, owner: Owner) -> None:
         self._loop = loop
         self._socket = client
-        self._on_gone = on_gone
+        self._owner = owner
         self._unsent = b""
-        self._heard = 0
         self._finished = False
         self._drained: asyncio.Future[None] | None = None
         self.sends = 0
@@ -41,6 +50,11 @@ class Connection:
         """Whether the client is gone."""
         return self._socket.fileno() < 0
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self._finished or self.is_closed
+
     def send(self, data: bytes) -> None:
         """Send now what the kernel takes, the rest when it can. Callers ask `is_ready` first, which bounds the rest."""
         if self._finished:
@@ -54,19 +68,33 @@ class Connection:
             self._loop.add_writer(self._socket.fileno(), self._flush)
 
     def finish(self, data: bytes) -> None:
-        """Send the last words, then close in good order."""
+        """Send the last words, then close in good order; a client that does not take them is dropped."""
         if self._finished:
             return
         self.send(data)
         self._finished = True
-        if not self._unsent:
+        self.listen()
+        if self._unsent:
+            self._loop.call_later(LAST_WORDS_SECONDS, self.drop)
+        else:
             self._say_goodbye()
 
     async def drained(self) -> None:
         """Wait until the kernel took everything; cancelled when the client leaves."""
         if self._unsent:
             self._drained = self._drained or self._loop.create_future()
-            await self._drained
+            # Several may wait for it: that one of them is cancelled is nothing to the others.
+            await asyncio.shield(self._drained)
+
+    def stop_listening(self) -> None:
+        """Leave what the client says where it is: once the kernel's buffer is full, the client has to wait."""
+        if not self.is_closed:
+            self._loop.remove_reader(self._socket.fileno())
+
+    def listen(self) -> None:
+        """Hear the client again."""
+        if not self.is_closed:
+            self._loop.add_reader(self._socket.fileno(), self._hear)
 
     def drop(self) -> None:
         """Close at once."""
@@ -77,7 +105,7 @@ class Connection:
         self._socket.close()
         if self._drained is not None:
             self._drained.cancel()
-        self._on_gone()
+        self._owner.gone()
 
     def _write(self, data: bytes) -> int:
         try:
@@ -112,14 +140,15 @@ class Connection:
 
     def _hear(self) -> None:
         try:
-            heard = self._socket.recv(4096)
+            heard = self._socket.recv(HEARD_AT_ONCE)
         except BlockingIOError:
             return
         except OSError:
             heard = b""
-        self._heard += len(heard)
-        if not heard or self._heard > MOST_HEARD_BYTES:
+        if not heard:
             self.drop()
+        elif not self._finished:
+            self._owner.hear(heard)
 
 
 def _prepare(client: socket.socket) -> None:

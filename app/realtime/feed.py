@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.kernel.errors import HeadraceError
 from app.kernel.stream import Delivered
-from app.realtime.frames import Frame, Position, chunks
+from app.realtime.frames import Batch, Frame, Position, batches
 from app.realtime.readings import Page, Source
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ ReadInThread = Callable[..., Awaitable[Any]]
 class Follower(Protocol):
     """A listener's place in a topic; attached, it is given each new frame."""
 
-    def take(self, frames: Sequence[Frame], text: bytes) -> None:
-        """Serve frames that follow each other; `text` is all of them."""
+    def take(self, batch: Batch) -> None:
+        """Serve frames that follow each other."""
 
     def note_end(self) -> None:
         """Look whether the stream is over."""
@@ -141,19 +141,18 @@ class Feed:
             if frame.last > last:
                 fresh.append(frame)
                 last = frame.last
-        for group in chunks(fresh):
-            self._serve(group)
+        for batch in batches(fresh):
+            self._serve(batch)
         if fresh:
             self._tell_end()
 
-    def _serve(self, frames: list[Frame]) -> None:
+    def _serve(self, batch: Batch) -> None:
         if self.last is None:
             return
-        self._keep(frames)
-        self.last = frames[-1].last
-        text = b"".join([frame.text for frame in frames])
+        self._keep(batch.frames)
+        self.last = batch.frames[-1].last
         for follower in tuple(self._followers):
-            follower.take(frames, text)
+            follower.take(batch)
 
     def _tell_end(self) -> None:
         for follower in tuple(self._followers):

@@ -1,6 +1,7 @@
-"""What is sent to listeners: server-sent events as bytes, made once a feed and shared by everyone who gets them.
+"""What is sent to listeners: events as bytes, made once a feed and shared by everyone who gets them.
 
-The format is that of https://html.spec.whatwg.org/multipage/server-sent-events.html.
+The formats are those of https://html.spec.whatwg.org/multipage/server-sent-events.html and of RFC 6455, whose frames,
+from a server and without extensions, are the same for every client.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from email.utils import formatdate
 from typing import Any, NamedTuple
 
 import orjson
+import websockets.frames
 
 from app.kernel.stream import Delivered
 
@@ -21,7 +23,9 @@ RETRY = b"retry: 2000\n\n"
 END = b"event: end\ndata: {}\n\n"
 CHUNK_BYTES = 64 * 1024
 
-_OURS = frozenset({"content-type", "content-length", "cache-control", "connection", "date", "transfer-encoding"})
+_OURS = frozenset(
+    {"content-type", "content-length", "cache-control", "connection", "date", "transfer-encoding", "upgrade"}
+)
 
 
 class Frame(NamedTuple):
@@ -40,6 +44,36 @@ class Frame(NamedTuple):
     def body(self) -> bytes:
         """The event without its id, for listeners who give it a compound one."""
         return self.text[self.body_at :]
+
+    @property
+    def shape(self) -> bytes:
+        """The event as JSON."""
+        return self.text[self.body_at + len(b"event: ") + len(self.type.encode()) + len(b"\ndata: ") : -2]
+
+
+class Batch:
+    """Frames of one topic that follow each other, as the bytes of each kind of stream, made when first asked for."""
+
+    __slots__ = ("_packets", "_text", "frames")
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self.frames = frames
+        self._text: bytes | None = None
+        self._packets: bytes | None = None
+
+    @property
+    def text(self) -> bytes:
+        """All of them as server-sent events, with the ids of their one topic."""
+        if self._text is None:
+            self._text = b"".join([frame.text for frame in self.frames])
+        return self._text
+
+    @property
+    def packets(self) -> bytes:
+        """Each of them as a text frame of a WebSocket."""
+        if self._packets is None:
+            self._packets = b"".join([packet(frame.shape) for frame in self.frames])
+        return self._packets
 
 
 def event_frame(event: Delivered, after: Position) -> Frame:
@@ -74,38 +108,46 @@ def position_id(position: Position, joint: str) -> str:
     return joint.join(map(str, position))
 
 
-def chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+def packet(shape: bytes) -> bytes:
+    """Return JSON as a text frame of a WebSocket."""
+    return websockets.frames.Frame(websockets.frames.Opcode.TEXT, shape).serialize(mask=False)
+
+
+def batches(frames: Iterable[Frame]) -> Iterator[Batch]:
     """Yield the frames in groups of about CHUNK_BYTES at most, at least one frame each."""
     group: list[Frame] = []
     size = 0
     for frame in frames:
         if group and size + len(frame.text) > CHUNK_BYTES:
-            yield group
+            yield Batch(group)
             group, size = [], 0
         group.append(frame)
         size += len(frame.text)
     if group:
-        yield group
+        yield Batch(group)
 
 
-def head(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return the head of the reply. It names no length: the end of the connection is the end of the stream, for
-    clients of HTTP/1.0 as well."""
-    lines = [
-        "HTTP/1.1 200 OK",
-        f"Date: {formatdate(usegmt=True)}",
-        "Content-Type: text/event-stream; charset=utf-8",
-        "Cache-Control: no-store",
-        "X-Accel-Buffering: no",
-        "Connection: close",
-        *(f"{name}: {value}" for name, value in headers if name.lower() not in _OURS),
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + RETRY
+def event_stream_head(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of a reply of server-sent events. It names no length: the end of the connection is the end of
+    the stream, for clients of HTTP/1.0 as well."""
+    ours = ("Content-Type: text/event-stream; charset=utf-8", "Cache-Control: no-store", "X-Accel-Buffering: no")
+    return _head("200 OK", [*ours, "Connection: close"], headers) + RETRY
+
+
+def websocket_head(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of a reply after which the connection is a WebSocket."""
+    return _head("101 Switching Protocols", ["Upgrade: websocket", "Connection: Upgrade"], headers)
 
 
 def retry_in(milliseconds: int) -> bytes:
     """Return the last words of a stream that is to be opened again after a while."""
     return b"retry: %d\n\n" % milliseconds
+
+
+def _head(status: str, ours: Iterable[str], headers: Iterable[tuple[str, str]]) -> bytes:
+    theirs = (f"{name}: {value}" for name, value in headers if name.lower() not in _OURS)
+    lines = [f"HTTP/1.1 {status}", f"Date: {formatdate(usegmt=True)}", *ours, *theirs]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
 def _frame(after: Position, last: Position, shape: Mapping[str, Any]) -> Frame:

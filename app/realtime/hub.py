@@ -16,12 +16,16 @@ from uuid import UUID
 
 from app.kernel.db import Database
 from app.kernel.handover import StreamRequest
+from app.kernel.principal import Principal
 from app.kernel.stream import Delivered
+from app.realtime.admission import Admission
 from app.realtime.connection import Connection
+from app.realtime.event_stream import EventStream
 from app.realtime.feed import AWAY, Feed, ReadInThread
-from app.realtime.frames import head
+from app.realtime.frames import Position
 from app.realtime.listener import Listener, Place, Right
 from app.realtime.readings import EventSource, LogReader, LogSource, Source, newest_numbers
+from app.realtime.websocket import WebSocket
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +37,25 @@ THREADS = SHARED_THREADS + PRIVATE_THREADS
 
 
 class Hub:
-    """Made and used inside the event loop. `database` is asked from THREADS threads at most."""
+    """Made and used inside the event loop. `database` is asked from THREADS threads at most.
 
-    def __init__(self, database: Database, log_reader: LogReader) -> None:
+    A caller may have `most_websockets` open, each of which has to say who it is within `auth_seconds`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        log_reader: LogReader,
+        admission: Admission,
+        most_websockets: int,
+        auth_seconds: float,
+    ) -> None:
         self.listeners: set[Listener] = set()
+        self.admission = admission
+        self.auth_seconds = auth_seconds
+        self._most_websockets = most_websockets
+        self._websockets: Counter[UUID] = Counter()
+        self._dropped = 0
         self._database = database
         self._log_reader = log_reader
         self._feeds: dict[str, Feed] = {}
@@ -59,21 +78,64 @@ class Hub:
         """What is listened to."""
         return frozenset(self._feeds)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many listeners of each kind there are, and how many were dropped so far because they took nothing."""
+        kinds = Counter(listener.kind for listener in self.listeners)
+        return {kind.kind: kinds[kind.kind] for kind in (EventStream, WebSocket)} | {"dropped": self._dropped}
+
     def listen(self, client: socket.socket, request: StreamRequest) -> Listener:
         """Serve a client from now on; raises ValueError, with nothing begun, when the request makes no sense."""
-        position = request.position()
-        sources = [self._source(request.reading, topic) for topic in request.topics]
-        listener = Listener(_right(request), request.ends_on, functools.partial(_run, self._private), self._forget)
-        listener.connection = Connection(asyncio.get_running_loop(), client, listener.gone)
-        listener.places = tuple(
-            Place(listener, self._feed(source), place)
-            for source, place in zip(sources, _places(request, position), strict=True)
-        )
+        request.position()
+        if request.protocol == "websocket":
+            listener: Listener = WebSocket(self, request)
+        else:
+            listener = EventStream(self, request.ends_on)
+            rights = _rights(request)
+        listener.connection = Connection(asyncio.get_running_loop(), client, listener)
+        if request.protocol == "sse":
+            listener.places = self._places(listener, request, rights)
         self.listeners.add(listener)
         self.is_empty.clear()
-        listener.connection.send(head(request.headers))
-        listener.catch_up()
+        listener.start(request)
         return listener
+
+    def place(self, listener: Listener, topic: str, position: Position | None, right: Right) -> Place:
+        """Return a place in a topic of events."""
+        return Place(listener, self._feed(EventSource(self._database, topic)), position, right)
+
+    def release(self, place: Place) -> None:
+        """Take a place back; what nobody listens to is not followed."""
+        self._users[place.topic] -= 1
+        if not self._users[place.topic]:
+            del self._users[place.topic], self._feeds[place.topic]
+
+    def register(self, caller: Principal) -> bool:
+        """Tell whether one more WebSocket of this caller is allowed, and count it if so."""
+        client = caller.key_id or caller.user_id
+        if self._websockets[client] >= self._most_websockets:
+            return False
+        self._websockets[client] += 1
+        return True
+
+    def forget(self, listener: Listener) -> None:
+        """Let go of a listener that is gone."""
+        self.listeners.discard(listener)
+        for place in listener.places:
+            self.release(place)
+        if isinstance(listener, WebSocket) and listener.caller is not None:
+            self._websockets[listener.caller.key_id or listener.caller.user_id] -= 1
+            self._websockets += Counter()
+        if not self.listeners:
+            self.is_empty.set()
+
+    def note_dropped(self) -> None:
+        """Count a listener that was let go because it took nothing."""
+        self._dropped += 1
+
+    async def read_apart(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function that blocks, in a thread that serves single listeners."""
+        return await _run(self._private, function, *arguments)
 
     def hear(self, events: Sequence[Delivered]) -> None:
         """Bring live events to their feeds, those of one feed together."""
@@ -130,6 +192,13 @@ class Hub:
             if late is not None and late.last is not None and late.last < (number,):
                 late.refresh()
 
+    def _places(self, listener: Listener, request: StreamRequest, rights: Sequence[Right]) -> tuple[Place, ...]:
+        sources = [self._source(request.reading, topic) for topic in request.topics]
+        return tuple(
+            Place(listener, self._feed(source), position, right)
+            for source, position, right in zip(sources, _positions(request), rights, strict=True)
+        )
+
     def _source(self, reading: str, topic: str) -> Source:
         if reading == "events":
             return EventSource(self._database, topic)
@@ -140,29 +209,19 @@ class Hub:
         self._users[source.topic] += 1
         return feed
 
-    def _forget(self, listener: Listener) -> None:
-        self.listeners.discard(listener)
-        for place in listener.places:
-            topic = place.feed.source.topic
-            self._users[topic] -= 1
-            if not self._users[topic]:
-                del self._users[topic], self._feeds[topic]
-        if not self.listeners:
-            self.is_empty.set()
+
+def _rights(request: StreamRequest) -> list[Right]:
+    texts = (request.user_id, request.session_id, request.key_id)
+    user_id, session_id, key_id = (UUID(text) if text else None for text in texts)
+    expires_at = datetime.fromisoformat(request.expires_at).timestamp() if request.expires_at else None
+    return [
+        Right(user_id, session_id, key_id, permission, places, expires_at)
+        for permission, places in request.ground_of_each()
+    ]
 
 
-def _right(request: StreamRequest) -> Right:
-    return Right(
-        user_id=UUID(request.user_id) if request.user_id else None,
-        session_id=UUID(request.session_id) if request.session_id else None,
-        key_id=UUID(request.key_id) if request.key_id else None,
-        permission=request.permission,
-        places=request.places,
-        expires_at=datetime.fromisoformat(request.expires_at).timestamp() if request.expires_at else None,
-    )
-
-
-def _places(request: StreamRequest, position: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
+def _positions(request: StreamRequest) -> list[Position | None]:
+    position = request.position()
     if position is None or request.reading == "log":
         return [position] * len(request.topics)
     return [(number,) for number in position]

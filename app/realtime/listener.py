@@ -2,20 +2,23 @@
 
 Its queue is its place: a client that is slow gets no new frames while the kernel holds unsent ones of it; it leaves the
 feed and reads on from its place, from what the feed keeps or from the rows, as fast as it takes them. So it costs one
-frame of memory however far behind it is, loses nothing, and does not slow the others.
+frame of memory however far behind it is, loses nothing, and does not slow the others. One that takes nothing at all is
+let go: it knows the last event it got, and resumes there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import Any, ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
+from app.kernel.handover import StreamRequest
 from app.realtime.connection import Connection
-from app.realtime.feed import AWAY, Feed, ReadInThread
-from app.realtime.frames import END, PING, Frame, Position, chunks, position_id, rest_of
+from app.realtime.feed import AWAY, Feed
+from app.realtime.frames import Batch, Position, batches
 
 log = logging.getLogger(__name__)
 
@@ -33,22 +36,41 @@ class Right(NamedTuple):
     expires_at: float | None
 
 
+class Keeper(Protocol):
+    """What a listener needs of the hub that made it."""
+
+    async def read_apart(self, function: Any, *arguments: Any) -> Any:
+        """Run a function that blocks, in a thread that serves single listeners."""
+
+    def forget(self, listener: Listener) -> None:
+        """Let go of a listener that is gone."""
+
+    def note_dropped(self) -> None:
+        """Count a listener that was let go because it took nothing."""
+
+
 class Place:
-    """Where a listener is in one topic."""
+    """Where a listener is in one topic, and by which right."""
 
-    __slots__ = ("feed", "is_attached", "is_checked", "listener", "position")
+    __slots__ = ("feed", "is_attached", "is_checked", "listener", "position", "right")
 
-    def __init__(self, listener: Listener, feed: Feed, position: Position | None) -> None:
+    def __init__(self, listener: Listener, feed: Feed, position: Position | None, right: Right) -> None:
         self.listener = listener
         self.feed = feed
+        self.right = right
         self.position = position or feed.source.start
         self.is_checked = position is None
         self.is_attached = False
 
-    def take(self, frames: Sequence[Frame], text: bytes) -> None:
+    @property
+    def topic(self) -> str:
+        """What is listened to."""
+        return self.feed.source.topic
+
+    def take(self, batch: Batch) -> None:
         """Pass frames of the feed on, unless the client is slow."""
         if self.listener.connection.is_ready:
-            self.listener.send(self, frames, text)
+            self.listener.send(self, batch)
         else:
             self.leave()
             self.listener.catch_up()
@@ -63,7 +85,7 @@ class Place:
         self.is_attached = False
         self.feed.detach(self)
 
-    async def advance(self, read: ReadInThread) -> None:
+    async def advance(self) -> None:
         """Come one step nearer to the feed's end, and follow the feed once there. Raises as AWAY says."""
         last = self.feed.last or await self.feed.open(self.position)
         if not self.is_checked:
@@ -72,7 +94,7 @@ class Place:
             self.is_attached = True
             self.feed.attach(self)
         else:
-            await self._read_on(read, last)
+            await self._read_on(last)
 
     async def _check(self, last: Position) -> None:
         """A place beyond the newest is no place. But the feed may be late: only the rows know the newest."""
@@ -83,91 +105,113 @@ class Place:
             self.position = min(self.position, self.feed.last or self.position)
         self.is_checked = True
 
-    async def _read_on(self, read: ReadInThread, last: Position) -> None:
+    async def _read_on(self, last: Position) -> None:
         frames = self.feed.recent(self.position)
         if frames is None:
-            frames = (await read(self.feed.source.read, self.position)).frames
+            frames = (await self.listener.keeper.read_apart(self.feed.source.read, self.position)).frames
         if not frames:
             # What was between has expired.
             self.position = max(self.position, last)
-        for group in chunks(frames):
+        for batch in batches(frames):
             await self.listener.connection.drained()
-            self.listener.send(self, group, b"".join([frame.text for frame in group]))
+            self.listener.send(self, batch)
 
 
-class Listener:
-    """One client; made by the hub, which gives it its connection and its places before it starts."""
+class Listener(ABC):
+    """One client; made by the hub, which gives it its connection, and its places if it has some from the start."""
 
-    __slots__ = ("_catching_up", "_ends_on", "_mark", "_read", "connection", "on_gone", "places", "right")
+    __slots__ = ("_catching_up", "_ends_on", "_mark", "connection", "keeper", "places")
 
+    kind: ClassVar[str]
     connection: Connection
 
-    def __init__(
-        self, right: Right, ends_on: tuple[str, ...], read: ReadInThread, on_gone: Callable[[Listener], None]
-    ) -> None:
-        self.right = right
+    def __init__(self, keeper: Keeper, ends_on: tuple[str, ...] = ()) -> None:
+        self.keeper = keeper
         self.places: tuple[Place, ...] = ()
-        self.on_gone = on_gone
         self._ends_on = ends_on
-        self._read = read
         self._catching_up: asyncio.Task[None] | None = None
         self._mark = -1
+
+    @abstractmethod
+    def start(self, request: StreamRequest) -> None:
+        """Say the first words; the connection is there."""
+
+    @abstractmethod
+    def hear(self, data: bytes) -> None:
+        """Take what the client has sent."""
+
+    @abstractmethod
+    def send(self, place: Place, batch: Batch) -> None:
+        """Send what of the frames is new at `place`."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """End the stream in good order: all it was to tell is told."""
+
+    @abstractmethod
+    def send_away(self, milliseconds: int) -> None:
+        """End the stream because this process ends; the client is to come again after a while."""
+
+    @abstractmethod
+    def lose(self, rights: Collection[Right]) -> None:
+        """End what was heard by rights that are gone."""
+
+    @abstractmethod
+    def give_sign(self) -> None:
+        """Give a sign of life."""
+
+    @abstractmethod
+    def give_up(self) -> None:
+        """Let go of a client that takes nothing."""
+
+    @property
+    def rights(self) -> set[Right]:
+        """The rights it stands on."""
+        return {place.right for place in self.places}
 
     def catch_up(self) -> None:
         """Bring every place to the end of its feed, if that is not under way."""
         if self._catching_up is None:
             self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
 
-    def send(self, place: Place, frames: Sequence[Frame], text: bytes) -> None:
-        """Send what of the frames is new at `place`; `text` is all of them with the ids of their one topic."""
-        if len(self.places) == 1 and frames[0].after == place.position:
-            place.position = frames[-1].last
-            self.connection.send(text)
-        elif rendered := b"".join([self._render(place, frame) for frame in frames if frame.last > place.position]):
-            self.connection.send(rendered)
-
     def is_over(self) -> bool:
         """Tell whether every place is at the end of a topic that is over."""
-        return all(place.is_attached and place.feed.ends_on(self._ends_on) for place in self.places)
-
-    def finish(self, last_words: bytes = END) -> None:
-        """End the stream in good order."""
-        self._leave()
-        self.connection.finish(last_words)
+        return bool(self.places) and all(
+            place.is_attached and place.feed.ends_on(self._ends_on) for place in self.places
+        )
 
     def beat(self) -> None:
-        """Send a sign of life; drop a client that took nothing since the last one."""
+        """Give a sign of life, or let go of a client that took nothing since the last one."""
+        if self.connection.is_finished:
+            return
         if self.connection.is_ready:
-            self.connection.send(PING)
+            self.give_sign()
         elif self.connection.sends == self._mark:
-            self.connection.drop()
+            self.keeper.note_dropped()
+            self.give_up()
         self._mark = self.connection.sends
 
     def gone(self) -> None:
         """Give everything back; the connection is closed."""
         self._leave()
-        self.on_gone(self)
-
-    def _render(self, place: Place, frame: Frame) -> bytes:
-        frame = rest_of(frame, place.position)
-        place.position = frame.last
-        if len(self.places) == 1:
-            return frame.text
-        compound = position_id(tuple(place.position[0] for place in self.places), ".")
-        return b"id: %s\n%s" % (compound.encode(), frame.body)
+        self.keeper.forget(self)
 
     def _leave(self) -> None:
         for place in self.places:
             place.leave()
+        self._stop_catching_up()
+
+    def _stop_catching_up(self) -> None:
         if self._catching_up is not None:
             self._catching_up.cancel()
+            self._catching_up = None
 
     async def _catch_up(self) -> None:
         try:
             while behind := next((place for place in self.places if not place.is_attached), None):
                 await self.connection.drained()
                 try:
-                    await behind.advance(self._read)
+                    await behind.advance()
                 except AWAY:
                     await asyncio.sleep(RETRY_SECONDS)
             await self._end_if_over()
@@ -176,7 +220,8 @@ class Listener:
             log.exception("a listener could not be brought up to date")
             self.connection.drop()
         finally:
-            self._catching_up = None
+            if self._catching_up is asyncio.current_task():
+                self._catching_up = None
 
     async def _end_if_over(self) -> None:
         """End only on what the rows say now: a job that was just retried goes on."""

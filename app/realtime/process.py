@@ -16,8 +16,8 @@ from typing import Any, Never, Protocol
 from app.kernel.db import Database
 from app.kernel.handover import StreamRequest
 from app.kernel.stream import Delivered
+from app.realtime.admission import Admission, Callers
 from app.realtime.beats import Beats
-from app.realtime.frames import retry_in
 from app.realtime.hub import Hub
 from app.realtime.readings import LogReader
 from app.realtime.reception import Reception
@@ -46,20 +46,27 @@ class Parts:
     database: Database
     live: LiveEvents
     log_reader: LogReader
+    callers: Callers
     ended: Ended
+    max_websockets_per_client: int = 10
     beat_seconds: int = 15
+    auth_seconds: float = 10.0
 
 
 async def run_streams(parts: Parts, stop: asyncio.Event) -> None:
     """Serve streams until `stop` is set; then say goodbye to all and return within GOODBYE_SECONDS or little more."""
-    hub = Hub(parts.database, parts.log_reader)
+    admission = Admission(parts.database, parts.callers)
+    hub = Hub(parts.database, parts.log_reader, admission, parts.max_websockets_per_client, parts.auth_seconds)
     beats = Beats(parts.beat_seconds)
     most = _room(parts.max_streams)
 
     def adopt(client: socket.socket, request: StreamRequest) -> None:
         beats.add(hub.listen(client, request))
 
-    reception = Reception(parts.socket_path, lambda coming: len(hub.listeners) + coming < most, adopt)
+    def has_room(coming: int) -> bool:
+        return len(hub.listeners) + coming < most
+
+    reception = Reception(parts.socket_path, has_room, adopt, lambda: hub.counts)
     reception.open()
     log.info("streams are served at %s, %d at most", parts.socket_path, most)
     work: list[Coroutine[Any, Any, object]] = [
@@ -85,7 +92,7 @@ async def run_streams(parts: Parts, stop: asyncio.Event) -> None:
 async def _say_goodbye(hub: Hub) -> None:
     log.info("%d streams are closed; their clients are asked to come again", len(hub.listeners))
     for listener in tuple(hub.listeners):
-        listener.finish(retry_in(random.randint(*RETURN_MILLISECONDS)))  # noqa: S311  spreads the load, hides nothing
+        listener.send_away(random.randint(*RETURN_MILLISECONDS))  # noqa: S311  spreads the load, hides nothing
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS):
             await hub.is_empty.wait()

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from app.kernel.handover import FULL, LARGEST_MESSAGE, ROOM, StreamRequest
+import orjson
+
+from app.kernel.handover import COUNT, FULL, LARGEST_MESSAGE, ROOM, StreamRequest
 
 log = logging.getLogger(__name__)
 
@@ -19,18 +21,21 @@ VISIT_SECONDS = 10.0
 PAUSE_SECONDS = 0.1
 
 Adopt = Callable[[socket.socket, StreamRequest], object]
+Counts = Callable[[], Mapping[str, int]]
 
 
 class Reception:
     """Listens at `path`, which only this user may enter. `has_room` is told how many clients are about to come.
 
-    `adopt` takes over a client's socket; it raises ValueError when it will not have it.
+    `adopt` takes over a client's socket; it raises ValueError when it will not have it. `counts` are told to whoever
+    asks.
     """
 
-    def __init__(self, path: Path, has_room: Callable[[int], bool], adopt: Adopt) -> None:
+    def __init__(self, path: Path, has_room: Callable[[int], bool], adopt: Adopt, counts: Counts) -> None:
         self._path = path
         self._has_room = has_room
         self._adopt = adopt
+        self._counts = counts
         self._visits: set[_Visit] = set()
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_UNIX)
@@ -75,18 +80,14 @@ class Reception:
             self._loop.call_later(PAUSE_SECONDS, self._resume)
             return
         channel.setblocking(False)
-        if self._greet(channel):
-            self._visits.add(_Visit(self._loop, channel, self._adopt, self._visits.discard))
-        else:
-            channel.close()
-
-    def _greet(self, channel: socket.socket) -> bool:
         has_room = self._has_room(len(self._visits))
         try:
             channel.send(ROOM if has_room else FULL)
         except OSError:
-            return False
-        return has_room
+            channel.close()
+            return
+        adopt = self._adopt if has_room else _refuse
+        self._visits.add(_Visit(self._loop, channel, adopt, self._counts, self._visits.discard))
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
@@ -101,11 +102,13 @@ class _Visit:
         loop: asyncio.AbstractEventLoop,
         channel: socket.socket,
         adopt: Adopt,
+        counts: Counts,
         on_end: Callable[[_Visit], None],
     ) -> None:
         self._loop = loop
         self._channel = channel
         self._adopt = adopt
+        self._counts = counts
         self._on_end = on_end
         self._message = b""
         self._client: socket.socket | None = None
@@ -146,9 +149,16 @@ class _Visit:
     def _hand_on(self) -> None:
         client, self._client = self._client, None
         if client is None:
+            if self._message == COUNT:
+                with suppress(OSError):
+                    self._channel.send(orjson.dumps(self._counts()))
             return
         try:
             self._adopt(client, StreamRequest.from_json(self._message))
         except (ValueError, OSError) as error:
             log.warning("a client was not let in: %s", error)
             client.close()
+
+
+def _refuse(_client: socket.socket, _request: StreamRequest) -> None:
+    raise ValueError("this process is full, as it has said")

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from app.kernel.db import Database
 from app.realtime.feed import AWAY
-from app.realtime.frames import retry_in
 from app.realtime.hub import Hub
 from app.realtime.listener import Listener, Right
 
@@ -30,7 +29,7 @@ class Ended(Protocol):
 
 
 async def end_with_rights(hub: Hub, database: Database, ended: Ended) -> None:
-    """Close the streams of those who may not listen any more; they are told why when they come again.
+    """Let nobody hear what they may not hear any more.
 
     The end of an access token alone ends no stream whose login lives on: the client holds a refresh token.
     """
@@ -38,15 +37,15 @@ async def end_with_rights(hub: Hub, database: Database, ended: Ended) -> None:
         await asyncio.sleep(LOOK_SECONDS)
         listeners: dict[Right, list[Listener]] = defaultdict(list)
         for listener in hub.listeners:
-            listeners[listener.right].append(listener)
+            for right in listener.rights:
+                listeners[right].append(listener)
         try:
-            gone = await hub.read(_find_ended, database, ended, list(listeners))
+            gone: set[Right] = await hub.read(_find_ended, database, ended, list(listeners))
         except AWAY as error:
             log.warning("rights cannot be looked at: %s", type(error).__name__)
             continue
-        for right in gone:
-            for listener in listeners[right]:
-                listener.finish(retry_in(0))
+        for listener in {listener for right in gone for listener in listeners[right]}:
+            listener.lose(gone)
 
 
 def _find_ended(database: Database, ended: Ended, rights: Collection[Right]) -> set[Right]:

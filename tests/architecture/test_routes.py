@@ -54,6 +54,7 @@ def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
         "POST /api/v1/auth/logout",
         "GET /api/v1/changelog",
         "GET /api/v1/schemas/pipeline.json",
+        "GET /api/v1/websocket/open",
     }
 
 

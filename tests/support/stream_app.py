@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Response, g, jsonify, request
 
+from app.http.frame import Application
+from app.http.handshakes import shake_hands
 from app.http.streams import hand_over
 from app.kernel.errors import Refusal
 from app.kernel.handover import StreamRequest
 
-app = Flask(__name__)
+app = Application(__name__)
 SOCKET = Path(os.environ["STREAM_SOCKET"])
 
 
@@ -33,6 +35,12 @@ def events() -> Response:
 def log(step_id: str) -> Response:
     """Stream the log of a step."""
     return hand_over(StreamRequest("log", (f"log:{step_id}",)), SOCKET)
+
+
+@app.get("/ws")
+def websocket() -> Response:
+    """Open a WebSocket."""
+    return hand_over(StreamRequest("events", (), protocol="websocket"), SOCKET, shake_hands())
 
 
 @app.before_request

@@ -1,6 +1,7 @@
-"""A stream process for tests: the real one, with logs and ended logins told by files in a folder.
+"""A stream process for tests: the real one, with logs and ended rights told by files in a folder.
 
-`<step id>.json` holds `{"attempts": {"1": [line, …]}, "ended": bool}`, `ended` the ids of logins, one a line.
+`<step id>.json` holds `{"attempts": {"1": [line, …]}, "ended": bool}`, `ended` the ids of logins and organizations that
+give no right any more, one a line. A token is the JSON of `{"user", "login", "organization"}`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import logging
 import signal
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.identity import TokenExpired, TokenInvalid, TokenRevoked
 from app.kernel.live import LiveReader
 from app.kernel.opening import open_database
+from app.kernel.principal import Principal
 from app.realtime import Parts, Right, run_streams
+
+READING = frozenset({"jobs:read", "executions:read", "workspaces:read"})
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,41 @@ class FileLogs:
         return FilePage([], after[0], log["ended"])
 
 
+class FileCallers:
+    """Believes what a token says of its bearer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def recognize(self, token: str, address: str | None = None) -> Principal:
+        """Recognize as Callers says; `expired` is a token that was good once."""
+        if token == "expired":
+            raise TokenExpired
+        try:
+            said = {name: UUID(text) for name, text in json.loads(token).items()}
+        except (ValueError, AttributeError) as error:
+            raise TokenInvalid from error
+        grants = {said["organization"]: READING} if "organization" in said else {}
+        return self._judge(Principal(said["user"], "somebody", grants=grants, session_id=said["login"]))
+
+    def renew(self, session: Session, caller: Principal) -> Principal:
+        """Look again as Callers says."""
+        assert session.is_active
+        return self._judge(caller)
+
+    def _judge(self, caller: Principal) -> Principal:
+        ended = ended_rights(self._folder)
+        if str(caller.session_id) in ended:
+            raise TokenRevoked
+        left = {place: held for place, held in caller.grants.items() if str(place) not in ended}
+        return replace(caller, grants=left)
+
+
+def ended_rights(folder: Path) -> list[str]:
+    """Return the ids of the logins and organizations that give no right any more."""
+    return (folder / "ended").read_text().split()
+
+
 async def main(settings: dict[str, Any]) -> None:
     """Run until SIGTERM."""
     folder = Path(settings["folder"])
@@ -57,8 +97,8 @@ async def main(settings: dict[str, Any]) -> None:
 
     def ended(session: Session, rights: Collection[Right]) -> set[Right]:
         assert session.is_active
-        logins = (folder / "ended").read_text().split()
-        return {right for right in rights if str(right.session_id) in logins}
+        gone = ended_rights(folder)
+        return {right for right in rights if {str(right.session_id), *map(str, right.places)} & set(gone)}
 
     parts = Parts(
         socket_path=Path(settings["socket"]),
@@ -66,8 +106,11 @@ async def main(settings: dict[str, Any]) -> None:
         database=open_database(settings["database_url"], None, pool_size=8),
         live=live,
         log_reader=FileLogs(folder),
+        callers=FileCallers(folder),
         ended=ended,
+        max_websockets_per_client=settings["max_websockets"],
         beat_seconds=1,
+        auth_seconds=settings["auth_seconds"],
     )
     await run_streams(parts, stop)
     await live.close()

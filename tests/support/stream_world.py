@@ -13,23 +13,27 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine
 
+from app.jobs import Job
 from app.kernel.db import Database
 from app.kernel.handover import ping
+from app.kernel.ids import new_id
 from app.kernel.opening import open_database, open_redis
 from app.kernel.stream import Delivered, RedisLive, publish
 from tests.support.sse import SseClient
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+LIMITS = {"max_streams": 2000, "max_websockets": 1000, "auth_seconds": 10.0}
 
 
 class StreamWorld:
     """One gunicorn and one stream process, which a test may kill and start again."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, max_streams: int = 2000) -> None:
+    def __init__(self, folder: Path, database_url: str, redis_url: str, **limits: float) -> None:
         self.folder = folder
         self.socket_path = folder / "stream.sock"
         self._redis = open_redis(redis_url)
@@ -42,7 +46,8 @@ class StreamWorld:
             "socket": str(self.socket_path),
             "database_url": database_url,
             "redis_url": redis_url,
-            "max_streams": max_streams,
+            **LIMITS,
+            **limits,
         }
         (folder / "ended").write_text("")
 
@@ -98,6 +103,22 @@ class StreamWorld:
         with self.database.transaction() as session:
             for event_type in types:
                 publish(session, topic, event_type, data)
+
+    def make_job(self, user_id: UUID | None = None, organization_id: UUID | None = None) -> str:
+        """Write the row of a job that never runs, and return its topic."""
+        job = Job(
+            id=new_id(),
+            kind="tests.nothing",
+            queue="default",
+            priority=5,
+            payload={},
+            max_attempts=1,
+            created_by=user_id,
+            organization_id=organization_id,
+        )
+        with self.database.transaction() as session:
+            session.add(job)
+        return job.topic
 
     def write_log(self, step_id: str, attempts: dict[int, int], *, ended: bool = False, wake: bool = True) -> None:
         """Let the log of a step have so many lines in each attempt."""

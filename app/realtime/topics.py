@@ -1,0 +1,67 @@
+"""The topics that anybody may ask for, and to whom each of them exists."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.jobs import Job
+from app.kernel.principal import Principal, places_of
+from app.pipelines import Execution
+from app.tenancy import Organization, Workspace
+
+_TOPIC = re.compile(r"(?P<kind>[a-z]+):(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+
+class Kind(NamedTuple):
+    """Whose events a topic carries, and the permission to read that."""
+
+    model: Any
+    permission: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "job": Kind(Job, "jobs:read"),
+    "execution": Kind(Execution, "executions:read"),
+    "workspace": Kind(Workspace, "workspaces:read"),
+    "organization": Kind(Organization, "organizations:read"),
+}
+
+
+class Visible(NamedTuple):
+    """A topic that exists for a caller, and on what: a permission held in one of the places it lies in; what lies in
+    none is the caller's own."""
+
+    topic: str
+    permission: str
+    places: tuple[UUID, ...]
+
+
+def parse_topic(topic: str) -> tuple[str, UUID] | None:
+    """Return the kind and the id of what a topic is about, or None when nothing can be called so."""
+    found = _TOPIC.fullmatch(topic)
+    return (found["kind"], UUID(found["id"])) if found and found["kind"] in KINDS else None
+
+
+def visible_topics(session: Session, caller: Principal, topics: Iterable[str]) -> dict[str, Visible]:
+    """Return those of the topics that exist for `caller`, in one query for each kind."""
+    ids: dict[str, list[UUID]] = defaultdict(list)
+    for topic in topics:
+        if parsed := parse_topic(topic):
+            ids[parsed[0]].append(parsed[1])
+    found = [visible for kind, some in ids.items() for visible in _visible(session, caller, kind, some)]
+    return {visible.topic: visible for visible in found}
+
+
+def _visible(session: Session, caller: Principal, kind: str, ids: Iterable[UUID]) -> Iterable[Visible]:
+    model, permission = KINDS[kind]
+    for row in session.scalars(select(model).where(model.id.in_(ids))):
+        is_own = row.organization_id is None and row.created_by == caller.user_id and caller.permits(permission)
+        if is_own or caller.may(permission, *places_of(row)):
+            yield Visible(f"{kind}:{row.id}", permission, places_of(row))

@@ -1,0 +1,92 @@
+"""A client of WebSockets: a real client library, with short words for what tests say all the time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Self
+from uuid import uuid4
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+SECONDS = 15.0
+
+
+class Talker:
+    """One connection; with a token it says who it is at once."""
+
+    def __init__(self, port: int, token: str | None = None, path: str = "/ws", **options: Any) -> None:
+        opening = connect(f"ws://127.0.0.1:{port}{path}", open_timeout=SECONDS, **options)
+        self.socket: ClientConnection = opening.__enter__()
+        if token is not None:
+            answer = self.ask("auth", token=token)
+            assert answer == {"type": "auth_result", "success": True, "user_id": answer.get("user_id")}, answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    @property
+    def code(self) -> int | None:
+        """The code with which the server has closed."""
+        return self.socket.close_code
+
+    @property
+    def reason(self) -> str | None:
+        """The reason it gave."""
+        return self.socket.close_reason
+
+    def say(self, kind: str, **said: Any) -> None:
+        """Send a message."""
+        self.socket.send(json.dumps({"type": kind, **said}))
+
+    def ask(self, kind: str, **said: Any) -> dict[str, Any]:
+        """Send a message and return what comes next."""
+        self.say(kind, **said)
+        return self.next()
+
+    def subscribe(self, *topics: str, after: dict[str, Any] | None = None) -> None:
+        """Subscribe to topics, all of which have to be granted."""
+        answer = self.ask("subscribe", topics=list(topics), **({"after": after} if after else {}))
+        assert answer == {"type": "subscribe_result", "success": True, "topics": list(topics), "refused": []}
+
+    def next(self, seconds: float = SECONDS) -> dict[str, Any]:
+        """Return the next message."""
+        said: dict[str, Any] = json.loads(self.socket.recv(seconds))
+        return said
+
+    def take(self, count: int) -> list[dict[str, Any]]:
+        """Return the next messages."""
+        return [self.next() for _ in range(count)]
+
+    def rest(self) -> list[dict[str, Any]]:
+        """Return all messages until the server closes."""
+        return list(self._rest())
+
+    def _rest(self) -> Iterator[dict[str, Any]]:
+        try:
+            while True:
+                yield self.next()
+        except ConnectionClosed:
+            return
+
+
+def ids(messages: list[dict[str, Any]]) -> list[int]:
+    """Return the numbers of events."""
+    return [int(message["id"]) for message in messages]
+
+
+class Somebody:
+    """A user with a login, and a membership in an organization of their own."""
+
+    def __init__(self) -> None:
+        self.user_id, self.login_id, self.organization_id = uuid4(), uuid4(), uuid4()
+
+    @property
+    def token(self) -> str:
+        """What FileCallers believes."""
+        said = {"user": self.user_id, "login": self.login_id, "organization": self.organization_id}
+        return json.dumps(said, default=str)
