@@ -168,7 +168,8 @@ def test_the_metrics_tell_how_many_listen(platform: Platform, alice: User, start
 def metrics(platform: Platform) -> Mapping[str, float]:
     """Return the samples of /metrics."""
     connection = http.client.HTTPConnection(urlsplit(platform.base).netloc)
-    connection.request("GET", "/metrics")
+    token = platform.environment.get("METRICS_TOKEN", "")
+    connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
     text = connection.getresponse().read().decode()
     connection.close()
     samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
