@@ -13,6 +13,7 @@ from tests.contract.who_may import WHO_MAY
 from tests.support.contract import contract_of
 from tests.support.world import DEFINITION, World
 
+QUERIES = {"GET /api/v1/events": "?topics=job:{job_id}"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -43,10 +44,9 @@ def _find(app: Flask, world: World) -> Iterator[Call]:
     for template, item in document["paths"].items():
         for method in (one for one in METHODS if one in item):
             name = f"{method.upper()} {template}"
+            path = world.fill(template + QUERIES.get(name, ""))
             body = bodies.get(name, _example_of(document, item[method]))
-            yield Call(
-                name, method, world.fill(template), body, WHO_MAY[name], permissions[item[method]["operationId"]]
-            )
+            yield Call(name, method, path, body, WHO_MAY[name], permissions[item[method]["operationId"]])
 
 
 def _permissions(app: Flask) -> dict[str, str | None]:

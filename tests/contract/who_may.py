@@ -18,10 +18,11 @@ PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, PLATFORM = (
 _SAID = {
     PUBLIC: """
         GET /health, GET /health/live, GET /health/ready, GET /metrics, GET /openapi.json, GET /docs, GET /redoc, GET /
+        GET /ws, GET /api/v1/websocket/open, GET /ws/executions/{execution_id}
         GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
         POST /api/v1/auth/register, POST /api/v1/auth/login, POST /api/v1/auth/refresh, POST /api/v1/auth/logout
     """,
-    KNOWN: "GET /api/v1/auth/verify",
+    KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events",
     ACCOUNT: """
         GET /api/v1/auth/me, POST /api/v1/auth/change-password, GET /api/v1/auth/sessions
         GET /api/v1/users/me, PUT /api/v1/users/me, PATCH /api/v1/users/me
