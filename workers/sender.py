@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 HINT_SECONDS = 3600
 SEND_SECONDS = 1.0
 REST_SECONDS = 3.0
+AT_ONCE_SECONDS = 0.2
 
 
 class CelerySender:
@@ -43,7 +45,7 @@ class CelerySender:
             return [hint.job_id for hint in hints]
         for place, hint in enumerate(hints):
             try:
-                self._send_one(hint)
+                self._send_patiently(hint)
             except Exception as error:  # noqa: BLE001 - brokers fail in the ways of their own libraries
                 log.warning("the broker did not take a hint", extra={"job_id": hint.job_id, "error": repr(error)})
                 self._forget_producer()
@@ -51,6 +53,17 @@ class CelerySender:
                 return [unsent.job_id for unsent in hints[place:]]
         self._breaker.succeeded()
         return []
+
+    def _send_patiently(self, hint: Hint) -> None:
+        """Send a hint; where the connection turns out to be closed, which shows at once, by a new one."""
+        rested, began = hasattr(self._local, "producer"), time.monotonic()
+        try:
+            self._send_one(hint)
+        except Exception:
+            if not rested or time.monotonic() - began > AT_ONCE_SECONDS:
+                raise
+            self._forget_producer()
+            self._send_one(hint)
 
     def _send_one(self, hint: Hint) -> None:
         # What Celery's send_task does, without its pool, router, repr and signals, which take half of its time. There

@@ -16,24 +16,27 @@ import pytest
 import redis
 
 from app.kernel.opening import open_database
-from tests.support.outage_api import LIMIT_SECONDS, STATEMENT_SECONDS, Api, Pulse, assert_refused, serve, timed
+from tests.support.outage_api import (
+    LIMIT_SECONDS,
+    STATEMENT_SECONDS,
+    Api,
+    Pulse,
+    assert_refused,
+    serve,
+    serving_api,
+    timed,
+)
 from tests.support.outages import CuttingProxy, frozen, small_disk
 from tests.support.platform import wait_for
-from tests.support.servers import Servers, migrate
+from tests.support.servers import migrate
 from workers.messages import make_celery
 from workers.relay import Relay
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder = tmp_path_factory.mktemp("outages")
-    servers = Servers.started()
-    proxy = CuttingProxy(servers.postgres.port)
-    try:
-        yield from serve(servers, proxy, servers.new_database("outages"), folder)
-    finally:
-        proxy.close()
-        servers.stop()
+    with serving_api(tmp_path_factory.mktemp("outages")) as api:
+        yield api
 
 
 def test_a_database_that_hangs_is_refused_for_and_the_process_goes_on_answering(api: Api) -> None:

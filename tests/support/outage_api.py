@@ -6,7 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,19 @@ class Api:
         return self.accept().status == 202 and self.check("database")["status"] != "unhealthy"
 
 
-def serve(servers: Servers, proxy: CuttingProxy, url: str, folder: Path) -> Iterator[Api]:
+@contextmanager
+def serving_api(folder: Path, **changed: str) -> Iterator[Api]:
+    """Start servers and serve an API on them; `changed` are settings."""
+    servers = Servers.started()
+    proxy = CuttingProxy(servers.postgres.port)
+    try:
+        yield from serve(servers, proxy, servers.new_database("outages"), folder, **changed)
+    finally:
+        proxy.close()
+        servers.stop()
+
+
+def serve(servers: Servers, proxy: CuttingProxy, url: str, folder: Path, **changed: str) -> Iterator[Api]:
     """Serve an API on a database, through the proxy, with somebody who has an account."""
     settings = Settings(
         environment="development",
@@ -106,7 +118,7 @@ def serve(servers: Servers, proxy: CuttingProxy, url: str, folder: Path) -> Iter
         ensure_signing_key(session, Vault(SECRET))
     assert isinstance(database.bind, Engine)
     database.bind.dispose()
-    with serving(settings, folder, **CONFIG) as port:
+    with serving(settings, folder, **CONFIG | changed) as port:
         yield Api(servers, settings, proxy, User.registered(f"http://127.0.0.1:{port}", "alice"))
 
 
