@@ -88,4 +88,5 @@ def _of_driver(error: DBAPIError) -> Outage | None:
         return _BY_STATE[state]
     if state is None and any(words in str(cause) for words in _NO_MORE):
         return CROWDED
-    return AWAY if isinstance(error, OperationalError | InterfaceError) else None
+    is_lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return AWAY if is_lost else None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from app import jobs
 from app.jobs import Cancelled, Run
 from app.kernel.errors import Conflict
+from tasks.patience import patiently
 
 LOOK_SECONDS = 0.2
 
@@ -50,7 +52,7 @@ def _walk(run: Run, bulk: jobs.JobBulk) -> None:
     _report(run, bulk, walked, total)
     for job_id in _each(run, bulk):
         pace.wait(run)
-        _move(run, job_id)
+        patiently(run, partial(_move, run, job_id))
         walked += 1
         _report(run, bulk, walked, max(total, walked))
 
@@ -62,12 +64,16 @@ def _report(run: Run, bulk: jobs.JobBulk, walked: int, total: int) -> None:
 def _each(run: Run, bulk: jobs.JobBulk) -> Iterator[UUID]:
     after = bulk.position
     while True:
-        with run.reading() as session:
-            found = jobs.next_in_bulk(session, bulk, after)
+        found = patiently(run, partial(_look, run, bulk, after))
         yield from found
         if not found:
             return
         after = found[-1]
+
+
+def _look(run: Run, bulk: jobs.JobBulk, after: UUID | None) -> Sequence[UUID]:
+    with run.reading() as session:
+        return jobs.next_in_bulk(session, bulk, after)
 
 
 def _move(run: Run, job_id: UUID) -> None:

@@ -11,9 +11,9 @@ from app.kernel.tracing import span
 from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, replace_artifacts, start_stage
 from app.pipelines.definition import ConditionInvalid as ConditionFault
 from app.pipelines.definition import PlannedStage
+from tasks.patience import patiently
 from tasks.pipelines.gateways.base import CheckoutTimedOut
 from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
-from tasks.pipelines.patience import patiently
 from tasks.pipelines.run_steps import StageClock, StepRunner
 from tasks.pipelines.secrets import read_secrets
 from tasks.pipelines.workplace import Workplace, open_workplace

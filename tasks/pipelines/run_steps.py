@@ -16,12 +16,12 @@ from app.kernel.errors import HeadraceError, Permanent
 from app.kernel.tracing import span
 from app.pipelines import Briefing, StepEnd, finish_step, start_step
 from app.pipelines.definition import ConditionInvalid, PathOutside, PlannedStep, State, should_run, step_variables
+from tasks.patience import patiently
 from tasks.pipelines.bring_artifacts import bring_artifacts
 from tasks.pipelines.checkout import checkout
 from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, WorkingDirectoryRefused
 from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
-from tasks.pipelines.patience import patiently
 from tasks.pipelines.secrets import Secrets
 from tasks.pipelines.step_log import StepLog
 from tasks.pipelines.workplace import Workplace

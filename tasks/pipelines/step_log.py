@@ -20,9 +20,9 @@ from app.kernel.clock import format_time, utc_now
 from app.kernel.errors import Transient
 from app.kernel.stream import Delivered
 from app.pipelines import LogStream, add_log_chunk
+from tasks.patience import patiently
 from tasks.pipelines.capture import CHUNK_BYTES, Capture, Chunk
 from tasks.pipelines.masking import Masker
-from tasks.pipelines.patience import patiently
 from tasks.tools import Tools
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,8 @@ from sqlalchemy import text, update
 from app import jobs
 from app.jobs import Job, JobBulk
 from app.kernel.db import Database
+from app.kernel.outages import CommitUnknown
+from tasks import patience
 from tasks.jobs import bulk as bulk_deed
 from tests.support.bulk import Bulk, accept_errands, fail_all, statuses
 from tests.support.identity import Person
@@ -159,3 +161,24 @@ def test_a_bulk_job_may_be_tried_again_after_its_end(hers: Bulk, database: Datab
         jobs.retry(session, session.get_one(Job, bulk), 3)
     assert hers.run(bulk)["result"]["done"] == 2
     assert set(statuses(database, queued)) == {"cancelled"}
+
+
+def test_a_bulk_job_waits_for_a_database_that_is_away_and_does_nothing_twice(
+    hers: Bulk, database: Database, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = accept_errands(database, alice, 3)
+    fail_all(database)
+    move, lost = bulk_deed._move, [failed[1], failed[2]]
+
+    def lose_the_answer(run: Any, job_id: UUID) -> None:
+        if lost and job_id == lost[0]:
+            lost.pop(0)
+            if len(lost) == 1:
+                move(run, job_id)
+            raise CommitUnknown
+        move(run, job_id)
+
+    monkeypatch.setattr(bulk_deed, "_move", lose_the_answer)
+    monkeypatch.setattr(patience, "PAUSE", 0.01)
+    assert hers.result("retry", filter={"status": "failed"}) == {"matched": 3, "done": 3, "skipped": {}}
+    assert set(statuses(database, failed)) == {"queued"}

@@ -62,9 +62,14 @@ def test_what_is_done_together_is_saved_together(database: Database) -> None:
 def test_what_is_done_together_fails_together(database: Database) -> None:
     told: list[str] = []
     database.listen("lines", told.extend)
-    with pytest.raises(DBAPIError), database.together() as session:
-        write(database, "one")
-        session.execute(text("SELECT 1 / 0"))
+
+    def write_and_fail() -> None:
+        with database.together() as session:
+            write(database, "one")
+            session.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError):
+        write_and_fail()
     assert (lines(database), told) == ([], [])
     write(database, "two")
     assert (lines(database), told) == (["two"], ["two"])

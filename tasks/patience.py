@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.jobs import Run
 from app.kernel.errors import Transient
+from app.kernel.outages import outage_of
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def patiently(run: Run, write: Callable[[], Written]) -> Written:
     while True:
         try:
             return write()
-        except (DBAPIError, PoolTimeout, Transient) as error:
+        except (SQLAlchemyError, Transient) as error:
             if run.should_stop() or time.monotonic() > deadline or not _passes(error):
                 raise
             log.warning("waiting to record", extra={"error": type(error).__name__})
@@ -35,8 +35,4 @@ def patiently(run: Run, write: Callable[[], Written]) -> Written:
 
 
 def _passes(error: Exception) -> bool:
-    return not isinstance(error, DBAPIError) or error.connection_invalidated or _is_operational(error)
-
-
-def _is_operational(error: DBAPIError) -> bool:
-    return type(error).__name__ == "OperationalError"
+    return isinstance(error, Transient) or outage_of(error) is not None
