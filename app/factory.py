@@ -35,6 +35,7 @@ SAME_NAME = (
     "allow_file_repositories",
     "allow_private_addresses",
     "max_body_bytes",
+    "web_threads",
     "trusted_proxies",
 )
 

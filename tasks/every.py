@@ -1,5 +1,5 @@
 """Imports every room of tasks, so that its deeds are registered."""
 
-from tasks import jobs, pipelines
+from tasks import identity, jobs, pipelines
 
-__all__ = ["jobs", "pipelines"]
+__all__ = ["identity", "jobs", "pipelines"]

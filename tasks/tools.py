@@ -39,5 +39,6 @@ class Tools:
     workspaces: Path
     steps: StepDefaults
     history_days: int
+    access_token_seconds: int
     change_days: int
     archive: BlobStore | None

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app import jobs
+from app.identity import PruneIdentity
 from app.jobs import PruneHistory
 from app.kernel.clock import database_now
 from app.kernel.db import Database
@@ -19,6 +20,7 @@ ACCEPT_DUE = "schedule.accept_due"
 PERIODS: dict[str, timedelta] = {
     PruneHistory.kind: timedelta(hours=1),
     PruneArtifacts.kind: timedelta(hours=1),
+    PruneIdentity.kind: timedelta(hours=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

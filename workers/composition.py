@@ -47,6 +47,7 @@ def open_tools(settings: Settings) -> Tools:
         workspaces=settings.workspaces,
         steps=_step_defaults(settings),
         history_days=settings.job_history_days,
+        access_token_seconds=settings.access_token_seconds,
         change_days=settings.job_change_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
     )

@@ -12,7 +12,7 @@ from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
 from app.http.guards import check, load, principal, public, requires
 from app.http.health import Check, Finding
-from app.http.limits import limit_rate
+from app.http.limits import caller_network, limit_rate
 from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
 from app.http.schemas import Schema, Timestamp
@@ -31,6 +31,7 @@ __all__ = [
     "Timestamp",
     "UnsupportedMediaType",
     "accepted",
+    "caller_network",
     "check",
     "limit_rate",
     "load",

@@ -37,14 +37,15 @@ class OrjsonProvider(JSONProvider):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a view returns when data alone does not say it: another status, headers, or the job that goes on.
+    """What a view returns when data alone does not say it: another status, headers, or the job that goes on. A header
+    sent several times has a list of values.
 
     `schema` dumps the data when it is not of the route's own form.
     """
 
     data: Any
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
     job_id: UUID | None = None
     schema: ma.Schema | None = None
 

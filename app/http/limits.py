@@ -20,7 +20,7 @@ def count_caller(caller: Principal) -> None:
 
 def count_address() -> None:
     """Count a request of a caller who is not logged in, by address; raises RateLimited."""
-    _count("anonymous", _address())
+    _count("anonymous", caller_network())
 
 
 def limit_rate(name: str, subject: str = "") -> None:
@@ -28,7 +28,7 @@ def limit_rate(name: str, subject: str = "") -> None:
 
     Raises RateLimited. `subject` is what is tried, such as the account's name.
     """
-    _count(name, f"{_address()}:{subject.lower()}")
+    _count(name, f"{caller_network()}:{subject.lower()}")
 
 
 def _count(name: str, subject: str) -> None:
@@ -64,7 +64,7 @@ def rate_headers(standing: Standing) -> list[tuple[str, str]]:
     ]
 
 
-def _address() -> str:
+def caller_network() -> str:
     """Return the caller's address; of IPv6 the network, for one machine owns as many addresses of it as it likes."""
     try:
         address = ip_address((request.remote_addr or "").partition("%")[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 import marshmallow as ma
 from flask import Response, g, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -90,7 +91,7 @@ class Operation:
         reply = result if isinstance(result, Reply) else Reply(result)
         status = reply.status or self.declared.status
         if status == 204:
-            return Response(status=204, headers=dict(reply.headers))
+            return Response(status=204, headers=Headers(dict(reply.headers)))
         schema = reply.schema or self.declared.schema
         data = reply.data if schema is None else schema.dump(reply.data)
         if reply.job_id is not None:

@@ -52,6 +52,7 @@ class Platform:
     allow_file_repositories: bool
     allow_private_addresses: bool
     max_body_bytes: int
+    web_threads: int
     trusted_proxies: int
     metrics_token: str = ""
 

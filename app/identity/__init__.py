@@ -17,7 +17,8 @@ from app.identity.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from app.identity.keys import ensure_signing_key
+from app.identity.intents import PruneIdentity
+from app.identity.keys import add_signing_key, ensure_signing_key, retire_superseded_keys
 from app.identity.models import Membership, Role, RoleAssignment, User
 from app.identity.permissions import (
     ADMIN,
@@ -28,6 +29,12 @@ from app.identity.permissions import (
     PERMISSIONS,
     PERMISSIONS_OF_ROLE,
     VIEWER,
+)
+from app.identity.pruning import (
+    forget_ended_logins,
+    forget_expired_tokens,
+    forget_old_failures,
+    forget_security_events,
 )
 from app.identity.queries import rights_ended, sessions_ended
 from app.identity.recognition import TokenReader
@@ -63,6 +70,7 @@ __all__ = [
     "InvalidCredentials",
     "Membership",
     "NameTaken",
+    "PruneIdentity",
     "RegistrationClosed",
     "Role",
     "RoleAssignment",
@@ -72,6 +80,7 @@ __all__ = [
     "TokenReader",
     "TokenRevoked",
     "User",
+    "add_signing_key",
     "after_registration",
     "assign_role",
     "assignments_in",
@@ -82,11 +91,16 @@ __all__ = [
     "find_account",
     "find_user",
     "finds_scope",
+    "forget_ended_logins",
+    "forget_expired_tokens",
     "forget_member",
+    "forget_old_failures",
     "forget_place",
+    "forget_security_events",
     "read_rights",
     "refuse_beyond",
     "register",
+    "retire_superseded_keys",
     "rights_ended",
     "sessions_ended",
     "visible_users",

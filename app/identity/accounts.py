@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from app.identity.errors import InvalidCredentials, NameTaken
 from app.identity.logins import end_logins
 from app.identity.models import LoginSession, User
-from app.identity.passwords import hash_password, verify_password
+from app.identity.origins import Origin
+from app.identity.passwords import hash_password, refuse_weak, verify_password
 from app.identity.permissions import ADMIN, USER
+from app.identity.security_log import PASSWORD_CHANGED, note_security
 from app.kernel.db import Database
 
 Welcome = Callable[[Session, User], None]
@@ -67,10 +69,15 @@ def update_profile(session: Session, user: User, changes: dict[str, Any]) -> Use
     return user
 
 
-def change_password(database: Database, user_id: UUID, kept_session: UUID | None, current: str, new: str) -> None:
-    """Replace the password and end every other login of the user. Raises InvalidCredentials for a wrong one."""
+def change_password(
+    database: Database, user_id: UUID, kept_session: UUID | None, current: str, new: str, origin: Origin
+) -> None:
+    """Replace the password and end every other login of the user. Raises InvalidCredentials for a wrong one, Invalid
+    for a new one that is weak."""
     with database.transaction() as session:
-        verified = session.get_one(User, user_id).password_hash
+        user = session.get_one(User, user_id)
+        verified = user.password_hash
+        refuse_weak(new, user.username, user.email, field="new_password")
     if not verify_password(verified, current):
         raise InvalidCredentials("The current password is wrong.", field="current_password")
     replacement = hash_password(new)
@@ -78,13 +85,15 @@ def change_password(database: Database, user_id: UUID, kept_session: UUID | None
         user = session.get_one(User, user_id, with_for_update=True)
         if user.password_hash != verified:
             raise InvalidCredentials("The password has just been changed.")
-        user.password_hash = replacement
-        end_logins(
-            session,
-            LoginSession.user_id == user_id,
-            LoginSession.id.is_distinct_from(kept_session),
-            reason="password changed",
-        )
+        set_password(session, user, replacement, kept_session, origin)
+
+
+def set_password(session: Session, user: User, password_hash: str, kept_session: UUID | None, origin: Origin) -> None:
+    """Write another password and end the logins that came in by the one before; one may be kept."""
+    user.password_hash = password_hash
+    others = LoginSession.id.is_distinct_from(kept_session)
+    end_logins(session, LoginSession.user_id == user.id, others, reason="password changed")
+    note_security(session, user.id, PASSWORD_CHANGED, origin)
 
 
 @contextmanager

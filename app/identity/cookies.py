@@ -1,4 +1,4 @@
-"""The refresh cookie: kept from scripts and from other sites, sent to the auth routes alone."""
+"""The cookies of a login: kept from scripts and from other sites, sent to the auth routes alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from flask import Request
 from werkzeug.http import dump_cookie
 
 NAME: Final = "refresh_token"
+DEVICE: Final = "device"
 PATH: Final = "/api/v1/auth"
+DEVICE_SECONDS: Final = 400 * 86400
+"""How long a device is known; browsers keep no cookie longer."""
 
 
 def set_refresh_cookie(token: str, lifetime: int, *, secure: bool) -> str:
@@ -24,3 +27,13 @@ def clear_refresh_cookie(*, secure: bool) -> str:
 def read_refresh_cookie(request: Request) -> str | None:
     """Return the token of a request's cookie."""
     return request.cookies.get(NAME) or None
+
+
+def set_device_cookie(device: str, *, secure: bool) -> str:
+    """Return the Set-Cookie header by which this device is known from now on."""
+    return dump_cookie(DEVICE, device, DEVICE_SECONDS, path=PATH, secure=secure, httponly=True, samesite="Strict")
+
+
+def read_device_cookie(request: Request) -> str | None:
+    """Return what a request says of its device."""
+    return request.cookies.get(DEVICE) or None

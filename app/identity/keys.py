@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.identity.models import SigningKey
+from app.kernel.clock import database_now
 from app.kernel.crypto import Vault, new_token
 from app.kernel.db import Database
 from app.kernel.errors import Unavailable
@@ -24,6 +26,9 @@ FRESH_SECONDS = 300.0
 
 PATIENCE_SECONDS = 2.0
 """How long an unknown key id is refused without another look, so that junk ids cost no query each."""
+
+SETTLING_SECONDS = 30.0
+"""How long a key is published before it signs, so that no process meets its id before it may look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ def ensure_signing_key(session: Session, vault: Vault) -> str:
 
 
 def add_signing_key(session: Session, vault: Vault) -> str:
-    """Make a key and return its id; it signs from now on, and the older ones are still believed."""
+    """Make a key and return its id; it signs as soon as it has settled, and the older ones are still believed."""
     private_key = Ed25519PrivateKey.generate()
     kid = new_token(12)
     session.add(
@@ -54,6 +59,28 @@ def add_signing_key(session: Session, vault: Vault) -> str:
     )
     session.flush()
     return kid
+
+
+def retire_superseded_keys(session: Session, lifetime: float) -> int:
+    """Retire the keys whose last tokens have expired, by the `lifetime` of a token in seconds; returns how many.
+
+    A process may go on signing with the key before for as long as it does not look again.
+    """
+    newer = aliased(SigningKey)
+    overlap = func.make_interval(0, 0, 0, 0, 0, 0, lifetime + SETTLING_SECONDS + 2 * FRESH_SECONDS)
+    is_superseded = exists().where(
+        newer.created_at > SigningKey.created_at,
+        newer.retired_at.is_(None),
+        newer.created_at < database_now() - overlap,
+    )
+    retired = (
+        update(SigningKey)
+        .where(SigningKey.retired_at.is_(None), is_superseded)
+        .values(retired_at=database_now())
+        .returning(SigningKey.kid)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.scalars(retired).all())
 
 
 def published_keys(session: Session) -> dict[str, Any]:
@@ -93,9 +120,9 @@ class KeyRing:
             if time.monotonic() - self._read_at < seconds:
                 return
             with self._database.transaction() as session:
-                rows = session.scalars(_valid_keys()).all()
-            self._signer = self._open(rows[0]) if rows else None
-            self._public = {row.kid: Ed25519PublicKey.from_public_bytes(row.public_key) for row in rows}
+                rows = session.execute(_valid_keys().add_columns(_has_settled())).all()
+            self._signer = self._open(_signing(rows)) if rows else None
+            self._public = {row.kid: Ed25519PublicKey.from_public_bytes(row.public_key) for row, _ in rows}
             self._read_at = time.monotonic()
 
     def _open(self, row: SigningKey) -> Signer:
@@ -105,6 +132,15 @@ class KeyRing:
 
 def _valid_keys() -> Any:
     return select(SigningKey).where(SigningKey.retired_at.is_(None)).order_by(SigningKey.created_at.desc())
+
+
+def _has_settled() -> Any:
+    return SigningKey.created_at < database_now() - func.make_interval(0, 0, 0, 0, 0, 0, SETTLING_SECONDS)
+
+
+def _signing(rows: Sequence[Any]) -> SigningKey:
+    """Return the newest key that has settled; the first of an installation signs at once."""
+    return next((key for key, has_settled in rows if has_settled), rows[-1][0])
 
 
 def _place(kid: str) -> str:

@@ -12,26 +12,28 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Function, Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Function, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.identity.attempts import Attempt, forget_failures, note_failed_login, refuse_waiting
 from app.identity.errors import AccountDisabled, InvalidCredentials, TokenExpired, TokenInvalid, TokenRevoked
 from app.identity.models import LoginSession, RefreshToken, User
+from app.identity.origins import Origin
 from app.identity.passwords import hash_password, is_outdated, verify_password
+from app.identity.security_log import (
+    LOGGED_OUT,
+    LOGIN_SUCCEEDED,
+    SESSION_REVOKED,
+    SESSIONS_REVOKED,
+    TOKEN_REPLAYED,
+    note_security,
+)
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault, hash_token, new_token
 from app.kernel.db import Database
 from app.kernel.errors import NotFound, Refusal
 
 GRACE_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a login comes from, to be shown to its owner."""
-
-    ip_address: str | None
-    user_agent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +45,26 @@ class Login:
     refresh_token: str
 
 
-def log_in(database: Database, name: str, password: str, origin: Origin, lifetime: int) -> Login:
-    """Let in whoever knows the password of the account with this name or address; `lifetime` is in seconds.
+def log_in(database: Database, attempt: Attempt, password: str, lifetime: int) -> Login:
+    """Let in whoever knows the password of the account they name; `lifetime` is in seconds.
 
     Raises InvalidCredentials after the same time for known and unknown accounts; AccountDisabled only to those who know
-    the password. The password is verified with no transaction open.
+    the password; RateLimited after too many failures. The password is verified with no transaction open.
     """
-    with database.transaction() as session:
-        account = session.scalars(_account_named(name)).one_or_none()
+    refuse_waiting(attempt.wait)
+    account = attempt.account
     if not verify_password(account.password_hash if account else None, password) or account is None:
+        with database.transaction() as session:
+            note_failed_login(session, attempt)
         raise InvalidCredentials
     if account.disabled_at is not None:
         raise AccountDisabled
     verified = account.password_hash or ""
     kept = hash_password(password) if is_outdated(verified) else verified
     with database.transaction() as session:
-        return open_login(session, _confirm(session, account.id, verified, kept), origin, lifetime)
-
-
-def _account_named(name: str) -> Select[User]:
-    folded = name.lower()
-    return select(User).where(or_(func.lower(User.username) == folded, func.lower(User.email) == folded))
+        user = _confirm(session, account.id, verified, kept)
+        forget_failures(session, attempt.subject)
+        return let_in(session, user, attempt.origin, lifetime)
 
 
 def _confirm(session: Session, user_id: UUID, verified: str, kept: str) -> User:
@@ -77,6 +78,12 @@ def _confirm(session: Session, user_id: UUID, verified: str, kept: str) -> User:
     if user is None:
         raise InvalidCredentials
     return user
+
+
+def let_in(session: Session, user: User, origin: Origin, lifetime: int) -> Login:
+    """Begin a login of `user`, and tell them of it."""
+    note_security(session, user.id, LOGIN_SUCCEEDED, origin, known_device=origin.is_device_of(user.id))
+    return open_login(session, user, origin, lifetime)
 
 
 def open_login(session: Session, user: User, origin: Origin, lifetime: int) -> Login:
@@ -94,7 +101,7 @@ def open_login(session: Session, user: User, origin: Origin, lifetime: int) -> L
     return Login(user, login.id, token)
 
 
-def renew(session: Session, presented: str, lifetime: int) -> Login | Refusal:
+def renew(session: Session, presented: str, origin: Origin, lifetime: int) -> Login | Refusal:
     """Continue the login of a refresh token.
 
     A refusal is returned and not raised, because what a replay ends has to be committed.
@@ -111,7 +118,7 @@ def renew(session: Session, presented: str, lifetime: int) -> Login | Refusal:
         .returning(RefreshToken.session_id)
     ).one_or_none()
     if session_id is None:
-        return _answer_again(session, presented)
+        return _answer_again(session, presented, origin)
     _keep(session, session_id, successor, lifetime)
     _forget_expired(session, session_id)
     session.execute(
@@ -122,7 +129,7 @@ def renew(session: Session, presented: str, lifetime: int) -> Login | Refusal:
     return _continue(session, session_id, successor)
 
 
-def _answer_again(session: Session, presented: str) -> Login | Refusal:
+def _answer_again(session: Session, presented: str, origin: Origin) -> Login | Refusal:
     recently = RefreshToken.used_at > database_now() - _seconds(GRACE_SECONDS)
     found = session.execute(
         select(RefreshToken, recently).where(RefreshToken.token_hash == hash_token(presented))
@@ -133,7 +140,9 @@ def _answer_again(session: Session, presented: str) -> Login | Refusal:
     if token.used_at is None:
         return TokenExpired()
     if not was_just_used:
-        end_logins(session, LoginSession.id == token.session_id, reason="replayed")
+        if end_logins(session, LoginSession.id == token.session_id, reason="replayed"):
+            owner = session.get_one(LoginSession, token.session_id).user_id
+            note_security(session, owner, TOKEN_REPLAYED, origin, session_id=str(token.session_id))
         return TokenRevoked()
     return _continue(session, token.session_id, _newest(session, presented, token))
 
@@ -163,10 +172,26 @@ def login_of(session: Session, presented: str) -> UUID:
     return token.session_id
 
 
-def end_own_login(session: Session, user_id: UUID, session_id: UUID) -> None:
+def log_out(session: Session, session_id: UUID | None, origin: Origin) -> None:
+    """End a login by its owner's wish; one that has ended stays as it is."""
+    if end_logins(session, LoginSession.id == session_id, reason="logout"):
+        owner = session.scalars(select(LoginSession.user_id).where(LoginSession.id == session_id)).one()
+        note_security(session, owner, LOGGED_OUT, origin)
+
+
+def end_own_login(session: Session, user_id: UUID, session_id: UUID, origin: Origin) -> None:
     """End a login of a user. Raises NotFound unless it is theirs and still works."""
     if not end_logins(session, LoginSession.id == session_id, LoginSession.user_id == user_id, reason="revoked"):
         raise NotFound(resource_type="login_session", resource_id=str(session_id))
+    note_security(session, user_id, SESSION_REVOKED, origin, session_id=str(session_id))
+
+
+def end_other_logins(session: Session, user_id: UUID, kept: UUID | None, origin: Origin) -> int:
+    """End all logins of a user but one and return how many."""
+    others = LoginSession.id.is_distinct_from(kept)
+    ended = len(end_logins(session, LoginSession.user_id == user_id, others, reason="revoked"))
+    note_security(session, user_id, SESSIONS_REVOKED, origin, count=ended)
+    return ended
 
 
 def end_logins(session: Session, *which: ColumnElement[bool], reason: str) -> list[UUID]:

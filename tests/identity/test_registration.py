@@ -32,9 +32,10 @@ def test_registering_logs_in_with_a_cookie_that_scripts_cannot_read(client: Flas
     assert (data["user"]["username"], data["token_type"], data["expires_in"]) == ("alice", "Bearer", 900)
     assert "refresh_token" not in data
     assert not {"password", "password_hash"} & data["user"].keys()
-    (cookie,) = response.headers.getlist("Set-Cookie")
-    assert cookie.startswith("refresh_token=")
+    cookie, device = response.headers.getlist("Set-Cookie")
+    assert (cookie.partition("=")[0], device.partition("=")[0]) == ("refresh_token", "device")
     assert {"HttpOnly", "SameSite=Strict", "Path=/api/v1/auth", "Max-Age=604800"} <= set(cookie.split("; "))
+    assert {"HttpOnly", "SameSite=Strict", "Path=/api/v1/auth", "Max-Age=34560000"} <= set(device.split("; "))
     assert response.headers["Cache-Control"] == "no-store"
     me = client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {data['access_token']}"})
     assert data_of(me) == data["user"]
@@ -44,16 +45,16 @@ def test_outside_development_the_cookie_is_for_encrypted_connections(
     settings: Settings, database: Database, hints: Any
 ) -> None:
     app = create_app(replace(settings, environment="production"), sender=hints, database=database)
-    (cookie,) = register(app.test_client()).headers.getlist("Set-Cookie")
-    assert "Secure" in cookie.split("; ")
+    cookies = register(app.test_client()).headers.getlist("Set-Cookie")
+    assert ["Secure" in cookie.split("; ") for cookie in cookies] == [True, True]
 
 
 def test_in_development_the_cookie_goes_over_plain_connections(
     settings: Settings, database: Database, hints: Any
 ) -> None:
     app = create_app(replace(settings, environment="development"), sender=hints, database=database)
-    (cookie,) = register(app.test_client()).headers.getlist("Set-Cookie")
-    assert "Secure" not in cookie.split("; ")
+    cookies = register(app.test_client()).headers.getlist("Set-Cookie")
+    assert ["Secure" in cookie.split("; ") for cookie in cookies] == [False, False]
 
 
 def test_a_client_without_cookies_asks_for_the_token_in_the_body(client: FlaskClient) -> None:

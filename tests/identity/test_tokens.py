@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, event, func, select, update
 
 from app.identity import TokenReader
-from app.identity.keys import KeyRing, add_signing_key
+from app.identity.keys import KeyRing, add_signing_key, retire_superseded_keys
 from app.identity.models import LoginSession, Membership, SigningKey
 from app.identity.tokens import AUDIENCE, RING
 from app.kernel.crypto import Vault
@@ -191,15 +191,30 @@ def rotating(app: Flask) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("rotating")
-def test_a_new_key_signs_and_the_old_tokens_stay_good(
+def test_a_new_key_is_published_first_then_signs_and_the_old_tokens_stay_good(
     client: FlaskClient, alice: Person, database: Database, settings: Settings
 ) -> None:
     with database.transaction() as session:
         kid = add_signing_key(session, Vault(settings.secret_key))
+    assert kid in {key["kid"] for key in client.get("/.well-known/jwks.json").get_json()["keys"]}
+    assert KeyRing(database, Vault(settings.secret_key)).signer().kid != kid
+    with database.transaction() as session:
+        session.execute(update(SigningKey).values(created_at=SigningKey.created_at - timedelta(seconds=31)))
     ring = KeyRing(database, Vault(settings.secret_key))
     assert ring.signer().kid == kid
     assert ring.public_key(jwt.get_unverified_header(alice.access_token)["kid"]) is not None
     assert data_of(ask(client, alice.access_token))["username"] == "alice"
+
+
+@pytest.mark.usefixtures("rotating")
+def test_a_superseded_key_is_retired_when_no_token_needs_it(database: Database, settings: Settings) -> None:
+    with database.transaction() as session:
+        kid = add_signing_key(session, Vault(settings.secret_key))
+        assert retire_superseded_keys(session, 900) == 0
+        session.execute(update(SigningKey).values(created_at=SigningKey.created_at - timedelta(hours=1)))
+        assert retire_superseded_keys(session, 900) == 1
+        assert retire_superseded_keys(session, 900) == 0
+        assert session.scalars(select(SigningKey.kid).where(SigningKey.retired_at.is_(None))).all() == [kid]
 
 
 @pytest.mark.usefixtures("rotating")

@@ -21,6 +21,7 @@ TABLES = (
     "workspaces",
     "organizations",
     "users",
+    "login_throttles",
 )
 
 

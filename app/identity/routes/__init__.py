@@ -1,9 +1,14 @@
 """Routes of accounts, logins, keys and roles."""
 
+from app.identity.routes import auth as _auth
+from app.identity.routes import sessions as _sessions
 from app.identity.routes.api_keys import api_keys
-from app.identity.routes.auth import auth
+from app.identity.routes.base import auth
 from app.identity.routes.key_set import keys
 from app.identity.routes.profile import users
 from app.identity.routes.roles import roles
 
+__all__ = ["blueprints"]
+
+every_module = (_auth, _sessions)
 blueprints = (auth, users, keys, roles, api_keys)

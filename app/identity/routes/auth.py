@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from flask import request
 from flask.views import MethodView
 
-from app.http import Blueprint, Reply, limit_rate, platform, principal, public, requires, transaction
-from app.identity.accounts import change_password, register
-from app.identity.cookies import clear_refresh_cookie, read_refresh_cookie, set_refresh_cookie
+from app.http import Reply, limit_rate, platform, principal, public, requires, transaction
+from app.identity.accounts import register
+from app.identity.attempts import begin_attempt
+from app.identity.cookies import clear_refresh_cookie, read_refresh_cookie
 from app.identity.errors import RegistrationClosed
-from app.identity.logins import Login, Origin, end_logins, end_own_login, log_in, login_of, open_login, renew
-from app.identity.models import LoginSession, User
-from app.identity.passwords import hash_password
+from app.identity.logins import log_in, log_out, login_of, open_login, renew
+from app.identity.models import User
+from app.identity.passwords import hash_password, refuse_weak
 from app.identity.permissions import permissions_of
-from app.identity.queries import logins_of
+from app.identity.routes.base import auth
+from app.identity.routes.letting_in import origin, welcome
 from app.identity.schemas import accounts as schemas
-from app.identity.tokens import issue_token, set_up_tokens
+from app.identity.security_log import REGISTERED, note_security
 from app.kernel.errors import AuthRequired, Refusal
-
-auth = Blueprint("auth", description="schemas.Registration, logins and their tokens")
-auth.record_once(lambda state: set_up_tokens(state.app))
-
-LONGEST_AGENT = 255
 
 
 @auth.route("/auth/register")
@@ -40,11 +36,13 @@ class Register(MethodView):
         if not platform().registration_open:
             raise RegistrationClosed
         limit_rate("register")
+        refuse_weak(body["password"], body["username"], body["email"])
         password_hash = hash_password(body["password"])
         with transaction() as session:
             user = register(session, body["username"], body["email"], password_hash)
-            login = open_login(session, user, _origin(), platform().refresh_token_seconds)
-        return _let_in(login, in_body=body["delivery"] == schemas.BODY)
+            note_security(session, user.id, REGISTERED, origin())
+            login = open_login(session, user, origin(), platform().refresh_token_seconds)
+        return welcome(login, in_body=body["delivery"] == schemas.BODY)
 
 
 @auth.route("/auth/login")
@@ -57,10 +55,10 @@ class LogIn(MethodView):
     @public
     def post(self, body: dict[str, Any]) -> Reply:
         """Log in with a username or an email address"""
-        name = body.get("username") or body["email"]
-        limit_rate("login", name)
-        login = log_in(platform().database, name, body["password"], _origin(), platform().refresh_token_seconds)
-        return _let_in(login, in_body=body["delivery"] == schemas.BODY)
+        attempt = begin_attempt(platform().database, body.get("username") or body["email"], origin())
+        limit_rate("login", attempt.counted_by)
+        login = log_in(platform().database, attempt, body["password"], platform().refresh_token_seconds)
+        return welcome(login, in_body=body["delivery"] == schemas.BODY)
 
 
 @auth.route("/auth/refresh")
@@ -82,10 +80,10 @@ class Refresh(MethodView):
         if presented is None:
             raise AuthRequired("Send the refresh token, as a cookie or in the body.")
         with transaction() as session:
-            login = renew(session, presented, platform().refresh_token_seconds)
+            login = renew(session, presented, origin(), platform().refresh_token_seconds)
         if isinstance(login, Refusal):
             raise login
-        return _let_in(login, in_body="refresh_token" in body)
+        return welcome(login, in_body="refresh_token" in body)
 
 
 @auth.route("/auth/logout")
@@ -101,9 +99,7 @@ class LogOut(MethodView):
         presented = body.get("refresh_token") or read_refresh_cookie(request)
         session_id = None if presented else platform().authenticate(request).session_id
         with transaction() as session:
-            if presented:
-                session_id = login_of(session, presented)
-            end_logins(session, LoginSession.id == session_id, reason="logout")
+            log_out(session, login_of(session, presented) if presented else session_id, origin())
         return Reply(None, headers={"Set-Cookie": clear_refresh_cookie(secure=not platform().is_development)})
 
 
@@ -134,62 +130,3 @@ class Verify(MethodView):
             "scopes": sorted(permissions_of(caller)),
             "expires_at": caller.expires_at,
         }
-
-
-@auth.route("/auth/change-password")
-class ChangePassword(MethodView):
-    """The caller's password."""
-
-    @auth.arguments(schemas.PasswordChange)
-    @auth.response(204)
-    @requires("account:write", own=True)
-    def post(self, body: dict[str, Any]) -> None:
-        """Replace the password; every other login of the account ends"""
-        caller = principal()
-        limit_rate("login", caller.username)
-        change_password(
-            platform().database, caller.user_id, caller.session_id, body["current_password"], body["new_password"]
-        )
-
-
-@auth.route("/auth/sessions")
-class Sessions(MethodView):
-    """The caller's logins."""
-
-    @auth.paged(schemas.LoginSession, sort={"created_at": LoginSession.created_at}, default="-created_at")
-    @requires("account:read", own=True)
-    def get(self) -> Any:
-        """The logins of this account that still work"""
-        return logins_of(principal().user_id)
-
-
-@auth.route("/auth/sessions/<uuid:session_id>")
-class OneSession(MethodView):
-    """One of the caller's logins."""
-
-    @auth.response(204)
-    @requires("account:write", own=True)
-    def delete(self, session_id: UUID) -> None:
-        """End a login; its tokens fail from the next request on"""
-        with transaction() as session:
-            end_own_login(session, principal().user_id, session_id)
-
-
-def _origin() -> Origin:
-    agent = request.headers.get("User-Agent", "")[:LONGEST_AGENT]
-    return Origin(request.remote_addr, agent or None)
-
-
-def _let_in(login: Login, *, in_body: bool) -> Reply:
-    """Return the reply that lets in: tokens are never stored on the way."""
-    lifetime, secure = platform().refresh_token_seconds, not platform().is_development
-    data = {
-        "user": login.user,
-        "access_token": issue_token(login.user.id, login.session_id),
-        "token_type": "Bearer",
-        "expires_in": platform().access_token_seconds,
-    }
-    if in_body:
-        data["refresh_token"] = login.refresh_token
-    cookie = set_refresh_cookie(login.refresh_token, lifetime, secure=secure)
-    return Reply(data, headers={"Set-Cookie": cookie, "Cache-Control": "no-store"})

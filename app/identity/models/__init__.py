@@ -1,0 +1,26 @@
+"""The tables of identity: accounts with what they come in by and hold, and what protects them."""
+
+from app.identity.models.accounts import (
+    ApiKey,
+    LoginSession,
+    Membership,
+    RefreshToken,
+    Role,
+    RoleAssignment,
+    SigningKey,
+    User,
+)
+from app.identity.models.security import LoginThrottle, SecurityEvent
+
+__all__ = [
+    "ApiKey",
+    "LoginSession",
+    "LoginThrottle",
+    "Membership",
+    "RefreshToken",
+    "Role",
+    "RoleAssignment",
+    "SecurityEvent",
+    "SigningKey",
+    "User",
+]

@@ -1,0 +1,52 @@
+"""What of identity is not kept for ever: each function deletes some rows and says how many, to be called until none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.identity.models import LoginSession, LoginThrottle, RefreshToken, SecurityEvent
+from app.kernel.clock import database_now
+from app.kernel.db import Base
+
+ENDED_LOGINS_KEPT: Final = timedelta(days=30)
+SECURITY_LOG_KEPT: Final = timedelta(days=365)
+FAILURES_KEPT: Final = timedelta(days=2)
+AT_ONCE: Final = 2000
+
+
+def forget_ended_logins(session: Session) -> int:
+    """Delete logins that ended or ran out a month ago, with their tokens."""
+    long_ago = database_now() - ENDED_LOGINS_KEPT
+    return _forget(
+        session,
+        LoginSession,
+        LoginSession.id,
+        or_(LoginSession.ended_at < long_ago, LoginSession.expires_at < long_ago),
+    )
+
+
+def forget_expired_tokens(session: Session) -> int:
+    """Delete refresh tokens that have expired; they are refused in any case."""
+    return _forget(session, RefreshToken, RefreshToken.token_hash, RefreshToken.expires_at < database_now())
+
+
+def forget_security_events(session: Session) -> int:
+    """Delete what is older than a year of the security logs."""
+    old = SecurityEvent.created_at < database_now() - SECURITY_LOG_KEPT
+    return _forget(session, SecurityEvent, SecurityEvent.id, old)
+
+
+def forget_old_failures(session: Session) -> int:
+    """Delete counts of failures that are forgotten."""
+    old = LoginThrottle.failed_at < database_now() - FAILURES_KEPT
+    return _forget(session, LoginThrottle, LoginThrottle.subject, old)
+
+
+def _forget(session: Session, model: type[Base], key: InstrumentedAttribute[Any], which: ColumnElement[bool]) -> int:
+    some = select(key).where(which).limit(AT_ONCE)
+    deleted = session.execute(delete(model).where(key.in_(some)).execution_options(synchronize_session=False))
+    return int(deleted.rowcount)  # type: ignore[attr-defined]

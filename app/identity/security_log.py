@@ -1,0 +1,52 @@
+"""The security log of an account: what its owner should know of. Events name no secret."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.identity.models import SecurityEvent
+from app.identity.origins import Origin
+
+LOGIN_SUCCEEDED: Final = "login_succeeded"
+LOGIN_FAILED: Final = "login_failed"
+LOGGED_OUT: Final = "logged_out"
+SESSION_REVOKED: Final = "session_revoked"
+SESSIONS_REVOKED: Final = "sessions_revoked"
+TOKEN_REPLAYED: Final = "token_replayed"  # noqa: S105 - the name of an event
+PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of an event
+REGISTERED: Final = "registered"
+
+EVENT_TYPES: Final = (
+    REGISTERED,
+    LOGIN_SUCCEEDED,
+    LOGIN_FAILED,
+    LOGGED_OUT,
+    SESSION_REVOKED,
+    SESSIONS_REVOKED,
+    TOKEN_REPLAYED,
+    PASSWORD_CHANGED,
+)
+
+
+def note_security(session: Session, user_id: UUID, event: str, origin: Origin, **details: Any) -> None:
+    """Write down what has happened to an account, and from where."""
+    session.add(
+        SecurityEvent(
+            user_id=user_id,
+            type=event,
+            ip_address=origin.ip_address,
+            user_agent=origin.user_agent,
+            details=details,
+        )
+    )
+    session.flush()
+
+
+def security_log_of(user_id: UUID, event: str | None = None) -> Select[SecurityEvent]:
+    """Select what has happened to an account."""
+    found = select(SecurityEvent).where(SecurityEvent.user_id == user_id)
+    return found.where(SecurityEvent.type == event) if event else found

@@ -1,0 +1,32 @@
+"""What workers do for accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.identity import (
+    PruneIdentity,
+    forget_ended_logins,
+    forget_expired_tokens,
+    forget_old_failures,
+    forget_security_events,
+    retire_superseded_keys,
+)
+from app.jobs import Run
+from tasks.forgetting import forget_all
+from tasks.handling import handles
+from tasks.tools import Tools
+
+
+@handles(PruneIdentity)
+def prune_identity(run: Run, _: PruneIdentity, tools: Tools) -> dict[str, Any]:
+    """Delete ended logins, expired tokens, old failures and events; retire signing keys that no token needs."""
+    with run.recording() as (session, _job):
+        retired = retire_superseded_keys(session, tools.access_token_seconds)
+    return {
+        "retired_keys": retired,
+        "logins": forget_all(run, forget_ended_logins),
+        "refresh_tokens": forget_all(run, forget_expired_tokens),
+        "security_events": forget_all(run, forget_security_events),
+        "failures": forget_all(run, forget_old_failures),
+    }
