@@ -25,6 +25,7 @@ _SAID = {
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events",
     ACCOUNT: """
         GET /api/v1/auth/me, POST /api/v1/auth/change-password, GET /api/v1/auth/sessions
+        POST /api/v1/auth/sessions/revoke-all, GET /api/v1/auth/security-log
         GET /api/v1/users/me, PUT /api/v1/users/me, PATCH /api/v1/users/me
         GET /api/v1/permissions, POST /api/v1/api-keys, POST /api/v1/organizations, POST /api/v1/pipelines/validate
     """,
