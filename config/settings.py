@@ -72,7 +72,7 @@ class Settings:
     rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
 
     job_lease_seconds: float = setting(30.0, "how long a silent worker keeps its job")
-    job_poll_seconds: float = setting(0.5, "how often running work looks whether it was cancelled")
+    job_poll_seconds: float = setting(0.25, "how often running work looks whether it was cancelled")
     job_stop_seconds: float = setting(20.0, "how long a worker that is stopped lets jobs end before it hands them back")
     job_history_days: int = setting(30, "how long ended jobs and their events are kept")
     job_change_days: int = setting(90, "how long the history of jobs is kept, in whole weeks")

@@ -10,17 +10,27 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import billiard.pool
+from billiard.process import current_process
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutting_down,
+)
 
 import tasks.every
 from app.kernel.db import Database
+from app.kernel.opening import open_database
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
 from config.tracing import set_up_tracing
 from tasks.handling import HANDLERS
 from workers.beat import ACCEPT_DUE, SCHEDULE, accept_due
+from workers.board import Board
 from workers.composition import open_tools, open_worker_database, worker_name
+from workers.guard import Guard
 from workers.heart import StopFlag
 from workers.messages import make_celery
 from workers.runtime import Runtime
@@ -42,6 +52,7 @@ def settings() -> Settings:
 
 
 stopping = StopFlag(settings().job_stop_seconds)
+board = Board()
 
 
 @functools.cache
@@ -67,6 +78,7 @@ def runtime() -> Runtime:
         lease=configured.job_lease_seconds,
         poll=configured.job_poll_seconds,
         stopping=stopping,
+        board=board,
     )
 
 
@@ -100,6 +112,16 @@ def _end_without_being_counted(**_: Any) -> None:
     """Shorten how long a pool process that ends waits for its worker to have read its results, which mean nothing here:
     where one was lost, a worker that is told to stop would take half a minute longer than its jobs."""
     billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = RESULT_LOOKS
+
+
+@worker_process_init.connect
+def _take_a_slot(**_: Any) -> None:
+    board.take(current_process().index)
+
+
+@worker_ready.connect
+def _keep_guard(**_: Any) -> None:
+    Guard(open_database(settings().database_url, None, pool_size=1), board).start()
 
 
 @worker_process_init.connect

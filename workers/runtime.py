@@ -19,6 +19,7 @@ from app.kernel.errors import HeadraceError, Permanent, Transient
 from app.kernel.tracing import Span, span
 from tasks.handling import HANDLERS, Handler
 from tasks.tools import Tools
+from workers.board import Board
 from workers.heart import Heart, StopFlag
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,15 @@ class Runtime:
     """Runs jobs in this process, one at a time per calling thread."""
 
     def __init__(
-        self, database: Database, tools: Tools, *, worker: str, lease: float, poll: float, stopping: StopFlag
+        self,
+        database: Database,
+        tools: Tools,
+        *,
+        worker: str,
+        lease: float,
+        poll: float,
+        stopping: StopFlag,
+        board: Board,
     ) -> None:
         self._database = database
         self._tools = tools
@@ -57,6 +66,7 @@ class Runtime:
         self._lease = lease
         self._poll = poll
         self._stopping = stopping
+        self._board = board
 
     def run_job(self, job_id: UUID) -> bool:
         """Run the job if it can be claimed; False means that the message was late, doubled or lost its point."""
@@ -83,7 +93,7 @@ class Runtime:
             policy=handler.intent.on_lost_lease,
             stopping=self._stopping,
         )
-        with heart:
+        with self._board.showing(claimed), heart:
             error = self._attempt(run, handler)
         if error:
             told.fail(error)

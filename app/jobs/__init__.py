@@ -7,6 +7,7 @@ from app.jobs.bulk import begin_bulk, move_in_bulk, next_in_bulk, pass_over, res
 from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, give_back, hold, look, park
 from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
 from app.jobs.failures import function_of, identify
+from app.jobs.guarding import Standing, end_killed, find_standings
 from app.jobs.history import act_as, history_lines, make_history_partitions, old_history
 from app.jobs.intents import MoveJobs, PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
@@ -42,6 +43,7 @@ __all__ = [
     "PruneHistory",
     "Run",
     "Sender",
+    "Standing",
     "WorkerLost",
     "accept",
     "act_as",
@@ -53,8 +55,10 @@ __all__ = [
     "claim",
     "count_waiting",
     "end",
+    "end_killed",
     "expired",
     "fail_or_retry",
+    "find_standings",
     "fold_changes",
     "follow",
     "function_of",

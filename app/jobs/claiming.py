@@ -122,14 +122,19 @@ def _learn(found: Result[Any]) -> Beat:
 
 
 def hold(session: Session, claimed: Claim) -> Job:
-    """Lock the job's row for this transaction and return it; raises LeaseLost when it is not this attempt's.
+    """Lock the job's row for this transaction and return it; raises LeaseLost when it is not this attempt's."""
+    return hold_attempt(session, claimed.job_id, claimed.attempt, claimed.parent_id)
+
+
+def hold_attempt(session: Session, job_id: UUID, attempt: int, parent_id: UUID | None) -> Job:
+    """Do the same for an attempt that is known by its parts.
 
     A parent's row is locked before its child's, here as everywhere, so that no two transactions wait in a circle.
     """
-    family = [claimed.job_id, *([claimed.parent_id] if claimed.parent_id else [])]
+    family = [job_id, *([parent_id] if parent_id else [])]
     rows = session.execute(_HOLD, {"family": family}).scalars()
-    job = next((row for row in rows if row.id == claimed.job_id), None)
-    if job is None or job.attempt != claimed.attempt or job.status != RUNNING or job.lease_until is None:
+    job = next((row for row in rows if row.id == job_id), None)
+    if job is None or job.attempt != attempt or job.status != RUNNING or job.lease_until is None:
         raise LeaseLost
     return job
 

@@ -17,7 +17,8 @@ class Intent:
     """The base of every intent.
 
     `kind` is the job's kind and the Celery task's name. `on_lost_lease` says what a running deed does while it cannot
-    prove its lease: `kill` stops before the next outside call, `hold` keeps computing and writes nothing.
+    prove its lease: `kill` stops before the next outside call, `hold` keeps computing and writes nothing. A deed has
+    `cancel_seconds` to end by itself when it is cancelled; then its process is killed.
     """
 
     kind: ClassVar[str]
@@ -25,6 +26,7 @@ class Intent:
     priority: ClassVar[int] = 5
     max_attempts: ClassVar[int] = 3
     on_lost_lease: ClassVar[LostLease] = "kill"
+    cancel_seconds: ClassVar[float] = 1.6
 
     def __init_subclass__(cls) -> None:
         # A dataclass with slots is made twice under one name; the second is the one to keep.

@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,14 +63,14 @@ class Ground:
 
     @classmethod
     @contextmanager
-    def opened(cls, folder: Path, skew: int) -> Iterator[Ground]:
-        """Start servers and platform; stop and remove all of it in the end."""
+    def opened(cls, folder: Path, processes: Mapping[str, str], **changed: str) -> Iterator[Ground]:
+        """Start servers and the platform's processes; stop and remove all of it in the end."""
         servers, disk = Servers.started(), LogDisk(folder / "disk")
         try:
             engine = create_engine(servers.postgres.url)
             LedgerBase.metadata.create_all(engine)
             engine.dispose()
-            platform = Platform(folder, servers, commands(skew), LOG_STORE_URL=disk.url, **VARIABLES)
+            platform = Platform(folder, servers, processes, **({"LOG_STORE_URL": disk.url} | VARIABLES | changed))
             with platform.running():
                 yield cls(platform, disk)
         finally:

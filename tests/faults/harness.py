@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.checker import Checker, Verdict
-from tests.faults.ground import Ground
+from tests.faults.ground import Ground, commands
 from tests.faults.injectors import INJECTORS, Ending
 from tests.faults.load import Load, make_pipeline, make_wishes
 from tests.faults.room.kinds import LONG, PIPELINE
@@ -62,7 +62,7 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None] = print) -> Outcome
     probe = f"probe-faults-{time.time_ns():x}"
     repository = Repository(folder / "shop")
     repository.commit({"README.md": "A shop.\n"}, "Open the shop")
-    with Ground.opened(folder, schedule.skew) as ground:
+    with Ground.opened(folder, commands(schedule.skew)) as ground:
         user = User.registered(ground.platform.base, "alice")
         pipeline_id = make_pipeline(user, repository.url, probe)
         wishes = make_wishes(plan.seed, plan.jobs, plan.long_seconds)

@@ -16,6 +16,7 @@ from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS, Intent
 from tasks.handling import HANDLERS, Handler
+from workers.board import Board
 from workers.heart import StopFlag
 from workers.runtime import Runtime
 
@@ -28,7 +29,7 @@ def make_runtime(
     database: Database, tools: Any = None, *, lease: float = NEVER, poll: float = NEVER, grace: float = NEVER
 ) -> Runtime:
     """Return a runtime; by default its heart does not beat, for a test's one connection serves one thread."""
-    return Runtime(database, tools, worker="tests:1", lease=lease, poll=poll, stopping=StopFlag(grace))
+    return Runtime(database, tools, worker="tests:1", lease=lease, poll=poll, stopping=StopFlag(grace), board=Board())
 
 
 def drain(database: Database, tools: Any = None, most: int = 100) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.jobs import Run
 from tasks.handling import handles
 from tasks.tools import Tools
-from tests.faults.room.intents import Ledger, LongSleep, Receipt, Sleep, Tick, Trial
+from tests.faults.room.intents import Deaf, Grind, Ledger, LongSleep, Receipt, Sleep, Tick, Trial
 from tests.faults.room.ledger import Entry
 
 TICK = 0.1
@@ -56,6 +56,18 @@ def write_receipt(run: Run, trial: Receipt, _tools: Tools) -> dict[str, Any]:
             _enter(session, run, trial)
     _wait(run, trial.seconds)
     return {"ref": trial.ref}
+
+
+@handles(Grind)
+def grind(_run: Run, _trial: Grind, _tools: Tools) -> dict[str, Any]:
+    """Add up more numbers than anyone waits for."""
+    return {"sum": sum(range(10**15))}
+
+
+@handles(Deaf)
+def sleep_deaf(_run: Run, trial: Deaf, _tools: Tools) -> None:
+    """Sleep through everything."""
+    time.sleep(trial.seconds)
 
 
 def _enter(session: Session, run: Run, trial: Trial) -> None:

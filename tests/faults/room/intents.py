@@ -54,6 +54,20 @@ class Receipt(Trial):
 
 
 @dataclass(frozen=True, slots=True)
+class Grind(Trial):
+    """Compute in native code that lets no other thread of its process run."""
+
+    kind: ClassVar[str] = "faults.grind"
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf(Trial):
+    """Sleep, and never ask whether to stop."""
+
+    kind: ClassVar[str] = "faults.deaf"
+
+
+@dataclass(frozen=True, slots=True)
 class Tick(Intent):
     """What beat asks for every two seconds."""
 
@@ -63,5 +77,5 @@ class Tick(Intent):
 
 
 TRIALS: dict[str, type[Trial]] = {
-    intent.kind.removeprefix("faults."): intent for intent in (Trial, Sleep, LongSleep, Ledger, Receipt)
+    intent.kind.removeprefix("faults."): intent for intent in (Trial, Sleep, LongSleep, Ledger, Receipt, Grind, Deaf)
 }
