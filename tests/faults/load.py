@@ -57,7 +57,7 @@ def make_wishes(seed: int, jobs: int, long_seconds: float) -> list[Wish]:
 
 
 def _wish(dice: random.Random, number: int, kind: str, long_seconds: float) -> Wish:
-    seconds = {"sleep": dice.uniform(0.5, 3.0), "receipt": dice.uniform(0.0, 0.3), "ledger": dice.uniform(0.0, 0.2)}
+    seconds = {"sleep": dice.uniform(0.5, 4.0), "receipt": dice.uniform(0.0, 1.5), "ledger": dice.uniform(0.0, 2.0)}
     cancel = kind in ("sleep", "pipeline") and dice.random() < 0.15
     return Wish(number, kind, round(long_seconds if kind == LONG else seconds.get(kind, 0.0), 2), cancel)
 

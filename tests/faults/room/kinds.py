@@ -8,4 +8,4 @@ NOOP: Final = "noop"
 LONG: Final = "long"
 PIPELINE: Final = "pipeline"
 # What is missing to one are no-ops.
-SHARES: Final = {"ledger": 0.2, "receipt": 0.1, "sleep": 0.03, PIPELINE: 0.01, LONG: 0.003}
+SHARES: Final = {"ledger": 0.2, "receipt": 0.1, "sleep": 0.05, PIPELINE: 0.01, LONG: 0.003}
