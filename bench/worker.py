@@ -1,8 +1,6 @@
-"""The Celery application of the platform's worker with the kind of job of `bench.noop`, which is imported first."""
+"""The Celery application of the platform's worker with the measurements' own jobs, which are imported first."""
 
-import bench.noop
+from bench import noop, stubborn
 from workers.celery_app import app
 
-__all__ = ["app", "noop"]
-
-noop = bench.noop
+__all__ = ["app", "noop", "stubborn"]

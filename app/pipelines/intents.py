@@ -36,5 +36,7 @@ class RunStage(Intent):
     kind: ClassVar[str] = "pipelines.run_stage"
     queue: ClassVar[str] = "ci"
     on_lost_lease: ClassVar[LostLease] = "hold"
+    # Its sandbox gives steps a moment to end, and their last lines are kept.
+    cancel_seconds: ClassVar[float] = 1.6
 
     stage_id: UUID

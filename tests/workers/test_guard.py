@@ -84,7 +84,7 @@ def test_a_cancelled_attempt_that_does_not_end_is_killed_and_its_job_is_cancelle
 ) -> None:
     kept, stubborn = claimed(database), claimed(database)
     pids, guard = [start(kept), start(stubborn)], Guard(database, board)
-    change(database, stubborn, cancel_requested_at=ago(1.0))
+    change(database, stubborn, cancel_requested_at=ago(0.5))
     guard.look()
     assert [is_alive(pid) for pid in pids] == [True, True]
     change(database, stubborn, cancel_requested_at=ago(2.0))

@@ -26,6 +26,9 @@ app.conf.beat_schedule |= {
     Tick.kind: {"task": ACCEPT_DUE, "schedule": TICK, "args": (Tick.kind,), "options": {"queue": "default"}}
 }
 
+# A second after its hand-over the broker takes back what is not acknowledged: jobs are longer than that.
+app.conf.broker_transport_options |= {"visibility_timeout": 1}
+
 # What a process that does not stop is doing, it can be asked.
 faulthandler.register(signal.SIGUSR2)
 

@@ -18,7 +18,7 @@ from tasks.pipelines.gateways.sandbox.launch import Launched
 from tasks.pipelines.gateways.sandbox.processes import resident_bytes, send
 from tasks.pipelines.gateways.sandbox.scratch import Scratch
 
-CANCEL_GRACE_SECONDS = 1.0  # with the looks, the kill and the last lines of its log: ended within 1.6 s of the wish
+CANCEL_GRACE_SECONDS = 0.8  # with the looks, the kill and the last lines of its log: ended within 1.6 s of the wish
 LINGER_SECONDS = 1.0  # for what still writes when the script has ended, such as the tee of `exec > >(tee log)`
 _DRAIN_SECONDS = 0.5
 _TICK_SECONDS = 0.1
