@@ -47,7 +47,7 @@ class Settings:
     web_connections: int = setting(
         0, "database connections of each API process; 0 is one less than its threads, so that one can always answer"
     )
-    web_connection_seconds: float = setting(1.0, "how long a request waits for a free connection before it gets a 503")
+    web_connection_seconds: float = setting(2.0, "how long a request waits for a free connection before it gets a 503")
     web_statement_seconds: float = setting(10.0, "how long a statement of a request may take before it gets a 503")
     trusted_proxies: int = setting(0, "reverse proxies in front whose X-Forwarded-* headers are believed")
     cors_origins: str = setting("", "origins whose pages may call the API, separated by commas")
