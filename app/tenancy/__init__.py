@@ -17,7 +17,7 @@ from app.tenancy.events import (
 from app.tenancy.hooks import before_deletion, tells_activity
 from app.tenancy.models import Activity, Organization, Workspace
 from app.tenancy.queries import visible_workspaces
-from app.tenancy.repository import RepositoryRules, find_branch_fault, find_url_fault, is_private_host
+from app.tenancy.repository import RepositoryRules, find_branch_fault, find_url_fault
 from app.tenancy.service import create_organization, create_workspace
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ __all__ = [
     "create_workspace",
     "find_branch_fault",
     "find_url_fault",
-    "is_private_host",
     "tells_activity",
     "visible_workspaces",
 ]

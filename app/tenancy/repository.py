@@ -5,12 +5,12 @@ Whoever connects must look again at the address a name leads to; here only what 
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from app.kernel.addresses import is_private_host, read_address
 
 LONGEST_URL = 2048
 LONGEST_BRANCH = 255
@@ -116,41 +116,8 @@ def _find_file_fault(parts: SplitResult, rules: RepositoryRules) -> str | None:
 
 
 def _find_host_fault(host: str, rules: RepositoryRules) -> str | None:
-    if not (_HOST.fullmatch(host) or (":" in host and "%" not in host and _read_address(host))):
+    if not (_HOST.fullmatch(host) or (":" in host and "%" not in host and read_address(host))):
         return "has no valid host name"
     if not rules.allow_private and is_private_host(host):
         return "must not be on a private network: this installation does not allow it"
     return None
-
-
-def is_private_host(host: str) -> bool:
-    """Tell whether a host is, by its text alone, this machine or on a network that is not public."""
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
-        return True
-    address = _read_address(name)
-    return address is not None and not _is_public(address)
-
-
-def _read_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        if ":" in name:
-            return ipaddress.IPv6Address(name)
-        # The C library's reading, which git and curl share: 127.1, 0x7f000001 and 2130706433 are addresses too.
-        return ipaddress.IPv4Address(socket.inet_aton(name))
-    except (OSError, ValueError):
-        return None
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or _behind_nat64(address)
-        if inner is not None:
-            return _is_public(inner)
-    return address.is_global and not address.is_multicast
-
-
-def _behind_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address not in ipaddress.IPv6Network("64:ff9b::/96"):
-        return None
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tenancy import RepositoryRules, find_branch_fault, find_url_fault, is_private_host
+from app.kernel.addresses import is_private_host
+from app.tenancy import RepositoryRules, find_branch_fault, find_url_fault
 from app.tenancy.repository import NO_CREDENTIALS
 
 PUBLIC = RepositoryRules()

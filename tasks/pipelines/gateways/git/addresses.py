@@ -10,7 +10,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.parse import SplitResult, urlsplit
 
-from app.tenancy import RepositoryRules, find_url_fault, is_private_host
+from app.kernel.addresses import is_private_host
+from app.tenancy import RepositoryRules, find_url_fault
 from tasks.pipelines.gateways.base import RepositoryRefused, RepositoryUnreachable
 from tasks.pipelines.gateways.git.bounds import POLL_SECONDS, Bounds
 
