@@ -96,8 +96,10 @@ class Relay:
 
     def fold_changes(self) -> None:
         """Add what happened to jobs to the totals that Prometheus reads."""
-        with self._database.transaction() as session:
-            jobs.fold_changes(session)
+        more = True
+        while more:
+            with self._database.transaction() as session:
+                more = jobs.fold_changes(session)
 
     def _crowded(self) -> Sequence[str]:
         with self._database.transaction() as session:

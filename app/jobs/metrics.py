@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -11,7 +11,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from app.jobs.models import QUEUED, RUNNING, Job, JobTotal, JobTotalsMark
-from app.jobs.totals import RUN_BOUNDS, WAIT_BOUNDS
+from app.jobs.totals import BOUNDS
 from app.kernel.clock import database_now
 
 # Of each total: its counter, what that counts, and the name of its label where it has one.
@@ -26,8 +26,8 @@ COUNTERS: Mapping[str, tuple[str, str, str | None]] = {
     "relayed": ("headrace_jobs_relayed", "Hints that the relay sent: delayed ones, and lost ones again", None),
 }
 HISTOGRAMS = {
-    "waited": ("headrace_jobs_wait_seconds", "From when a job was due to its start", WAIT_BOUNDS),
-    "ran": ("headrace_jobs_run_seconds", "From the start of an attempt to its end", RUN_BOUNDS),
+    "waited": ("headrace_jobs_wait_seconds", "From when a job was due to its start"),
+    "ran": ("headrace_jobs_run_seconds", "From the start of an attempt to its end"),
 }
 
 Series = tuple[str, str]
@@ -76,20 +76,20 @@ def _counters(totals: Totals) -> Iterator[Metric]:
 
 
 def _histograms(totals: Totals) -> Iterator[Metric]:
-    for name, (metric, help_text, bounds) in HISTOGRAMS.items():
+    for name, (metric, help_text) in HISTOGRAMS.items():
         histogram = HistogramMetricFamily(metric, help_text, labels=["queue", "kind"])
         sums = totals.get(f"{name}_seconds", {})
         for series, by_bound in totals.get(name, {}).items():
-            histogram.add_metric(series, _cumulated(by_bound, bounds), sums[series][""])
+            histogram.add_metric(series, _cumulated(by_bound), sums[series][""])
         yield histogram
 
 
-def _cumulated(by_bound: Mapping[str, float], bounds: Iterable[float]) -> list[tuple[str, float]]:
+def _cumulated(by_bound: Mapping[str, float]) -> list[tuple[str, float]]:
     """Return the buckets as Prometheus has them, each with all below it; bounds of earlier releases stay."""
     counted = {float(bound): total for bound, total in by_bound.items()}
     buckets: list[tuple[str, float]] = []
     below = 0.0
-    for bound in sorted({*counted, *bounds, float("inf")}):
+    for bound in sorted({*counted, *BOUNDS, float("inf")}):
         below += counted.get(bound, 0.0)
         buckets.append(("+Inf" if bound == float("inf") else str(bound), below))
     return buckets

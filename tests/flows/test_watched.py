@@ -122,7 +122,7 @@ def test_lines_of_every_process_name_the_request_the_job_and_its_attempt(walk: W
     assert answered["trace_id"] == walk.spans[0].trace_id
     ended = [
         line
-        for name in ("worker-default", "worker-ci")
+        for name in ("worker-interactive", "worker-ci")
         for line in watched.lines(name)
         if line["message"] == "an attempt ended" and line.get("request_id") == "walk-7"
     ]
