@@ -188,7 +188,12 @@ class JobChange(Base):
 
     __tablename__ = "job_changes"
     __table_args__ = (
-        Index("ix_job_changes_transaction_id", "transaction_id", postgresql_using="brin"),
+        Index(
+            "ix_job_changes_transaction_id",
+            "transaction_id",
+            postgresql_using="brin",
+            postgresql_with={"autosummarize": "on"},
+        ),
         {"postgresql_partition_by": "RANGE (at)"},
     )
 

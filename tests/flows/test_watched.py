@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
+from prometheus_client import REGISTRY, generate_latest
 
+import app.http
+from launcher.gates import answers
+from launcher.output import Console
+from tests.architecture.source import ROOT
 from tests.support.callers import User
 from tests.support.otlp import Collector, Taken, collecting
 from tests.support.pipelines import pipeline, stage, step
@@ -22,7 +31,8 @@ DEFINITION = pipeline(
     stage("build", step("compile", "echo $TOKEN > out.txt", secrets=["TOKEN"]), artifacts=["out.txt"]),
     stage("check", step("read", "cat out.txt"), step("count", "wc out.txt"), needs=["build"]),
 )
-PLATFORM = pytest.StashKey[Platform]()
+# Imported, it declares its metrics.
+declaring = app.http
 
 
 @dataclass(frozen=True)
@@ -155,3 +165,49 @@ def test_what_a_killed_worker_had_begun_is_carried_on_in_the_same_trace(
     assert again.trace_id == began.trace_id
     (taken,) = [line for line in watched.lines("relay") if line["message"] == "took a job from a lost worker"]
     assert (taken["request_id"], taken["attempt"]) == ("walk-8", 1)
+
+
+def test_every_metric_of_the_dashboard_and_the_alerts_is_exported(walk: Walk, watched: Watched) -> None:
+    deployed = ("deploy/grafana/headrace.json", "deploy/prometheus/alerts.yml", "docs/operations.md")
+    named = {name for path in deployed for name in re.findall(r"\bheadrace_[a-z_]+", (ROOT / path).read_text())}
+    with urlopen(watched.platform.base + "/metrics") as reply:
+        live = reply.read().decode()
+    # What has not been counted yet has no lines; that it would is known of its declaration.
+    exported = set(re.findall(r"\bheadrace_[a-z_]+", live + generate_latest(REGISTRY).decode()))
+    assert len(named) > 20
+    assert {name.removesuffix("_bucket") for name in named} - {"headrace_store"} <= exported
+
+
+def test_flower_shows_workers_and_tasks_by_their_names_behind_its_password(
+    watched: Watched, repository: Repository
+) -> None:
+    platform, console = watched.platform, Console(quiet=True)
+    flower = platform._child("flower")
+    flower.start(console)
+    try:
+        address = platform.environment["FLOWER_URL"]
+        login = b64encode(platform.environment["FLOWER_BASIC_AUTH"].encode()).decode()
+
+        def ask(path: str, **headers: str) -> Any:
+            with urlopen(Request(address + path, headers=headers), timeout=10) as reply:
+                return json.loads(reply.read())
+
+        wait_for(lambda: answers(f"{address}/healthcheck"), 40)
+        for page in ("/", "/workers", "/api/workers", "/api/tasks"):
+            with pytest.raises(HTTPError, match="401"):
+                ask(page)
+        alice = User.registered(platform.base, "carol")
+        made = alice.make_pipeline(alice.make_workspace("Flower", repository.url), pipeline(stage("build", "true")))
+        job_id = alice.start(made)["job_id"]
+
+        def seen() -> list[tuple[str, str]]:
+            tasks = ask("/api/tasks", Authorization=f"Basic {login}").items()
+            return [(name, task["name"]) for name, task in tasks if task["state"] == "SUCCESS"]
+
+        wait_for(lambda: (f"{job_id}.1", "pipelines.execute") in seen(), 40)
+        wait_for(lambda: "pipelines.run_stage" in [name for _, name in seen()], 40)
+        workers = ask("/api/workers?refresh=1", Authorization=f"Basic {login}")
+        assert {name.partition("@")[0] for name in workers} == {"ci", "interactive", "default"}
+    finally:
+        flower.kill()
+        flower._log.close()
