@@ -6,8 +6,8 @@ from typing import Any
 
 from alembic import op
 
-revision = "0014_summarize_changes"
-down_revision = "0013_invitations"
+revision = "0015_summarize_changes"
+down_revision = "0014_account_security"
 branch_labels = None
 depends_on = None
 
