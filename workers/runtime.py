@@ -9,13 +9,18 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import jobs
 from app.jobs import Cancelled, Claim, HandedBack, LeaseLost, Run
 from app.kernel.db import Database
 from app.kernel.errors import HeadraceError, Permanent, Transient
+from app.kernel.outages import outage_of
 from app.kernel.tracing import Span, span
 from tasks.handling import HANDLERS, Handler
 from tasks.tools import Tools
@@ -26,6 +31,8 @@ log = logging.getLogger(__name__)
 
 BACKOFF_BASE = 2.0
 BACKOFF_LIMIT = 600.0
+PAUSE = 0.5
+PATIENCE = 600.0
 
 
 def backoff(attempt: int) -> float:
@@ -115,15 +122,31 @@ class Runtime:
     def _do(self, run: Run, handler: Handler) -> None:
         result = handler.deed(run, handler.intent.from_json(run.claim.payload), self._tools)
         if not run.settled:
-            with run.recording() as (session, job):
-                run.finish(session, job, result)
+            self._record(run, lambda session, job: run.finish(session, job, result))
 
     def _record_failure(self, run: Run, error: Exception) -> None:
         try:
-            with run.recording() as (session, job):
-                self._decide(session, job, error, run)
+            self._record(run, lambda session, job: self._decide(session, job, error, run))
         except LeaseLost:
             log.warning("an attempt failed after it had lost its lease", exc_info=error)
+
+    def _record(self, run: Run, write: Callable[[Session, jobs.Job], None]) -> None:
+        """Record an end as soon as the database lets us: an outage of a moment must not cost the whole work.
+
+        Where a commit's outcome is unknown, the next try tells by a LeaseLost that it was made. Gives up when the lease
+        is lost or the worker stops; then the relay takes the job.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with run.recording() as (session, job):
+                    return write(session, job)
+            except SQLAlchemyError as error:
+                stop = run.lease_lost.is_set() or run.shutting_down.is_set() or time.monotonic() > deadline
+                if stop or outage_of(error) is None:
+                    raise
+                log.warning("waiting to record an end", extra={"error": type(error).__name__})
+                time.sleep(PAUSE)
 
     def _decide(self, session: Any, job: jobs.Job, error: Exception, run: Run) -> None:
         match error:
@@ -136,6 +159,9 @@ class Runtime:
                 jobs.fail_or_retry(session, job, _as_error(error), delay=delay)
             case Permanent():
                 jobs.end(session, job, jobs.FAILED, error=_as_error(error))
+            case SQLAlchemyError() if outage := outage_of(error):
+                away = {"code": outage.reason.upper(), "message": outage.message, "details": {}}
+                jobs.fail_or_retry(session, job, away, delay=backoff(run.attempt))
             case _:
                 log.error("a deed failed in a way nobody foresaw", extra={"kind": job.kind}, exc_info=error)
                 jobs.fail_or_retry(session, job, _unforeseen(error), delay=backoff(run.attempt))

@@ -112,6 +112,11 @@ class Ground:
         """Stop and start all processes, one after the other."""
         self._to_deploy += [name for name in self.platform.names if name not in self._to_deploy]
 
+    @property
+    def is_deploying(self) -> bool:
+        """Whether a deploy goes on."""
+        return bool(self._to_deploy or self._asked)
+
     def family(self, name: str) -> list[Birth]:
         """Return a process and its children."""
         with suppress(OSError, AssertionError):
@@ -124,7 +129,7 @@ class Ground:
         self.disk.free()
         for server in self.servers.values():
             server.start()
-        while self._to_deploy or self._asked:
+        while self.is_deploying:
             self.tick()
             time.sleep(0.1)
         self.platform.ensure()
