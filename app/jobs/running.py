@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.jobs import claiming
@@ -16,6 +18,9 @@ from app.jobs.errors import Cancelled, HandedBack, LeaseLost
 from app.jobs.models import SUCCEEDED, Job
 from app.jobs.service import end
 from app.kernel.db import Database
+from app.kernel.outages import outage_of
+
+log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL = 0.5
 RELEVANT = ("phase", "message")
@@ -85,14 +90,29 @@ class Run:
         current: int | None = None,
         total: int | None = None,
     ) -> None:
-        """Report how far this is; reports closer than half a second are dropped unless phase or message changed."""
+        """Report how far this is; reports closer than half a second are dropped unless phase or message changed.
+
+        One that the database does not take now is dropped as well: work must not fail for want of telling of it.
+        """
         self.check()
         now = self._clock()
         if (phase, message) == self._told and now - self._told_at < PROGRESS_INTERVAL:
             return
         self._told, self._told_at = (phase, message), now
-        with self.recording() as (session, job):
-            claiming.advance(session, job, percent=percent, phase=phase, message=message, current=current, total=total)
+        told: dict[str, Any] = {
+            "percent": percent,
+            "phase": phase,
+            "message": message,
+            "current": current,
+            "total": total,
+        }
+        try:
+            with self.recording() as (session, job):
+                claiming.advance(session, job, **told)
+        except SQLAlchemyError as error:
+            if outage_of(error) is None:
+                raise
+            log.warning("progress could not be told", extra={"error": type(error).__name__})
 
     def park(self, session: Session, job: Job) -> None:
         """Leave the job running without a worker, to be ended by what it has started."""

@@ -39,6 +39,7 @@ class Checker:
     def __init__(self, ground: Ground, user: User, load: Load, listeners: dict[str, Listener], probe: str) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.lives: dict[str, Life] = {}
+        self.executions: dict[str, dict[str, Any]] = {}
         self._ground = ground
         self._user = user
         self._load = load
@@ -71,8 +72,9 @@ class Checker:
         self.jobs = {job["id"]: job for job in pages(self._user, "/jobs?sort=created_at")}
         ids = list(self.promises)
         self.lives = dict(zip(ids, together(lambda job_id: life_of(self._user, job_id), ids), strict=True))
-        executions = [promise.execution_id for promise in self.promises.values() if promise.execution_id]
-        shown = together(lambda found: get(self._user, f"/executions/{found}").data(), executions)
+        started = [promise.execution_id for promise in self.promises.values() if promise.execution_id]
+        shown = together(lambda found: get(self._user, f"/executions/{found}").data(), started)
+        self.executions = {execution["job_id"]: execution for execution in shown}
         return [
             Verdict("no job queued or running", len(self.jobs), [_name(job) for job in self._unended]),
             Verdict("nothing refused, nothing broken inside", len(self._load.promises), self._refusals()),
@@ -116,10 +118,11 @@ class Checker:
         return [f"{job.get('status')} {job.get('error')}"]
 
     def _is_lost(self, job: dict[str, Any]) -> bool:
-        """Whether it failed truthfully: a stage's attempts are three, and each lost its worker."""
-        parts = [one for one in self.jobs.values() if one["kind"] == "pipelines.run_stage"]
-        codes = {(one["error"] or {}).get("code") for one in [job, *parts] if one["status"] == "failed"}
-        return job.get("status") == "failed" and LOST in codes
+        """Whether it failed truthfully: a stage, whose attempts are three, lost its worker in the last of them."""
+        stages = self.executions.get(job.get("id", ""), {}).get("stages", [])
+        parts = [job, *(self.jobs.get(stage["job_id"] or "", {}) for stage in stages)]
+        failed = [part for part in parts if part.get("status") == "failed"]
+        return any(part["error"]["code"] == LOST and part["attempt"] == part["max_attempts"] for part in failed)
 
     def _refusals(self) -> list[str]:
         refused = [f"{wish.ref} ({wish.kind}): {status} {body[:200]!r}" for wish, status, body in self._load.refused]

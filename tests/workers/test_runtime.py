@@ -72,6 +72,19 @@ def test_work_whose_database_is_away_at_its_end_is_not_done_again(
     assert (job.status, job.attempt, job.result, done) == ("succeeded", 1, {"did": "it"}, [1])
 
 
+def test_progress_that_cannot_be_told_does_not_fail_the_work(
+    committing: Database, job_id: UUID, away: Callable[[float | None], None]
+) -> None:
+    def deed(run: Any, *_: Any) -> None:
+        run.progress(10, message="before")
+        away(1.0)
+        run.progress(50, message="meanwhile")
+
+    with doing(deed):
+        assert make_runtime(committing).run_job(job_id)
+    assert (read(committing, job_id).status, read(committing, job_id).attempt) == ("succeeded", 1)
+
+
 def test_a_failure_is_recorded_when_the_database_is_back(
     committing: Database, job_id: UUID, away: Callable[[float | None], None]
 ) -> None:
