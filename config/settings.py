@@ -69,7 +69,16 @@ class Settings:
     rate_limit_user: str = setting("5000/hour;100/minute", "requests of a user or key")
     rate_limit_login: str = setting("5/15minutes", "logins per address and account")
     rate_limit_register: str = setting("3/hour", "registrations per address")
+    rate_limit_mail: str = setting("5/hour", "mails somebody may ask for, per address and account")
     rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
+
+    smtp_url: str = setting(
+        "",
+        "where mails go: `smtp://user:password@host:587` (STARTTLS), `smtps://…` (TLS) or `smtp+plain://…` (neither); "
+        "without it they are written to `DATA_DIR/mail` in development, and fail in production",
+        secret=True,
+    )
+    mail_from: str = setting("Headrace <headrace@localhost>", "whom mails are from")
 
     job_lease_seconds: float = setting(30.0, "how long a silent worker keeps its job")
     job_poll_seconds: float = setting(0.25, "how often running work looks whether it was cancelled")

@@ -12,6 +12,7 @@ from app.kernel.stream import Live
 
 if TYPE_CHECKING:
     # The gateways live in rooms whose deeds are given these tools.
+    from tasks.identity.gateways import Mailer
     from tasks.pipelines.gateways.base import Source
     from tasks.pipelines.gateways.sandbox import Limits, Sandbox
 
@@ -40,5 +41,7 @@ class Tools:
     steps: StepDefaults
     history_days: int
     access_token_seconds: int
+    public_url: str
+    mailer: Mailer
     change_days: int
     archive: BlobStore | None

@@ -13,6 +13,7 @@ from app.kernel.opening import open_database, open_redis
 from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
 from config.settings import Settings
+from tasks.identity.gateways import Mailer, choose_mailer
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.tools import StepDefaults, Tools
@@ -48,9 +49,16 @@ def open_tools(settings: Settings) -> Tools:
         steps=_step_defaults(settings),
         history_days=settings.job_history_days,
         access_token_seconds=settings.access_token_seconds,
+        public_url=settings.public_url,
+        mailer=_choose_mailer(settings),
         change_days=settings.job_change_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
     )
+
+
+def _choose_mailer(settings: Settings) -> Mailer:
+    kept_in = (settings.data_dir / "mail").resolve() if settings.is_development else None
+    return choose_mailer(settings.smtp_url, settings.mail_from, kept_in)
 
 
 def _paths(text: str) -> list[Path]:

@@ -17,9 +17,11 @@ from app.identity.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from app.identity.intents import PruneIdentity
+from app.identity.intents import PruneIdentity, SendMail
 from app.identity.keys import add_signing_key, ensure_signing_key, retire_superseded_keys
-from app.identity.models import Membership, Role, RoleAssignment, User
+from app.identity.letters import Letter
+from app.identity.mails import Desk, ask_for_mail, note_sent, write_mail, writes_mail
+from app.identity.models import AccountMail, Membership, Role, RoleAssignment, User
 from app.identity.permissions import (
     ADMIN,
     BUILT_IN,
@@ -33,7 +35,9 @@ from app.identity.permissions import (
 from app.identity.pruning import (
     forget_ended_logins,
     forget_expired_tokens,
+    forget_mail_tokens,
     forget_old_failures,
+    forget_old_mails,
     forget_security_events,
 )
 from app.identity.queries import rights_ended, sessions_ended
@@ -67,7 +71,10 @@ __all__ = [
     "PERMISSIONS_OF_ROLE",
     "VIEWER",
     "AccountDisabled",
+    "AccountMail",
+    "Desk",
     "InvalidCredentials",
+    "Letter",
     "Membership",
     "NameTaken",
     "PruneIdentity",
@@ -75,6 +82,7 @@ __all__ = [
     "Role",
     "RoleAssignment",
     "Scope",
+    "SendMail",
     "TokenExpired",
     "TokenInvalid",
     "TokenReader",
@@ -82,6 +90,7 @@ __all__ = [
     "User",
     "add_signing_key",
     "after_registration",
+    "ask_for_mail",
     "assign_role",
     "assignments_in",
     "authenticate",
@@ -93,10 +102,13 @@ __all__ = [
     "finds_scope",
     "forget_ended_logins",
     "forget_expired_tokens",
+    "forget_mail_tokens",
     "forget_member",
     "forget_old_failures",
+    "forget_old_mails",
     "forget_place",
     "forget_security_events",
+    "note_sent",
     "read_rights",
     "refuse_beyond",
     "register",
@@ -105,6 +117,8 @@ __all__ = [
     "sessions_ended",
     "visible_users",
     "withdraw_role",
+    "write_mail",
+    "writes_mail",
 ]
 
 

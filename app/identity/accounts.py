@@ -11,13 +11,16 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.identity.account_mails import ask_for_verification, give_notice
+from app.identity.account_tokens import RESET_PASSWORD, VERIFY_EMAIL, find_token_owner, use_token
 from app.identity.errors import InvalidCredentials, NameTaken
 from app.identity.logins import end_logins
 from app.identity.models import LoginSession, User
 from app.identity.origins import Origin
 from app.identity.passwords import hash_password, refuse_weak, verify_password
 from app.identity.permissions import ADMIN, USER
-from app.identity.security_log import PASSWORD_CHANGED, note_security
+from app.identity.security_log import EMAIL_CHANGED, EMAIL_VERIFIED, PASSWORD_CHANGED, note_security
+from app.identity.security_log import PASSWORD_RESET as PASSWORD_WAS_RESET
 from app.kernel.db import Database
 
 Welcome = Callable[[Session, User], None]
@@ -58,15 +61,47 @@ def create_first_admin(session: Session, username: str, email: str, password: st
     return register(session, username, email, hash_password(password), role=ADMIN)
 
 
-def update_profile(session: Session, user: User, changes: dict[str, Any]) -> User:
-    """Write `email`, `display_name` and `bio`; another address has to be verified anew. Raises NameTaken."""
-    if changes.get("email", user.email).lower() != user.email.lower():
-        user.email_verified = False
+def update_profile(session: Session, user: User, changes: dict[str, Any], origin: Origin) -> User:
+    """Write `email`, `display_name` and `bio`; another address has to be verified anew, and the one before is told.
+    Raises NameTaken."""
+    before = user.email
+    has_moved = changes.get("email", before).lower() != before.lower()
     for name, value in changes.items():
         setattr(user, name, value)
+    if has_moved:
+        user.email_verified = False
     with _refuse_taken():
         session.flush()
+    if has_moved:
+        note_security(session, user.id, EMAIL_CHANGED, origin)
+        give_notice(session, user, "address_changed", origin, address=before)
+        ask_for_verification(session, user)
     return user
+
+
+def verify_email(session: Session, token: str, origin: Origin) -> None:
+    """Believe that an address is its account's. Raises TokenInvalid, TokenExpired or TokenRevoked."""
+    user = use_token(session, token, VERIFY_EMAIL)
+    user.email_verified = True
+    note_security(session, user.id, EMAIL_VERIFIED, origin)
+
+
+def reset_password(database: Database, token: str, new: str, origin: Origin) -> None:
+    """Replace the password of the account a token was mailed to, and end all its logins.
+
+    Raises TokenInvalid, TokenExpired or TokenRevoked for the token; Invalid, and the token stays good, for a password
+    that is weak.
+    """
+    with database.transaction() as session:
+        user = find_token_owner(session, token, RESET_PASSWORD)
+        refuse_weak(new, user.username, user.email, field="new_password")
+    replacement = hash_password(new)
+    with database.transaction() as session:
+        user = use_token(session, token, RESET_PASSWORD)
+        # Whoever has the token reads the mails to the address.
+        user.email_verified = True
+        note_security(session, user.id, PASSWORD_WAS_RESET, origin)
+        set_password(session, user, replacement, None, origin)
 
 
 def change_password(
@@ -94,6 +129,7 @@ def set_password(session: Session, user: User, password_hash: str, kept_session:
     others = LoginSession.id.is_distinct_from(kept_session)
     end_logins(session, LoginSession.user_id == user.id, others, reason="password changed")
     note_security(session, user.id, PASSWORD_CHANGED, origin)
+    give_notice(session, user, "password_changed", origin)
 
 
 @contextmanager

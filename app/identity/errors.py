@@ -72,3 +72,7 @@ class TooManyKeys(Conflict):
 
     code = "QUOTA_EXCEEDED"
     status = 422
+
+
+class AlreadyVerified(Conflict):
+    """The address of this account is confirmed already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 from app.kernel.intents import Intent
 
@@ -15,3 +16,14 @@ class PruneIdentity(Intent):
     kind: ClassVar[str] = "identity.prune"
     queue: ClassVar[str] = "default"
     priority: ClassVar[int] = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SendMail(Intent):
+    """Write and send a mail that was asked for."""
+
+    kind: ClassVar[str] = "identity.send_mail"
+    queue: ClassVar[str] = "interactive"
+    max_attempts: ClassVar[int] = 8
+
+    mail_id: UUID

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Function, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.identity.account_mails import give_notice
 from app.identity.attempts import Attempt, forget_failures, note_failed_login, refuse_waiting
 from app.identity.errors import AccountDisabled, InvalidCredentials, TokenExpired, TokenInvalid, TokenRevoked
 from app.identity.models import LoginSession, RefreshToken, User
@@ -81,9 +82,19 @@ def _confirm(session: Session, user_id: UUID, verified: str, kept: str) -> User:
 
 
 def let_in(session: Session, user: User, origin: Origin, lifetime: int) -> Login:
-    """Begin a login of `user`, and tell them of it."""
+    """Begin a login of `user`, and tell them of it; by mail too, when it comes from where they have never been."""
     note_security(session, user.id, LOGIN_SUCCEEDED, origin, known_device=origin.is_device_of(user.id))
+    if _is_new_place(session, user.id, origin):
+        give_notice(session, user, "new_login", origin)
     return open_login(session, user, origin, lifetime)
+
+
+def _is_new_place(session: Session, user_id: UUID, origin: Origin) -> bool:
+    """Whether somebody who has logged in before does so from a device, or a program and address, that is new."""
+    same_place = (LoginSession.ip_address == origin.ip_address) & (LoginSession.user_agent == origin.user_agent)
+    before = select(func.count(), func.count().filter(same_place)).where(LoginSession.user_id == user_id)
+    logins, from_there = session.execute(before).one()
+    return bool(logins) and not from_there and not origin.is_device_of(user_id)
 
 
 def open_login(session: Session, user: User, origin: Origin, lifetime: int) -> Login:

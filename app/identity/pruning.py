@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.identity.models import LoginSession, LoginThrottle, RefreshToken, SecurityEvent
+from app.identity.models import AccountMail, AccountToken, LoginSession, LoginThrottle, RefreshToken, SecurityEvent
 from app.kernel.clock import database_now
 from app.kernel.db import Base
 
@@ -32,6 +32,17 @@ def forget_ended_logins(session: Session) -> int:
 def forget_expired_tokens(session: Session) -> int:
     """Delete refresh tokens that have expired; they are refused in any case."""
     return _forget(session, RefreshToken, RefreshToken.token_hash, RefreshToken.expires_at < database_now())
+
+
+def forget_old_mails(session: Session) -> int:
+    """Delete the rows of mails after a month."""
+    return _forget(session, AccountMail, AccountMail.id, AccountMail.created_at < database_now() - ENDED_LOGINS_KEPT)
+
+
+def forget_mail_tokens(session: Session) -> int:
+    """Delete the tokens of mails a day after they have expired, for until then a reader is told why they fail."""
+    over = AccountToken.expires_at < database_now() - timedelta(days=1)
+    return _forget(session, AccountToken, AccountToken.token_hash, over)
 
 
 def forget_security_events(session: Session) -> int:

@@ -19,6 +19,9 @@ SESSIONS_REVOKED: Final = "sessions_revoked"
 TOKEN_REPLAYED: Final = "token_replayed"  # noqa: S105 - the name of an event
 PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of an event
 REGISTERED: Final = "registered"
+EMAIL_VERIFIED: Final = "email_verified"
+EMAIL_CHANGED: Final = "email_changed"
+PASSWORD_RESET: Final = "password_reset"  # noqa: S105 - the name of an event
 
 EVENT_TYPES: Final = (
     REGISTERED,
@@ -29,6 +32,9 @@ EVENT_TYPES: Final = (
     SESSIONS_REVOKED,
     TOKEN_REPLAYED,
     PASSWORD_CHANGED,
+    PASSWORD_RESET,
+    EMAIL_VERIFIED,
+    EMAIL_CHANGED,
 )
 
 

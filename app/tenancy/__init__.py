@@ -6,6 +6,7 @@ CASCADE`), object to a deletion by `before_deletion`, and tell of a workspace's 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from app.tenancy import invitations as _invitations
 from app.tenancy.errors import SlugTaken, WorkspaceInUse
 from app.tenancy.events import (
     OrganizationCreated,
@@ -22,6 +23,8 @@ from app.tenancy.service import create_organization, create_workspace
 
 if TYPE_CHECKING:
     from app.tenancy.routes import blueprints
+
+every_mail = _invitations
 
 __all__ = [
     "Activity",

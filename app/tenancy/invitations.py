@@ -13,17 +13,30 @@ from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.identity import PERMISSIONS_OF_ROLE, Membership, User, read_rights, refuse_beyond
+from app.identity import (
+    PERMISSIONS_OF_ROLE,
+    AccountMail,
+    Desk,
+    Letter,
+    Membership,
+    User,
+    ask_for_mail,
+    read_rights,
+    refuse_beyond,
+    writes_mail,
+)
 from app.kernel.clock import database_now
-from app.kernel.crypto import hash_token, new_token
+from app.kernel.crypto import Vault, hash_token
 from app.kernel.errors import AlreadyExists, NotFound
 from app.kernel.events import announce
+from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.tenancy.errors import InvitationOver
 from app.tenancy.events import OrganizationInvitationCreated, OrganizationMemberAdded
 from app.tenancy.models import Invitation, Organization
 
 LIFETIME = timedelta(days=7)
+MAIL = "invitation"
 
 
 def open_invitations(organization_id: UUID) -> Select[Invitation]:
@@ -32,17 +45,19 @@ def open_invitations(organization_id: UUID) -> Select[Invitation]:
 
 
 def invite(
-    session: Session, caller: Principal, organization: Organization, email: str, role: str
+    session: Session, vault: Vault, caller: Principal, organization: Organization, email: str, role: str
 ) -> tuple[Invitation, str]:
-    """Invite an address; return the invitation with its token, which nobody can tell again.
+    """Invite an address, by mail; return the invitation with its token, which only the vault can tell again.
 
     Raises Forbidden for a role beyond the caller's, AlreadyExists for a member and for an address that is invited.
     """
     refuse_beyond(caller, PERMISSIONS_OF_ROLE[role], organization.id)
     _refuse_member(session, organization.id, func.lower(User.email) == email.lower())
     _cancel_expired(session, organization.id, email)
-    token = new_token()
+    invitation_id = new_id()
+    token = _derive_token(vault, invitation_id)
     invitation = Invitation(
+        id=invitation_id,
         organization_id=organization.id,
         email=email,
         role=role,
@@ -56,7 +71,38 @@ def invite(
     except IntegrityError as error:
         raise AlreadyExists("This address is invited already; cancel that invitation to send another.") from error
     announce(session, OrganizationInvitationCreated(organization.id, invitation.id, role, caller.user_id))
+    ask_for_mail(session, MAIL, email, invitation_id=str(invitation.id))
     return invitation, token
+
+
+@writes_mail(MAIL)
+def _write_invitation(session: Session, mail: AccountMail, desk: Desk) -> Letter | None:
+    found = session.execute(
+        select(Invitation, Organization.name, User.username)
+        .join(Organization, Organization.id == Invitation.organization_id)
+        .join(User, User.id == Invitation.invited_by)
+        .where(Invitation.id == UUID(mail.details["invitation_id"]), Invitation.is_open())
+    ).one_or_none()
+    if found is None:
+        return None
+    invitation, organization, inviter = found
+    token = _derive_token(desk.vault, invitation.id)
+    return Letter(
+        "An invitation",
+        (
+            f"Hello, {inviter} invites you to the organization {organization}, as {invitation.role}.",
+            "The link works once, for seven days, for an account with this address. If it surprises you, ignore it.",
+        ),
+        "Join the organization",
+        f"{desk.public_url}/console/invitations#token={token}",
+        token,
+    )
+
+
+def _derive_token(vault: Vault, invitation_id: UUID) -> str:
+    """Return the token of an invitation: made from its id by the platform's key, so that the mail can carry what nobody
+    has kept."""
+    return vault.fingerprint(f"invitation/{invitation_id}".encode())
 
 
 def cancel(session: Session, invitation: Invitation) -> None:

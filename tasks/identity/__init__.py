@@ -6,15 +6,19 @@ from typing import Any
 
 from app.identity import (
     PruneIdentity,
+    SendMail,
     forget_ended_logins,
     forget_expired_tokens,
+    forget_mail_tokens,
     forget_old_failures,
+    forget_old_mails,
     forget_security_events,
     retire_superseded_keys,
 )
 from app.jobs import Run
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.identity.send_mail import send_mail
 from tasks.tools import Tools
 
 
@@ -29,4 +33,12 @@ def prune_identity(run: Run, _: PruneIdentity, tools: Tools) -> dict[str, Any]:
         "refresh_tokens": forget_all(run, forget_expired_tokens),
         "security_events": forget_all(run, forget_security_events),
         "failures": forget_all(run, forget_old_failures),
+        "mails": forget_all(run, forget_old_mails),
+        "mailed_tokens": forget_all(run, forget_mail_tokens),
     }
+
+
+@handles(SendMail)
+def send_one_mail(run: Run, intent: SendMail, tools: Tools) -> dict[str, Any]:
+    """Write and send a mail."""
+    return send_mail(run, intent.mail_id, tools)

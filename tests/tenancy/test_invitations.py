@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,10 @@ from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from app.kernel.events import EventRecord
 from app.tenancy.models import Invitation
+from config.settings import Settings
 from tests.support.identity import Person, data_of, error_of, join, make_person
+from tests.support.mail import MailTools, text_of, token_of
+from tests.support.work import drain
 
 ACCEPT = "/api/v1/organizations/invitations/{}/accept"
 
@@ -121,3 +125,26 @@ def test_an_invitation_is_worth_what_its_inviter_may_at_that_moment(
     with database.transaction() as session:
         session.execute(update(Membership).where(Membership.user_id == anna.user.id).values(role="viewer"))
     assert error_of(accept(client, made, charlie), 409)["code"] == "INVALID_STATE"
+
+
+def test_the_invited_address_gets_a_mail_with_the_token(
+    client: FlaskClient, path: str, alice: Person, database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    tools = MailTools(settings, tmp_path)
+    made = invite(client, path, alice)
+    drain(database, tools)
+    (mail,) = tools.mails
+    assert (mail["To"], mail["Subject"]) == ("Charlie@Example.com", "An invitation")
+    assert token_of(mail) == made["token"]
+    assert "alice invites you to the organization" in " ".join(text_of(mail).split())
+
+
+def test_a_cancelled_invitation_is_not_mailed(
+    client: FlaskClient, path: str, alice: Person, database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    tools = MailTools(settings, tmp_path)
+    made = invite(client, path, alice)
+    cancelled = client.delete(f"/api/v1/organizations/invitations/{made['id']}", headers=alice.headers)
+    assert cancelled.status_code == 204
+    drain(database, tools)
+    assert tools.mails == []

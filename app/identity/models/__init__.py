@@ -10,9 +10,12 @@ from app.identity.models.accounts import (
     SigningKey,
     User,
 )
+from app.identity.models.mails import AccountMail, AccountToken
 from app.identity.models.security import LoginThrottle, SecurityEvent
 
 __all__ = [
+    "AccountMail",
+    "AccountToken",
     "ApiKey",
     "LoginSession",
     "LoginThrottle",

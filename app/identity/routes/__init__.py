@@ -1,6 +1,7 @@
 """Routes of accounts, logins, keys and roles."""
 
 from app.identity.routes import auth as _auth
+from app.identity.routes import mails as _mails
 from app.identity.routes import sessions as _sessions
 from app.identity.routes.api_keys import api_keys
 from app.identity.routes.base import auth
@@ -10,5 +11,5 @@ from app.identity.routes.roles import roles
 
 __all__ = ["blueprints"]
 
-every_module = (_auth, _sessions)
+every_module = (_auth, _mails, _sessions)
 blueprints = (auth, users, keys, roles, api_keys)

@@ -8,6 +8,7 @@ from flask import request
 from flask.views import MethodView
 
 from app.http import Reply, limit_rate, platform, principal, public, requires, transaction
+from app.identity.account_mails import ask_for_verification
 from app.identity.accounts import register
 from app.identity.attempts import begin_attempt
 from app.identity.cookies import clear_refresh_cookie, read_refresh_cookie
@@ -41,6 +42,7 @@ class Register(MethodView):
         with transaction() as session:
             user = register(session, body["username"], body["email"], password_hash)
             note_security(session, user.id, REGISTERED, origin())
+            ask_for_verification(session, user)
             login = open_login(session, user, origin(), platform().refresh_token_seconds)
         return welcome(login, in_body=body["delivery"] == schemas.BODY)
 

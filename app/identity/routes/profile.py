@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.http import Blueprint, principal, requires, transaction
 from app.identity.accounts import update_profile
 from app.identity.models import User
+from app.identity.routes.letting_in import origin
 from app.identity.schemas import accounts as schemas
 
 users = Blueprint("users", description="Accounts")
@@ -34,7 +35,7 @@ class OwnProfile(MethodView):
     def put(self, body: dict[str, Any]) -> User:
         """Replace email address, display name and biography"""
         with transaction() as session:
-            return update_profile(session, _own_account(session), body)
+            return update_profile(session, _own_account(session), body, origin())
 
     @users.arguments(schemas.ProfileChange)
     @users.response(200, schemas.User)
@@ -43,7 +44,7 @@ class OwnProfile(MethodView):
     def patch(self, body: dict[str, Any]) -> User:
         """Change some of email address, display name and biography"""
         with transaction() as session:
-            return update_profile(session, _own_account(session), body)
+            return update_profile(session, _own_account(session), body, origin())
 
 
 def _own_account(session: Session) -> User:

@@ -24,10 +24,17 @@ def printable_lines(text: str) -> None:
         raise ValidationError("Must not contain control characters.")
 
 
+def ascii_only(text: str) -> None:
+    """Refuse what is not ASCII: letters that look like others would make two addresses look like one, and not every
+    server delivers to them. Names of domains have an ASCII form (`xn--…`)."""
+    if not text.isascii():
+        raise ValidationError("Must consist of ASCII characters; write an international domain as xn--….")
+
+
 def email_field(**kwargs: Any) -> fields.Email:
     """Return a field for an address."""
     return fields.Email(
-        validate=[validate.Length(max=254), printable], metadata={"example": "alice@example.com"}, **kwargs
+        validate=[validate.Length(max=254), printable, ascii_only], metadata={"example": "alice@example.com"}, **kwargs
     )
 
 

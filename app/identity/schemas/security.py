@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
+from app.identity.schemas.accounts import email_field, password_field
 from app.identity.security_log import EVENT_TYPES
 
 
@@ -29,3 +30,27 @@ class SecurityFilters(Schema):
     """Which events."""
 
     type = fields.String(validate=validate.OneOf(EVENT_TYPES))
+
+
+class Message(Schema):
+    """What was done, in words."""
+
+    message = fields.String(required=True)
+
+
+class MailedToken(Schema):
+    """The token of a mail."""
+
+    token = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=256))
+
+
+class Forgotten(Schema):
+    """Whose password was forgotten."""
+
+    email = email_field(required=True)
+
+
+class PasswordReset(MailedToken):
+    """A new password, and the token of the mail."""
+
+    new_password = password_field()

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask.views import MethodView
 from sqlalchemy import Select
 
-from app.http import load, principal, requires, transaction
+from app.http import load, platform, principal, requires, transaction
 from app.identity import Membership
 from app.kernel.errors import NotFound
 from app.tenancy import invitations
@@ -109,7 +109,8 @@ class Invitations(MethodView):
         """Invite an address; the token is shown this one time, works once and for seven days"""
         with transaction() as session:
             organization = load(session, Organization, organization_id)
-            invitation, token = invitations.invite(session, principal(), organization, body["email"], body["role"])
+            wanted = (organization, body["email"], body["role"])
+            invitation, token = invitations.invite(session, platform().vault, principal(), *wanted)
             return {name: getattr(invitation, name) for name in schemas.Invitation().fields} | {"token": token}
 
 
