@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.support.outages import small_disk
 
 MEGABYTES = 64
 BLOCK = b"\0" * 1024 * 1024
@@ -15,12 +15,20 @@ BLOCK = b"\0" * 1024 * 1024
 class LogDisk:
     """A file system of its own where that may be mounted; else a folder that something else stands in the way of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_real: bool) -> None:
         self._folder = folder
         self._ballast = folder / "ballast"
         self._aside = folder.with_name(f"{folder.name}-aside")
-        folder.mkdir()
-        self.is_real = _mount(folder)
+        self._is_real = is_real
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path) -> Iterator[LogDisk]:
+        """Make it at `folder`, and take it away in the end."""
+        with small_disk(folder, MEGABYTES) as is_real:
+            disk = cls(folder, is_real=is_real)
+            yield disk
+            disk.free()
 
     @property
     def url(self) -> str:
@@ -29,7 +37,7 @@ class LogDisk:
 
     def fill(self) -> None:
         """From now on nothing can be written."""
-        if not self.is_real:
+        if not self._is_real:
             self._folder.rename(self._aside)
             self._folder.touch()
             return
@@ -39,22 +47,8 @@ class LogDisk:
 
     def free(self) -> None:
         """From now on there is room again."""
-        if self.is_real:
+        if self._is_real:
             self._ballast.unlink(missing_ok=True)
         elif self._aside.exists():
             self._folder.unlink()
             self._aside.rename(self._folder)
-
-    def close(self) -> None:
-        """Give the file system back."""
-        self.free()
-        if self.is_real:
-            subprocess.run(["umount", "--lazy", str(self._folder)], check=False)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _mount(folder: Path) -> bool:
-    if os.geteuid() != 0:
-        return False
-    command = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "none", str(folder)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0

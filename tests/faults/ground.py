@@ -65,17 +65,17 @@ class Ground:
     @contextmanager
     def opened(cls, folder: Path, processes: Mapping[str, str], **changed: str) -> Iterator[Ground]:
         """Start servers and the platform's processes; stop and remove all of it in the end."""
-        servers, disk = Servers.started(), LogDisk(folder / "disk")
+        servers = Servers.started()
         try:
             engine = create_engine(servers.postgres.url)
             LedgerBase.metadata.create_all(engine)
             engine.dispose()
-            platform = Platform(folder, servers, processes, **({"LOG_STORE_URL": disk.url} | VARIABLES | changed))
-            with platform.running():
-                yield cls(platform, disk)
+            with LogDisk.opened(folder / "disk") as disk:
+                platform = Platform(folder, servers, processes, **({"LOG_STORE_URL": disk.url} | VARIABLES | changed))
+                with platform.running():
+                    yield cls(platform, disk)
         finally:
             servers.stop()
-            disk.close()
 
     @property
     def servers(self) -> dict[str, EmbeddedServer]:
