@@ -76,7 +76,7 @@ class Blueprint(flask_smorest.Blueprint):
         declared = getattr(view, "declared", Declared())
         produces = documents.produced_types(getattr(view, "_apidoc", {}))
         operation = Operation(view, guard, declared, self.limited, produces)
-        documents.note_operation(view.__func__, operation, f"{self.name}_{endpoint}")
+        documents.note_operation(view.__func__, operation, f"{self.name.replace('-', '')}_{endpoint}")
         return operation
 
     def arguments(self, schema: SchemaLike, *, location: str = "json", **options: Any) -> Callable[[View], View]:
