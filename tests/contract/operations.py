@@ -52,7 +52,7 @@ def _find(app: Flask, world: World) -> Iterator[Call]:
 def _permissions(app: Flask) -> dict[str, str | None]:
     blueprints = [one for one in app.blueprints.values() if isinstance(one, Blueprint)]
     return {
-        f"{blueprint.name}_{endpoint}_{method.lower()}": operation.guard.permission
+        f"{blueprint.name.replace('-', '')}_{endpoint}_{method.lower()}": operation.guard.permission
         for blueprint in blueprints
         for (endpoint, method), operation in blueprint.operations.items()
     }
