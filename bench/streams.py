@@ -8,34 +8,32 @@ from __future__ import annotations
 
 import os
 import resource
-import select
 import socket
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.kernel.db import Base, Database
-from app.kernel.handover import Handover, StreamRequest, ping
 from app.kernel.opening import open_database, open_redis
 from app.kernel.stream import publish
-from launcher.embedded import EmbeddedPostgres, EmbeddedRedis
+from bench.findings import percentile
+from bench.ground import PROCFILE, Ground, Programs
+from bench.hearers import Hearers, Owner
 
+KINDS = ("sse", "websocket")
 EVENTS = 20
-EVENT_SECONDS = 0.25
+EVENT_SECONDS = 0.5
 EVENT_TEXT = "x" * 60
 TICKS = os.sysconf("SC_CLK_TCK")
+REST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured with so many clients on so many topics."""
+    """What was measured with so many clients on so many topics; delays are in seconds, from before the transaction."""
 
+    kind: str
     clients: int
     topics: int
     connect_seconds: float
@@ -44,97 +42,49 @@ class Result:
     bare_microseconds: float
     delays: list[float]
 
+    def delay(self, share: float) -> float:
+        """Return the milliseconds within which that share was heard."""
+        return 1e3 * percentile(self.delays, share)
+
     def line(self) -> str:
         """Return a line of the table."""
-        cuts = statistics.quantiles(self.delays, n=100)
         return (
-            f"{self.clients:>7,} {self.topics:>7,} {self.connect_seconds:>8.1f} s {self.kilobytes:>9.1f} "
-            f"{self.microseconds:>8.1f} {self.bare_microseconds:>8.1f} "
-            f"{cuts[49] * 1000:>7.0f} /{cuts[98] * 1000:>5.0f} /{max(self.delays) * 1000:>5.0f} ms"
+            f"{self.kind:>9} {self.clients:>7,} {self.topics:>7,} {self.connect_seconds:>8.1f} s "
+            f"{self.kilobytes:>9.1f} {self.microseconds:>8.1f} {self.bare_microseconds:>8.1f} "
+            f"{self.delay(0.5):>7.0f} /{self.delay(0.99):>5.0f} /{self.delay(1):>5.0f} ms"
         )
 
 
-class StreamBench:
-    """The real stream process on a database and a Redis of its own."""
+def measure_streams(ground: Ground, kind: str, clients: int, topics: int = 1) -> Result:
+    """Measure so many clients of a kind, spread over topics, on a stream process of their own."""
+    name = f"streams_{kind}_{clients}_{topics}"
+    commands = {"stream": PROCFILE["stream"]}
+    with ground.programs(name, commands, MAX_WEBSOCKETS_PER_CLIENT="1000000").running() as programs:
+        return _measure(programs, kind, clients, topics)
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
-        self.socket_path = folder / "stream.sock"
-        self._environment = os.environ | {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "SECRET_KEY": "x" * 40,
-            "STREAM_SOCKET": str(self.socket_path),
-            "LOG_LEVEL": "WARNING",
-            "DATA_DIR": str(folder),
-        }
-        self._redis = open_redis(redis_url)
-        self.database: Database = open_database(database_url, self._redis)
-        with self.database.transaction() as session:
-            tables = [Base.metadata.tables[name] for name in ("stream_topics", "stream_events")]
-            Base.metadata.create_all(session.connection(), tables)
 
-    @contextmanager
-    def process(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the stream process."""
-        with subprocess.Popen([sys.executable, "-m", "workers.stream"], env=self._environment) as process:
-            try:
-                while not ping(self.socket_path):
-                    time.sleep(0.05)
-                yield process
-            finally:
-                process.terminate()
-
-    def measure(self, count: int, topics: int) -> Result:
-        """Measure `count` clients spread over `topics` topics."""
-        names = [f"bench:{time.time_ns()}-{number}" for number in range(topics)]
-        with self.process() as process, ExitStack() as stack:
-            time.sleep(1)
-            before = _memory(process.pid)
-            began = time.monotonic()
-            clients = [stack.enter_context(self._listen(names[number % topics])) for number in range(count)]
-            _settle(clients)
-            connected = time.monotonic() - began
-            time.sleep(1)
-            kilobytes = (_memory(process.pid) - before) / 1024 / count
-            cpu = _cpu(process.pid)
-            delays = self._deliver(clients, names)
-            microseconds = (_cpu(process.pid) - cpu) / len(delays) * 1e6
-        return Result(count, topics, connected, kilobytes, microseconds, _bare(count), delays)
-
-    def _listen(self, topic: str) -> socket.socket:
-        client, served = _pair()
-        Handover(self.socket_path).pass_socket(served, StreamRequest("events", (topic,)))
-        served.close()
-        return client
-
-    def _deliver(self, clients: list[socket.socket], topics: list[str]) -> list[float]:
-        waiting = select.epoll()
-        for client in clients:
-            client.setblocking(False)
-            waiting.register(client, select.EPOLLIN)
-        by_number = {client.fileno(): client for client in clients}
-        delays: list[float] = []
+def _measure(programs: Programs, kind: str, count: int, topics: int) -> Result:
+    settings, pid = programs.settings, programs.pid("stream")
+    database = open_database(settings.database_url, open_redis(settings.redis_url))
+    owner = Owner.make(database, settings)
+    names = owner.make_topics(database, topics)
+    with Hearers(settings.stream_socket, kind, owner) as hearers:
+        time.sleep(REST_SECONDS)
+        before = _memory(pid)
+        connected = hearers.come(count, names)
+        time.sleep(REST_SECONDS)
+        kilobytes = (_memory(pid) - before) / 1024 / count
+        cpu, delays = _cpu(pid), list[float]()
         for number in range(EVENTS):
             began = time.monotonic()
-            with self.database.transaction() as session:
-                for topic in topics:
-                    publish(session, topic, "progress", {"percent": number, "message": EVENT_TEXT})
-            due = len(clients)
-            while due:
-                for found, _ in waiting.poll(10):
-                    came = by_number[found].recv(65536).count(b"\nevent: ")
-                    delays += [time.monotonic() - began] * came
-                    due -= came
+            with database.transaction() as session:
+                for name in names:
+                    publish(session, name, "progress", {"percent": number, "message": EVENT_TEXT})
+            delays += hearers.hear_one(began, hearers.sampled)
             time.sleep(max(0.0, EVENT_SECONDS - (time.monotonic() - began)))
-        return delays
-
-
-def _settle(clients: list[socket.socket]) -> None:
-    """Read the head of each reply."""
-    for client in clients:
-        head = b""
-        while b"retry" not in head:
-            head += client.recv(4096)
+        microseconds = (_cpu(pid) - cpu) / EVENTS / count * 1e6
+        hearers.check_rest(EVENTS)
+    return Result(kind, count, topics, connected, kilobytes, microseconds, _bare(count), delays)
 
 
 def _bare(count: int) -> float:
@@ -142,24 +92,23 @@ def _bare(count: int) -> float:
     text = b'id: 1\nevent: progress\ndata: {"id":"1","type":"progress","topic":"bench:1","data":{"message":"%s"}}\n\n'
     data = text % EVENT_TEXT.encode()
     with ExitStack() as stack:
-        pairs = [tuple(map(stack.enter_context, _pair())) for _ in range(min(count, 1000))]
+        door = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
+        served = []
+        for _ in range(min(count, 1000)):
+            stack.enter_context(socket.create_connection(door.getsockname()))
+            served.append(stack.enter_context(door.accept()[0]))
         began = time.process_time()
         for _ in range(EVENTS):
-            for _, served in pairs:
-                served.send(data)
-        return (time.process_time() - began) / EVENTS / len(pairs) * 1e6
+            for one in served:
+                one.send(data)
+        return (time.process_time() - began) / EVENTS / len(served) * 1e6
 
 
-def _pair() -> tuple[socket.socket, socket.socket]:
-    client = socket.create_connection(_door().getsockname())
-    served, _ = _door().accept()
-    return client, served
-
-
-def _door(doors: list[socket.socket] = []) -> socket.socket:  # noqa: B006  one listening socket for the whole run
-    if not doors:
-        doors.append(socket.create_server(("127.0.0.1", 0), backlog=1024))
-    return doors[0]
+def allow_files() -> int:
+    """Raise the limit of open files as far as it goes; returns it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
 
 
 def _memory(pid: int) -> int:
@@ -172,18 +121,15 @@ def _cpu(pid: int) -> float:
 
 
 def main(counts: list[int]) -> None:
-    """Print a line for each number of clients, on one topic and on a topic each."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
-        redis = stack.enter_context(EmbeddedRedis(folder / "redis"))
-        bench = StreamBench(folder, postgres.url, redis.url)
-        print("clients  topics    connect  kB/client  us/event  bare us  delay p50 / p99 / max")
+    """Print a line for each kind and number of clients, on one topic and on many."""
+    print(f"open files a process: {allow_files():,}; load {os.getloadavg()[0]:.1f}")
+    with Ground.opened() as ground:
+        print("     kind clients  topics    connect  kB/client  us/event  bare us  delay p50 / p99 / max")
         for count in counts:
-            for topics in (1, count):
-                print(bench.measure(count, topics).line(), flush=True)
+            for topics in (1, count // 10):
+                for kind in KINDS:
+                    print(measure_streams(ground, kind, count, topics).line(), flush=True)
+    print(f"load {os.getloadavg()[0]:.1f} in the end")
 
 
 if __name__ == "__main__":

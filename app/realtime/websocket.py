@@ -99,9 +99,11 @@ class WebSocket(Listener):
     def start(self, request: StreamRequest) -> None:
         """Complete the handshake, and wait for the client to say who it is."""
         self.connection.send(websocket_head(request.headers))
-        self._deadline = asyncio.get_running_loop().call_later(self._house.auth_seconds, self._miss_deadline)
         if request.token is not None:
             self._take([Auth(None, request.token)])
+        else:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(self._house.auth_seconds, self._miss_deadline)
 
     def hear(self, data: bytes) -> None:
         """Take what the client has sent."""
@@ -120,6 +122,8 @@ class WebSocket(Listener):
         if self._wire.frames > FRAMES_PER_BEAT:
             self.close(RATE_LIMITED, "too many messages; wait and come again")
         elif texts:
+            # It has spoken in time; how long the answer takes is our affair.
+            self._forget_deadline()
             self._idle = 0
             self._take([read_command(text) for text in texts])
 
@@ -216,10 +220,7 @@ class WebSocket(Listener):
 
     def register(self, caller: Principal) -> bool:
         """Tell whether the caller may have one more WebSocket, and count it if so."""
-        allowed = self._house.register(caller)
-        if allowed:
-            self._forget_deadline()
-        return allowed
+        return self._house.register(caller)
 
     def _take(self, commands: list[Command]) -> None:
         """Answer these, and hear nothing more until that is done."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tests.architecture.source import ROOT
 from tests.support.callers import Heard, User
 from tests.support.platform import Platform, wait_for
 from tests.support.repositories import Repository
@@ -134,6 +139,30 @@ def test_a_program_listens_with_a_key_within_its_scopes(platform: Platform, alic
         assert alice.send("DELETE", f"/api-keys/{made['id']}").status == 204
         talker.rest()
         assert talker.code == 4001
+
+
+def test_the_examples_of_the_page_on_real_time_work(platform: Platform, alice: User, started: Started) -> None:
+    page = (ROOT / "docs" / "realtime.md").read_text()
+    program = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    command = re.search(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert program
+    assert command
+    known = {
+        "WS": f"ws://127.0.0.1:{port(platform)}",
+        "API": f"{platform.base}/api/v1",
+        "TOKEN": alice.token,
+        "EXECUTION": started.id,
+        "JOB": started.job_id,
+        "WORKSPACE": started.workspace_id,
+    }
+    environment = os.environ | known
+    said = subprocess.check_output([sys.executable, "-c", program[1]], env=environment, text=True, timeout=60)
+    assert said.splitlines()[-1].startswith("execution.finished ")
+    streamed = subprocess.run(
+        ["timeout", "3", "bash", "-c", command[1]], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "event: execution.finished" in streamed.stdout
+    assert "event: job.succeeded" in streamed.stdout
 
 
 @pytest.mark.parametrize(

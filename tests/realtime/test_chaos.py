@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import pytest
+from websockets.exceptions import WebSocketException
 
 from app.kernel.opening import open_redis
 from app.realtime.readings import newest_numbers
 from launcher.embedded import EmbeddedRedis
-from tests.support.sse import SseClient
 from tests.support.stream_world import StreamWorld
+from tests.support.websocket import Somebody, Talker
 
 SECONDS = 8.0
 WRITERS = 4
@@ -49,30 +50,55 @@ class Reader(threading.Thread):
     def run(self) -> None:
         while self._missing and time.monotonic() < self._deadline:
             try:
-                with self._world.listen(",".join(self.seen), self._last_id) as client:
-                    self._listen(client)
-            except (OSError, EOFError):
+                self.listen_once()
+            except (OSError, EOFError, WebSocketException):
                 time.sleep(0.05)
 
-    def _listen(self, client: SseClient) -> None:
-        if client.status != 200:
-            time.sleep(0.1)
-            return
-        for _ in range(self._random.randint(1, 400)):
-            event = client.next(10)
-            self._last_id = client.last_id
-            self.seen[event.data["topic"]].append(int(event.data["id"]))
-            if event.type == "last":
-                self._missing.discard(event.data["topic"])
-            if not self._missing:
+    def listen_once(self) -> None:
+        with self._world.listen(",".join(self.seen), self._last_id) as client:
+            if client.status != 200:
+                time.sleep(0.1)
                 return
+            for _ in range(self._random.randint(1, 400)):
+                event = client.next(10)
+                self._last_id = client.last_id
+                self.note(event.data)
+                if not self._missing:
+                    return
+
+    def note(self, event: dict[str, Any]) -> None:
+        self.seen[event["topic"]].append(int(event["id"]))
+        if event["type"] == "last":
+            self._missing.discard(event["topic"])
+
+
+class TalkingReader(Reader):
+    """The same by WebSocket: it names the last events it has heard."""
+
+    def __init__(self, world: StreamWorld, topics: tuple[str, ...], seed: int, token: str) -> None:
+        super().__init__(world, topics, seed)
+        self._token = token
+
+    def listen_once(self) -> None:
+        with Talker(self._world.port, self._token) as talker:
+            after = {topic: str(numbers[-1]) for topic, numbers in self.seen.items() if numbers}
+            talker.subscribe(*self.seen, after=after)
+            for _ in range(self._random.randint(1, 400)):
+                event = talker.next(10)
+                if "topic" not in event:
+                    return
+                self.note(event)
+                if not self._missing:
+                    return
 
 
 @pytest.mark.slow
 def test_nothing_is_lost_or_doubled_whatever_dies(mortal_world: StreamWorld, mortal_redis: EmbeddedRedis) -> None:
     world = mortal_world
-    topics = (f"a:{uuid4()}", f"b:{uuid4()}")
-    readers = [Reader(world, topics[: 1 + seed % 2], seed) for seed in range(6)]
+    somebody = Somebody()
+    topics = (world.make_job(somebody.user_id), world.make_job(somebody.user_id))
+    readers = [Reader(world, topics[: 1 + seed % 2], seed) for seed in range(4)]
+    readers += [TalkingReader(world, topics[: 1 + seed % 2], seed, somebody.token) for seed in range(4)]
     until = time.monotonic() + SECONDS
     writers = [threading.Thread(target=write, args=(world, topics, until)) for _ in range(WRITERS)]
     for thread in [*readers, *writers]:
