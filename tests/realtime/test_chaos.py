@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import threading
@@ -80,14 +81,17 @@ class TalkingReader(Reader):
         self._token = token
 
     def listen_once(self) -> None:
-        with Talker(self._world.port, self._token) as talker:
+        with Talker(self._world.port) as talker, contextlib.ExitStack() as stack:
+            stack.callback(talker.leave)
             after = {topic: str(numbers[-1]) for topic, numbers in self.seen.items() if numbers}
-            talker.subscribe(*self.seen, after=after)
-            for _ in range(self._random.randint(1, 400)):
-                event = talker.next(10)
-                if "topic" not in event:
+            talker.say("auth", token=self._token)
+            talker.say("subscribe", topics=list(self.seen), after=after)
+            for _ in range(self._random.randint(3, 400)):
+                said = talker.next(10)
+                if said["type"] == "closing":
                     return
-                self.note(event)
+                if "topic" in said:
+                    self.note(said)
                 if not self._missing:
                     return
 

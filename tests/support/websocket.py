@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any, Self
 from uuid import uuid4
@@ -28,6 +29,10 @@ class Talker:
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+    def leave(self) -> None:
+        """Leave without a word: a polite end waits for what is still on its way."""
+        self.socket.socket.shutdown(socket.SHUT_RDWR)
 
     @property
     def code(self) -> int | None:
