@@ -33,6 +33,7 @@ from app.identity.permissions import (
     VIEWER,
 )
 from app.identity.pruning import (
+    forget_challenges,
     forget_ended_logins,
     forget_expired_tokens,
     forget_mail_tokens,
@@ -100,6 +101,7 @@ __all__ = [
     "find_account",
     "find_user",
     "finds_scope",
+    "forget_challenges",
     "forget_ended_logins",
     "forget_expired_tokens",
     "forget_mail_tokens",

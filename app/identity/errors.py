@@ -74,5 +74,19 @@ class TooManyKeys(Conflict):
     status = 422
 
 
+class MfaRequired(Forbidden):
+    """The password is right; send a code of the second factor to /auth/mfa/challenge."""
+
+    code = "MFA_REQUIRED"
+
+
+class MfaEnabled(Conflict):
+    """The account has a second factor already."""
+
+
+class MfaNotEnabled(Conflict):
+    """The account has no second factor."""
+
+
 class AlreadyVerified(Conflict):
     """The address of this account is confirmed already."""

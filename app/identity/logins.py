@@ -17,7 +17,22 @@ from sqlalchemy.orm import Session
 
 from app.identity.account_mails import give_notice
 from app.identity.attempts import Attempt, forget_failures, note_failed_login, refuse_waiting
-from app.identity.errors import AccountDisabled, InvalidCredentials, TokenExpired, TokenInvalid, TokenRevoked
+from app.identity.errors import (
+    AccountDisabled,
+    InvalidCredentials,
+    MfaRequired,
+    TokenExpired,
+    TokenInvalid,
+    TokenRevoked,
+)
+from app.identity.mfa import (
+    CHALLENGE_SECONDS,
+    challenged_user,
+    close_challenge,
+    is_enabled,
+    open_challenge,
+    prove,
+)
 from app.identity.models import LoginSession, RefreshToken, User
 from app.identity.origins import Origin
 from app.identity.passwords import hash_password, is_outdated, verify_password
@@ -49,8 +64,9 @@ class Login:
 def log_in(database: Database, attempt: Attempt, password: str, lifetime: int) -> Login:
     """Let in whoever knows the password of the account they name; `lifetime` is in seconds.
 
-    Raises InvalidCredentials after the same time for known and unknown accounts; AccountDisabled only to those who know
-    the password; RateLimited after too many failures. The password is verified with no transaction open.
+    Raises InvalidCredentials after the same time for known and unknown accounts; RateLimited after too many failures;
+    AccountDisabled, and MfaRequired where a second factor is due, only to those who know the password. The password is
+    verified with no transaction open.
     """
     refuse_waiting(attempt.wait)
     account = attempt.account
@@ -65,7 +81,35 @@ def log_in(database: Database, attempt: Attempt, password: str, lifetime: int) -
     with database.transaction() as session:
         user = _confirm(session, account.id, verified, kept)
         forget_failures(session, attempt.subject)
-        return let_in(session, user, attempt.origin, lifetime)
+        admitted = admit(session, user, attempt.origin, lifetime)
+    return refuse_challenged(admitted)
+
+
+def admit(session: Session, user: User, origin: Origin, lifetime: int) -> Login | str:
+    """Let in who has shown their first factor, or return the token by which they go on with the second."""
+    if is_enabled(session, user.id):
+        return open_challenge(session, user.id)
+    return let_in(session, user, origin, lifetime)
+
+
+def refuse_challenged(admitted: Login | str) -> Login:
+    """Raise MfaRequired for a login that waits for its second factor. Not within the transaction, which has to stay."""
+    if isinstance(admitted, Login):
+        return admitted
+    raise MfaRequired(session_token=admitted, expires_in=CHALLENGE_SECONDS, methods=["totp", "recovery_code"])
+
+
+def continue_login(database: Database, vault: Vault, token: str, code: str, origin: Origin, lifetime: int) -> Login:
+    """Let in who shows the second factor. Raises TokenInvalid, TokenExpired, InvalidCredentials, RateLimited."""
+    with database.transaction() as session:
+        user_id = challenged_user(session, token)
+    prove(database, vault, user_id, code, origin)
+    with database.transaction() as session:
+        close_challenge(session, token)
+        user = session.get_one(User, user_id)
+        if user.disabled_at is not None:
+            raise AccountDisabled
+        return let_in(session, user, origin, lifetime)
 
 
 def _confirm(session: Session, user_id: UUID, verified: str, kept: str) -> User:

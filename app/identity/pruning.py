@@ -8,7 +8,15 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.identity.models import AccountMail, AccountToken, LoginSession, LoginThrottle, RefreshToken, SecurityEvent
+from app.identity.models import (
+    AccountMail,
+    AccountToken,
+    LoginSession,
+    LoginThrottle,
+    MfaChallenge,
+    RefreshToken,
+    SecurityEvent,
+)
 from app.kernel.clock import database_now
 from app.kernel.db import Base
 
@@ -43,6 +51,12 @@ def forget_mail_tokens(session: Session) -> int:
     """Delete the tokens of mails a day after they have expired, for until then a reader is told why they fail."""
     over = AccountToken.expires_at < database_now() - timedelta(days=1)
     return _forget(session, AccountToken, AccountToken.token_hash, over)
+
+
+def forget_challenges(session: Session) -> int:
+    """Delete logins that have waited too long for their second factor."""
+    over = MfaChallenge.expires_at < database_now() - timedelta(days=1)
+    return _forget(session, MfaChallenge, MfaChallenge.token_hash, over)
 
 
 def forget_security_events(session: Session) -> int:

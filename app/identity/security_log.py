@@ -19,6 +19,10 @@ SESSIONS_REVOKED: Final = "sessions_revoked"
 TOKEN_REPLAYED: Final = "token_replayed"  # noqa: S105 - the name of an event
 PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of an event
 REGISTERED: Final = "registered"
+MFA_ENABLED: Final = "mfa_enabled"
+MFA_DISABLED: Final = "mfa_disabled"
+MFA_FAILED: Final = "mfa_failed"
+RECOVERY_CODE_USED: Final = "recovery_code_used"
 EMAIL_VERIFIED: Final = "email_verified"
 EMAIL_CHANGED: Final = "email_changed"
 PASSWORD_RESET: Final = "password_reset"  # noqa: S105 - the name of an event
@@ -35,6 +39,10 @@ EVENT_TYPES: Final = (
     PASSWORD_RESET,
     EMAIL_VERIFIED,
     EMAIL_CHANGED,
+    MFA_ENABLED,
+    MFA_DISABLED,
+    MFA_FAILED,
+    RECOVERY_CODE_USED,
 )
 
 

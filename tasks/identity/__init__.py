@@ -7,6 +7,7 @@ from typing import Any
 from app.identity import (
     PruneIdentity,
     SendMail,
+    forget_challenges,
     forget_ended_logins,
     forget_expired_tokens,
     forget_mail_tokens,
@@ -33,6 +34,7 @@ def prune_identity(run: Run, _: PruneIdentity, tools: Tools) -> dict[str, Any]:
         "refresh_tokens": forget_all(run, forget_expired_tokens),
         "security_events": forget_all(run, forget_security_events),
         "failures": forget_all(run, forget_old_failures),
+        "challenges": forget_all(run, forget_challenges),
         "mails": forget_all(run, forget_old_mails),
         "mailed_tokens": forget_all(run, forget_mail_tokens),
     }

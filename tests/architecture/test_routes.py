@@ -52,6 +52,7 @@ def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/refresh",
         "POST /api/v1/auth/logout",
+        "POST /api/v1/auth/mfa/challenge",
         "POST /api/v1/auth/verify-email",
         "POST /api/v1/auth/forgot-password",
         "POST /api/v1/auth/reset-password",

@@ -21,6 +21,7 @@ _SAID = {
         GET /ws, GET /api/v1/websocket/open, GET /ws/executions/{execution_id}
         GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
         POST /api/v1/auth/register, POST /api/v1/auth/login, POST /api/v1/auth/refresh, POST /api/v1/auth/logout
+        POST /api/v1/auth/mfa/challenge
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
     """,
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events",
@@ -28,6 +29,7 @@ _SAID = {
         GET /api/v1/auth/me, POST /api/v1/auth/change-password, GET /api/v1/auth/sessions
         POST /api/v1/auth/sessions/revoke-all, GET /api/v1/auth/security-log
         POST /api/v1/auth/send-verification
+        GET /api/v1/auth/mfa, POST /api/v1/auth/mfa/enable, POST /api/v1/auth/mfa/verify, POST /api/v1/auth/mfa/disable
         GET /api/v1/users/me, PUT /api/v1/users/me, PATCH /api/v1/users/me
         GET /api/v1/permissions, POST /api/v1/api-keys, POST /api/v1/organizations, POST /api/v1/pipelines/validate
     """,

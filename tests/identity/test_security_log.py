@@ -115,6 +115,7 @@ def test_what_was_kept_long_enough_is_deleted(
         "refresh_tokens": 1,
         "security_events": 1,
         "failures": 1,
+        "challenges": 0,
         "mails": 0,
         "mailed_tokens": 0,
     }

@@ -11,6 +11,7 @@ from app.identity.models.accounts import (
     User,
 )
 from app.identity.models.mails import AccountMail, AccountToken
+from app.identity.models.mfa import MfaChallenge, MfaFactor, RecoveryCode
 from app.identity.models.security import LoginThrottle, SecurityEvent
 
 __all__ = [
@@ -20,6 +21,9 @@ __all__ = [
     "LoginSession",
     "LoginThrottle",
     "Membership",
+    "MfaChallenge",
+    "MfaFactor",
+    "RecoveryCode",
     "RefreshToken",
     "Role",
     "RoleAssignment",

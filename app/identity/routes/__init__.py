@@ -2,6 +2,7 @@
 
 from app.identity.routes import auth as _auth
 from app.identity.routes import mails as _mails
+from app.identity.routes import mfa as _mfa
 from app.identity.routes import sessions as _sessions
 from app.identity.routes.api_keys import api_keys
 from app.identity.routes.base import auth
@@ -11,5 +12,5 @@ from app.identity.routes.roles import roles
 
 __all__ = ["blueprints"]
 
-every_module = (_auth, _mails, _sessions)
+every_module = (_auth, _mails, _mfa, _sessions)
 blueprints = (auth, users, keys, roles, api_keys)

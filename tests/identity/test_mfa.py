@@ -1,0 +1,172 @@
+"""The second factor: an authenticator's codes, recovery codes, and the login that waits for one."""
+
+from __future__ import annotations
+
+import base64
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text, update
+
+from app.identity.mfa import _totp
+from app.identity.models import LoginThrottle, MfaFactor
+from app.kernel.db import Database
+from tests.identity.conftest import Committing
+from tests.support.identity import PASSWORD, Person, data_of, error_of, make_person
+
+MFA = "/api/v1/auth/mfa"
+
+
+def code_of(secret: str, steps: int = 0) -> str:
+    """What an authenticator shows; `steps` of half a minute later."""
+    totp = TOTP(base64.b32decode(secret), 6, SHA1(), 30)  # noqa: S303 - what authenticators speak
+    return totp.generate(time.time() + 30 * steps).decode()
+
+
+def enable(client: FlaskClient, person: Person) -> tuple[str, list[str]]:
+    """Switch the second factor on; return its secret and the recovery codes."""
+    secret = data_of(client.post(f"{MFA}/enable", headers=person.headers))["secret"]
+    body = {"code": code_of(secret, -1)}
+    codes = data_of(client.post(f"{MFA}/verify", json=body, headers=person.headers))["recovery_codes"]
+    return secret, codes
+
+
+def begin(client: FlaskClient) -> str:
+    """Log in with the password and return the token that goes on."""
+    reply = client.post("/api/v1/auth/login", json={"username": "alice", "password": PASSWORD})
+    error = error_of(reply, 403)
+    assert (error["code"], error["details"]["methods"]) == ("MFA_REQUIRED", ["totp", "recovery_code"])
+    assert "Set-Cookie" not in reply.headers
+    token: str = error["details"]["session_token"]
+    return token
+
+
+def answer(client: FlaskClient, token: str, code: str) -> Any:
+    return client.post(f"{MFA}/challenge", json={"session_token": token, "code": code})
+
+
+@pytest.fixture
+def unlimited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.extensions["headrace"], "limited", False)
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")],
+)
+def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
+    assert _totp(b"12345678901234567890").generate(moment).decode() == code
+
+
+def test_an_authenticator_is_enrolled_by_its_address(client: FlaskClient, alice: Person) -> None:
+    made = data_of(client.post(f"{MFA}/enable", headers=alice.headers))
+    address = urlsplit(made["uri"])
+    assert (address.scheme, address.netloc, unquote(address.path)) == ("otpauth", "totp", "/Headrace:alice@example.com")
+    assert parse_qs(address.query)["secret"] == [made["secret"]]
+    assert data_of(client.get(MFA, headers=alice.headers)) == {"enabled": False, "recovery_codes_left": 0}
+    data_of(client.post("/api/v1/auth/login", json={"username": "alice", "password": PASSWORD}))
+
+
+def test_logging_in_takes_a_code_from_then_on(client: FlaskClient, alice: Person) -> None:
+    secret, codes = enable(client, alice)
+    assert data_of(client.get(MFA, headers=alice.headers)) == {"enabled": True, "recovery_codes_left": 10}
+    assert len(set(codes)) == 10
+    reply = answer(client, begin(client), code_of(secret))
+    data = data_of(reply)
+    assert data["user"]["username"] == "alice"
+    assert reply.headers.getlist("Set-Cookie")[0].startswith("refresh_token=")
+    data_of(client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {data['access_token']}"}))
+
+
+def test_a_code_works_once(client: FlaskClient, alice: Person) -> None:
+    secret, _ = enable(client, alice)
+    code = code_of(secret)
+    token = begin(client)
+    data_of(answer(client, token, code))
+    assert error_of(answer(client, token, code_of(secret, 1)), 401)["code"] == "TOKEN_INVALID"
+    assert error_of(answer(client, begin(client), code), 401)["code"] == "INVALID_CREDENTIALS"
+    assert error_of(answer(client, begin(client), code_of(secret, -1)), 401)["code"] == "INVALID_CREDENTIALS"
+
+
+def test_a_recovery_code_lets_in_once_and_is_read_as_people_write_it(client: FlaskClient, alice: Person) -> None:
+    _, codes = enable(client, alice)
+    data_of(answer(client, begin(client), codes[0].upper().replace("-", " ")))
+    assert error_of(answer(client, begin(client), codes[0]), 401)["code"] == "INVALID_CREDENTIALS"
+    data_of(answer(client, begin(client), codes[1]))
+    assert data_of(client.get(MFA, headers=alice.headers))["recovery_codes_left"] == 8
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_guesses_are_slowed_down_whatever_the_login_they_belong_to(
+    client: FlaskClient, alice: Person, database: Database
+) -> None:
+    secret, _ = enable(client, alice)
+    wrong = "000000" if code_of(secret) != "000000" else "000001"
+    for _ in range(5):
+        assert error_of(answer(client, begin(client), wrong), 401)["details"] == {"field": "code"}
+    refused = error_of(answer(client, begin(client), code_of(secret)), 429)
+    assert refused["code"] == "RATE_LIMIT_EXCEEDED"
+    with database.transaction() as session:
+        session.execute(update(LoginThrottle).values(blocked_until=None))
+    data_of(answer(client, begin(client), code_of(secret)))
+    types = [row["type"] for row in data_of(client.get("/api/v1/auth/security-log", headers=alice.headers))]
+    assert types.count("mfa_failed") == 5
+
+
+def test_a_login_does_not_wait_for_ever_and_tokens_are_not_made_up(
+    client: FlaskClient, alice: Person, database: Database
+) -> None:
+    secret, _ = enable(client, alice)
+    token = begin(client)
+    with database.transaction() as session:
+        session.execute(text("UPDATE mfa_challenges SET expires_at = now() - interval '1 second'"))
+    assert error_of(answer(client, token, code_of(secret)), 401)["code"] == "TOKEN_EXPIRED"
+    assert error_of(answer(client, "not ours", code_of(secret)), 401)["code"] == "TOKEN_INVALID"
+
+
+def test_a_wrong_code_switches_nothing_on_or_off(client: FlaskClient, alice: Person) -> None:
+    headers = {"headers": alice.headers}
+    assert error_of(client.post(f"{MFA}/verify", json={"code": "123456"}, **headers), 409)["code"] == "INVALID_STATE"
+    secret = data_of(client.post(f"{MFA}/enable", **headers))["secret"]
+    wrong = "000000" if code_of(secret) != "000000" else "000001"
+    error_of(client.post(f"{MFA}/verify", json={"code": wrong}, **headers), 401)
+    _, codes = enable(client, alice)
+    error_of(client.post(f"{MFA}/disable", json={"code": wrong}, **headers), 401)
+    assert error_of(client.post(f"{MFA}/enable", **headers), 409)["code"] == "INVALID_STATE"
+    assert error_of(client.post(f"{MFA}/verify", json={"code": wrong}, **headers), 409)["code"] == "INVALID_STATE"
+    begin(client)
+    assert client.post(f"{MFA}/disable", json={"code": codes[0]}, **headers).status_code == 204
+    data_of(client.post("/api/v1/auth/login", json={"username": "alice", "password": PASSWORD}))
+
+
+def test_secrets_and_codes_are_not_in_the_tables(client: FlaskClient, alice: Person, database: Database) -> None:
+    secret, codes = enable(client, alice)
+    token = begin(client)
+    with database.transaction() as session:
+        kept = session.get_one(MfaFactor, alice.user.id).sealed_secret
+        rows = "SELECT t::text FROM recovery_codes t UNION ALL SELECT t::text FROM mfa_challenges t"
+        rest = "".join(session.execute(text(rows)).scalars())
+    assert base64.b32decode(secret) not in kept
+    assert not any(shown in rest for shown in [token, *codes, *(code.replace("-", "") for code in codes)])
+
+
+def test_one_code_sent_many_times_at_once_lets_in_once(committing: Committing) -> None:
+    alice = make_person(committing.app, committing.database, "alice")
+    secret, _ = enable(committing.app.test_client(), alice)
+    tokens, together = [begin(committing.app.test_client()) for _ in range(4)], Barrier(4)
+    code = code_of(secret)
+
+    def attempt(token: str) -> int:
+        together.wait(10)
+        return int(answer(committing.app.test_client(), token, code).status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(attempt, tokens)) == [200, 401, 401, 401]
