@@ -31,6 +31,7 @@ SAME_NAME = (
     "artifact_store",
     "flower_url",
     "metrics_token",
+    "plan_places",
     "stream_socket",
     "allow_file_repositories",
     "allow_private_addresses",

@@ -88,9 +88,12 @@ class Settings:
     job_archive_url: str = setting(
         "", "where weeks of that history are written before they are dropped; any fsspec address", secret=True
     )
-    organization_places: int = setting(
-        20, "jobs of one organization that may be with the workers of a queue at once; the rest wait; 0 sets no limit"
+    places_free: int = setting(
+        5, "jobs of one organization of this plan that may be with the workers of a queue at once; 0 sets no limit"
     )
+    places_standard: int = setting(20, "the same for the plan `standard`, which every organization begins with")
+    places_pro: int = setting(50, "the same for the plan `pro`")
+    places_enterprise: int = setting(0, "the same for the plan `enterprise`")
     relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
     relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
 
@@ -144,6 +147,16 @@ class Settings:
     def workspaces(self) -> Path:
         """The folder of the checkouts."""
         return (self.work_dir or self.data_dir / "work").resolve()
+
+    @property
+    def plan_places(self) -> dict[str, int]:
+        """The places of an organization in each queue, by its plan."""
+        return {
+            "free": self.places_free,
+            "standard": self.places_standard,
+            "pro": self.places_pro,
+            "enterprise": self.places_enterprise,
+        }
 
     @property
     def is_development(self) -> bool:

@@ -18,6 +18,7 @@ from app import jobs
 from app.identity import create_first_admin, ensure_signing_key
 from app.kernel.crypto import Vault
 from app.kernel.opening import open_database
+from app.tenancy import apply_plans
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
 
@@ -47,7 +48,7 @@ def release(settings: Settings) -> None:
         log.info("the database is at this version's tables")
     with database.transaction() as session:
         ensure_signing_key(session, Vault(settings.secret_key))
-        jobs.set_places(session, settings.organization_places)
+        apply_plans(session, settings.plan_places)
     with database.transaction() as session:
         jobs.make_history_partitions(session)
     if settings.admin_password:

@@ -55,6 +55,7 @@ class Platform:
     web_threads: int
     trusted_proxies: int
     metrics_token: str = ""
+    plan_places: Mapping[str, int] = field(default_factory=dict)
 
     cors_origins: frozenset[str] = frozenset()
     changelog: Path = Path("CHANGELOG.md")

@@ -12,7 +12,7 @@ from app.jobs.history import act_as, history_lines, make_history_partitions, old
 from app.jobs.intents import MoveJobs, PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
 from app.jobs.origin import carrying_on
-from app.jobs.places import let_in_all, set_places
+from app.jobs.places import forget_places, let_in_all, set_places
 from app.jobs.queries import visible_jobs
 from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
 from app.jobs.running import Run
@@ -61,6 +61,7 @@ __all__ = [
     "find_standings",
     "fold_changes",
     "follow",
+    "forget_places",
     "function_of",
     "give_back",
     "history_lines",

@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    delete,
     func,
     or_,
     select,
@@ -49,6 +50,11 @@ def set_places(session: Session, places: int, organization_id: UUID = EVERYONE) 
     session.execute(
         given.on_conflict_do_update(index_elements=[JobLimit.organization_id], set_={"places": given.excluded.places})
     )
+
+
+def forget_places(session: Session) -> None:
+    """Forget all limits; the caller sets them anew in the same transaction."""
+    session.execute(delete(JobLimit))
 
 
 def _places_of(organization: ColumnElement[Any]) -> ColumnElement[Any]:

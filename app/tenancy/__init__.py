@@ -17,6 +17,7 @@ from app.tenancy.events import (
 )
 from app.tenancy.hooks import before_deletion, tells_activity
 from app.tenancy.models import Activity, Organization, Workspace
+from app.tenancy.plans import apply_plans
 from app.tenancy.queries import visible_workspaces
 from app.tenancy.repository import RepositoryRules, find_branch_fault, find_url_fault
 from app.tenancy.service import create_organization, create_workspace
@@ -38,6 +39,7 @@ __all__ = [
     "WorkspaceInUse",
     "WorkspaceStatusChanged",
     "WorkspaceUpdated",
+    "apply_plans",
     "before_deletion",
     "blueprints",
     "create_organization",

@@ -28,7 +28,8 @@ from app.kernel.ids import new_id
 ACTIVE: Final = "active"
 INACTIVE: Final = "inactive"
 WORKSPACE_STATUSES: Final = (ACTIVE, INACTIVE)
-PLANS: Final = ("free", "standard", "pro", "enterprise")
+STANDARD: Final = "standard"
+PLANS: Final = ("free", STANDARD, "pro", "enterprise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Organization(Base):
     __tablename__ = "organizations"
     __table_args__ = (
         UniqueConstraint("slug"),
+        CheckConstraint(f"plan IN {PLANS}", name="plan"),
         Index("ix_organizations_created_at", "created_at", "id"),
         Index("uq_organizations_personal", "owner_id", unique=True, postgresql_where=text("is_personal")),
     )
@@ -87,6 +89,7 @@ class Organization(Base):
     slug: Mapped[str]
     description: Mapped[str | None]
     is_personal: Mapped[bool] = mapped_column(server_default=text("false"))
+    plan: Mapped[str] = mapped_column(server_default=STANDARD)
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 

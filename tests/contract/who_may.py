@@ -74,7 +74,7 @@ _SAID = {
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
         POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
     """,
-    PLATFORM: "",
+    PLATFORM: "PUT /api/v1/organizations/{organization_id}/plan",
 }
 
 

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from flask.views import MethodView
 
-from app.http import Blueprint, load, principal, requires, transaction
+from app.http import Blueprint, load, platform, principal, requires, transaction
 from app.tenancy.models import Organization
 from app.tenancy.organizations import change_organization, delete_organization
+from app.tenancy.plans import change_plan
 from app.tenancy.queries import visible_organizations
 from app.tenancy.schemas import organizations as schemas
 from app.tenancy.service import create_organization
@@ -75,3 +76,17 @@ class OneOrganization(MethodView):
         """Delete an organization; refused while there are workspaces in it"""
         with transaction() as session:
             delete_organization(session, load(session, Organization, organization_id, for_update=True))
+
+
+@organizations.route("/organizations/<uuid:organization_id>/plan")
+class Plan(MethodView):
+    """The plan of an organization."""
+
+    @organizations.arguments(schemas.OrganizationPlan)
+    @organizations.response(200, schemas.Organization)
+    @requires("platform:administer", platform=True)
+    def put(self, body: dict[str, Any], organization_id: UUID) -> Organization:
+        """Give an organization another plan"""
+        with transaction() as session:
+            organization = load(session, Organization, organization_id, for_update=True)
+            return change_plan(session, organization, body["plan"], platform().plan_places)

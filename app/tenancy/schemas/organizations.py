@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
+from app.tenancy.models import PLANS
 from app.tenancy.schemas.fields import description_field, name_field, slug_field
 
 
@@ -40,10 +41,21 @@ class Organization(Schema):
     description = fields.String(required=True, allow_none=True)
     owner_id = fields.UUID(required=True)
     is_personal = fields.Boolean(required=True)
+    plan = fields.String(required=True, validate=validate.OneOf(PLANS))
     member_count = fields.Integer(required=True)
     workspace_count = fields.Integer(required=True)
     created_at = Timestamp(required=True)
     updated_at = Timestamp(required=True)
+
+
+class OrganizationPlan(Schema):
+    """The plan of an organization."""
+
+    plan = fields.String(
+        required=True,
+        validate=validate.OneOf(PLANS),
+        metadata={"description": "Says, among others, how many of its jobs may be with the workers of a queue at once"},
+    )
 
 
 class OrganizationFilters(Schema):
