@@ -18,7 +18,7 @@ from app.kernel.opening import open_database, open_redis
 from config.settings import Settings
 
 ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs, realtime)
-LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail")
+LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook")
 # A request that does nothing with its transaction for so long stands still.
 IDLE_STATEMENTS = 3
 SAME_NAME = (

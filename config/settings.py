@@ -71,6 +71,7 @@ class Settings:
     rate_limit_register: str = setting("3/hour", "registrations per address")
     rate_limit_mail: str = setting("5/hour", "mails somebody may ask for, per address and account")
     rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
+    rate_limit_webhook: str = setting("1200/minute", "deliveries of code hosts per address")
 
     smtp_url: str = setting(
         "",

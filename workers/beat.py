@@ -13,7 +13,7 @@ from app.jobs import PruneHistory
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
-from app.pipelines import PruneArtifacts
+from app.pipelines import PruneArtifacts, PruneDeliveries
 
 ACCEPT_DUE = "schedule.accept_due"
 
@@ -21,6 +21,7 @@ PERIODS: dict[str, timedelta] = {
     PruneHistory.kind: timedelta(hours=1),
     PruneArtifacts.kind: timedelta(hours=1),
     PruneIdentity.kind: timedelta(hours=1),
+    PruneDeliveries.kind: timedelta(hours=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

@@ -24,7 +24,7 @@ def count_address() -> None:
 
 
 def limit_rate(name: str, subject: str = "") -> None:
-    """Count a request against the limit `name` (`login`, `register`, `refresh`), per address and `subject`.
+    """Count a request against the limit `name` (`login`, `register`, `refresh`, `webhook`), per address and `subject`.
 
     Raises RateLimited. `subject` is what is tried, such as the account's name.
     """

@@ -3,9 +3,13 @@ graph and run on any worker. An execution's job is parked while its stages run, 
 last of them ends, whoever ends it.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from app import jobs, tenancy
 from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
-from app.pipelines.intents import ExecutePipeline, PruneArtifacts, RunStage
+from app.pipelines.incoming import forget_deliveries
+from app.pipelines.intents import ExecutePipeline, PruneArtifacts, PruneDeliveries, RunStage
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step
@@ -24,6 +28,9 @@ from app.pipelines.recording import (
 from app.pipelines.secrets import reveal_secrets
 from app.pipelines.workspaces import refuse_while_running, tell_activity
 
+if TYPE_CHECKING:
+    from app.pipelines.routes import blueprints
+
 tenancy.tells_activity(tell_activity)
 tenancy.before_deletion(refuse_while_running)
 jobs.follow(ExecutePipeline.kind, ended=execution_job_ended, retried=execution_job_retried)
@@ -41,6 +48,7 @@ __all__ = [
     "NeededArtifact",
     "Pipeline",
     "PruneArtifacts",
+    "PruneDeliveries",
     "RunStage",
     "Segment",
     "Stage",
@@ -50,11 +58,20 @@ __all__ = [
     "StepEnd",
     "add_log_chunk",
     "begin_execution",
+    "blueprints",
     "encode_chunk",
     "expired_artifacts",
     "finish_step",
+    "forget_deliveries",
     "replace_artifacts",
     "reveal_secrets",
     "start_stage",
     "start_step",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Flask is loaded by the API alone: workers enter this room too.
+    if name == "blueprints":
+        return import_module("app.pipelines.routes").blueprints
+    raise AttributeError(name)

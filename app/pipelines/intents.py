@@ -30,6 +30,15 @@ class PruneArtifacts(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class PruneDeliveries(Intent):
+    """Forget the deliveries of code hosts that are older than history is kept."""
+
+    kind: ClassVar[str] = "pipelines.prune_deliveries"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 8
+
+
+@dataclass(frozen=True, slots=True)
 class RunStage(Intent):
     """Check out and run the steps of one stage."""
 

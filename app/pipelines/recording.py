@@ -49,8 +49,11 @@ class Briefing:
     plan: Plan
     planned: PlannedStage
     repository_url: str
-    branch: str
+    branch: str | None
+    tag: str | None
+    fetch_ref: str | None
     commit_sha: str
+    trusted: bool
     needs: State
     needed_artifacts: tuple[NeededArtifact, ...]
     steps: dict[str, UUID]
@@ -93,7 +96,10 @@ def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Ste
         planned=plan.stage(stage.name),
         repository_url=execution.repository_url,
         branch=execution.branch,
+        tag=execution.tag,
+        fetch_ref=execution.fetch_ref,
         commit_sha=execution.commit_sha or "",
+        trusted=execution.trusted,
         needs=State(failed=blocked),
         needed_artifacts=_artifacts_of(session, needed),
         steps={step.name: step.id for step in steps},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates
+from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
 from app.http import Schema, Timestamp
 from app.pipelines.definition import DefinitionInvalid, find_secret_name_fault, parse_variables
@@ -64,6 +64,9 @@ class StartSchema(Schema):
 
     trigger = fields.String(load_default="manual", validate=validate.OneOf(["manual", "api"]))
     branch = fields.String(load_default=None, allow_none=True, validate=BRANCH)
+    tag = fields.String(
+        load_default=None, allow_none=True, validate=BRANCH, metadata={"description": "in place of a branch"}
+    )
     commit_sha = fields.String(load_default=None, allow_none=True, validate=COMMIT)
     variables = fields.Dict(
         keys=fields.String(validate=VARIABLE_NAME),
@@ -71,6 +74,12 @@ class StartSchema(Schema):
         load_default=dict,
         validate=validate.Length(max=100),
     )
+
+    @validates_schema
+    def refuse_both(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse a branch and a tag together."""
+        if data["branch"] is not None and data["tag"] is not None:
+            raise ValidationError("is given beside a branch; give one of them", "tag")
 
     @validates("variables")
     def refuse_built_ins(self, value: dict[str, str], **_: Any) -> None:
@@ -124,6 +133,14 @@ class StageSchema(Schema):
     steps = fields.List(fields.Nested(StepSchema))
 
 
+class PullRequestSchema(Schema):
+    """The pull request an execution is of."""
+
+    number = fields.Integer()
+    branch = fields.String(metadata={"description": "where it comes from; in a fork anyone chooses the name"})
+    base_branch = fields.String(metadata={"description": "where it is to go"})
+
+
 class ExecutionSchema(Schema):
     """One run of a pipeline."""
 
@@ -135,8 +152,13 @@ class ExecutionSchema(Schema):
     number = fields.Integer(metadata={"description": "counts the executions of the pipeline"})
     status = fields.String(validate=validate.OneOf(STATUSES))
     trigger = fields.String()
-    branch = fields.String()
+    branch = fields.String(
+        allow_none=True, metadata={"description": "`pull/` and the number of a pull request; null for a tag"}
+    )
+    tag = fields.String(allow_none=True)
     commit_sha = fields.String(allow_none=True)
+    pull_request = fields.Nested(PullRequestSchema, allow_none=True)
+    trusted = fields.Boolean(metadata={"description": "false: code from a fork, whose steps get no secrets"})
     variables = fields.Dict(keys=fields.String(), values=fields.String())
     plan_digest = fields.String(metadata={"description": "SHA-256 of the frozen plan"})
     error = fields.Nested(ErrorSchema, allow_none=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
-from app.pipelines.definition import Definition, Plan, RunContext, make_plan
+from app.pipelines.definition import Definition, Plan, PullRequest, RunContext, make_plan
 from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
@@ -39,12 +39,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How an execution is to be started; what is empty comes from the workspace."""
+    """How an execution is to be started; without a branch and a tag it is of the workspace's branch.
+
+    `fetch_ref` is where the repository keeps the commit when no branch does. One that is not `trusted` gets no secrets.
+    `cause` names what asked for it: no two executions have the same. `depth` counts the executions that led to it.
+    """
 
     trigger: str = "manual"
     branch: str | None = None
+    tag: str | None = None
     commit_sha: str | None = None
     variables: Mapping[str, str] | None = None
+    pull_request: PullRequest | None = None
+    fetch_ref: str | None = None
+    trusted: bool = True
+    cause: str | None = None
+    depth: int = 0
 
 
 def create_pipeline(session: Session, workspace: Workspace, source: Source, caller: Principal) -> Pipeline:
@@ -108,34 +118,39 @@ class Started:
 
 
 def start_execution(
-    session: Session, pipeline: Pipeline, workspace: Workspace, start: Start, caller: Principal
+    session: Session, pipeline: Pipeline, workspace: Workspace, start: Start, caller: Principal | None
 ) -> Started:
     """Freeze the plan and write the execution, its stages and its job; nothing runs before the commit.
 
-    Raises WorkspaceNotReady for a workspace without a repository.
+    `caller` is None where nobody asked but an event. Raises WorkspaceNotReady for a workspace without a repository.
     """
     if workspace.repository_url is None:
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
-    execution_id = new_id()
-    plan = _freeze(pipeline, workspace, start, execution_id)
+    plan = _freeze(pipeline, workspace, start, new_id())
+    return write_execution(session, plan, _asked(pipeline, workspace, start), caller.user_id if caller else None)
+
+
+def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], created_by: UUID | None) -> Started:
+    """Write an execution by its plan; `asked` are those of its columns that say of what it is."""
+    execution_id = UUID(plan.execution_id)
     frozen = plan.to_json()
     job_id = jobs.accept(
         session,
         ExecutePipeline(execution_id),
-        organization_id=pipeline.organization_id,
-        workspace_id=pipeline.workspace_id,
-        created_by=caller.user_id,
+        organization_id=asked["organization_id"],
+        workspace_id=asked["workspace_id"],
+        created_by=created_by,
         resource=("execution", execution_id),
     )
-    number, moment = _next_number(session, pipeline.id)
-    values = _asked(pipeline, workspace, start) | {
+    number, moment = _next_number(session, asked["pipeline_id"])
+    values = dict(asked) | {
         "id": execution_id,
         "job_id": job_id,
         "number": number,
         "plan": frozen,
         "plan_digest": frozen["digest"],
         "status": QUEUED,
-        "created_by": caller.user_id,
+        "created_by": created_by,
         "created_at": moment,
     }
     started = Started(Execution(**values), *_stages_of(plan, execution_id))
@@ -153,10 +168,20 @@ def _asked(pipeline: Pipeline, workspace: Workspace, start: Start) -> dict[str, 
         "pipeline_id": pipeline.id,
         "trigger": start.trigger,
         "repository_url": workspace.repository_url,
-        "branch": start.branch or workspace.branch,
+        "branch": _branch_of(workspace, start),
+        "tag": start.tag,
         "commit_sha": start.commit_sha,
+        "pull_request": start.pull_request and asdict(start.pull_request),
+        "fetch_ref": start.fetch_ref,
+        "trusted": start.trusted,
+        "cause": start.cause,
+        "depth": start.depth,
         "variables": dict(start.variables or {}),
     }
+
+
+def _branch_of(workspace: Workspace, start: Start) -> str | None:
+    return None if start.tag is not None else start.branch or workspace.branch
 
 
 def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id: UUID) -> Plan:
@@ -165,8 +190,10 @@ def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id
         pipeline=pipeline.name,
         workspace_id=str(workspace.id),
         repository_url=workspace.repository_url or "",
-        branch=start.branch or workspace.branch,
+        branch=_branch_of(workspace, start),
+        tag=start.tag,
         commit_sha=start.commit_sha,
+        pull_request=start.pull_request,
         trigger=start.trigger,
         variables=dict(start.variables or {}),
     )

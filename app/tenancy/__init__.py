@@ -19,7 +19,7 @@ from app.tenancy.hooks import before_deletion, tells_activity
 from app.tenancy.models import Activity, Organization, Workspace
 from app.tenancy.plans import apply_plans
 from app.tenancy.queries import visible_workspaces
-from app.tenancy.repository import RepositoryRules, find_branch_fault, find_url_fault
+from app.tenancy.repository import RepositoryRules, find_branch_fault, find_repository_key, find_url_fault
 from app.tenancy.service import create_organization, create_workspace
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "create_organization",
     "create_workspace",
     "find_branch_fault",
+    "find_repository_key",
     "find_url_fault",
     "tells_activity",
     "visible_workspaces",

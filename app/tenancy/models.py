@@ -18,12 +18,13 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import Mapped, column_property, mapped_column, synonym
+from sqlalchemy.orm import Mapped, column_property, mapped_column, synonym, validates
 
 from app.identity import Membership
 from app.kernel.clock import database_now
 from app.kernel.db import Base
 from app.kernel.ids import new_id
+from app.tenancy.repository import find_repository_key
 
 ACTIVE: Final = "active"
 INACTIVE: Final = "inactive"
@@ -41,7 +42,10 @@ class Activity:
 
 
 class Workspace(Base):
-    """A team's place inside an organization; it may have a repository, whose pipelines then live in it."""
+    """A team's place inside an organization; it may have a repository, whose pipelines then live in it.
+
+    `repository_key` is the repository's name whichever of its addresses is given (see `find_repository_key`).
+    """
 
     __tablename__ = "workspaces"
     __table_args__ = (
@@ -49,6 +53,7 @@ class Workspace(Base):
         CheckConstraint("status IN ('active', 'inactive')", name="status"),
         Index("ix_workspaces_organization_id_created_at", "organization_id", "created_at", "id"),
         Index("ix_workspaces_owner_id", "owner_id"),
+        Index("ix_workspaces_repository_key", "repository_key"),
     )
     __mapper_args__ = {"eager_defaults": True}
 
@@ -61,6 +66,7 @@ class Workspace(Base):
     plan: Mapped[str] = mapped_column(server_default="standard")
     status: Mapped[str] = mapped_column(server_default=ACTIVE)
     repository_url: Mapped[str | None]
+    repository_key: Mapped[str | None]
     branch: Mapped[str] = mapped_column(server_default="main")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
@@ -69,6 +75,11 @@ class Workspace(Base):
     workspace_id: Mapped[UUID] = synonym("id")
 
     activity = Activity()
+
+    @validates("repository_url")
+    def _keep_key(self, _: str, url: str | None) -> str | None:
+        self.repository_key = None if url is None else find_repository_key(url)
+        return url
 
 
 class Organization(Base):

@@ -21,6 +21,7 @@ _SCP_LIKE: Final = re.compile(
 )
 _HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PORTS: Final = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 _BRANCH_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//")
 
 NO_CREDENTIALS = "must not hold a user name, password or token; keep credentials in the workspace's secrets"
@@ -55,6 +56,29 @@ def find_url_fault(url: str, rules: RepositoryRules) -> str | None:
     if port == 0:
         return "has no usable port"
     return _find_parts_fault(parts, rules)
+
+
+def find_repository_key(url: str) -> str | None:
+    """Return `host/path` in small letters, the same for the https and ssh addresses of one repository; None where the
+    address names no host. The hosts take no care of capitals, and nor does who copies an address.
+    """
+    if "://" not in url:
+        match = _SCP_LIKE.fullmatch(url)
+        return _key(match["host"], match["path"]) if match else None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS or not host:
+        return None
+    return _key(host if port in (None, _PORTS[scheme]) else f"{host}:{port}", parts.path)
+
+
+def _key(host: str, path: str) -> str | None:
+    name = path.strip("/").removesuffix(".git").rstrip("/")
+    return f"{host}/{name}".lower() if name else None
 
 
 def find_branch_fault(branch: str) -> str | None:

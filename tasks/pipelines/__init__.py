@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from app.jobs import Run
-from app.pipelines import ExecutePipeline, PruneArtifacts, RunStage
+from app.pipelines import ExecutePipeline, PruneArtifacts, PruneDeliveries, RunStage
 from tasks.handling import handles
 from tasks.pipelines.begin import begin
-from tasks.pipelines.prune import prune_artifacts
+from tasks.pipelines.prune import prune_artifacts, prune_deliveries
 from tasks.pipelines.run_stage import run_stage
 from tasks.tools import Tools
 
@@ -29,3 +29,9 @@ def run_one_stage(run: Run, intent: RunStage, tools: Tools) -> dict[str, Any]:
 def prune_expired_artifacts(run: Run, _: PruneArtifacts, tools: Tools) -> dict[str, Any]:
     """Delete the artifacts whose retention has passed."""
     return prune_artifacts(run, tools)
+
+
+@handles(PruneDeliveries)
+def prune_old_deliveries(run: Run, _: PruneDeliveries, tools: Tools) -> dict[str, Any]:
+    """Forget the deliveries that are older than history is kept."""
+    return prune_deliveries(run, tools)

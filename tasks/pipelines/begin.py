@@ -17,7 +17,7 @@ def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
     """Resolve the commit, start what is ready, and leave the job parked until the last stage ends."""
     with run.reading() as session:
         execution = session.get_one(Execution, execution_id)
-    run.progress(phase="resolving", message=f"finding {execution.branch}")
+    run.progress(phase="resolving", message=f"finding {execution.branch or execution.tag}")
     commit_sha = execution.commit_sha or _resolve(run, execution, tools)
     with run.recording() as (session, job):
         execution = session.get_one(Execution, execution_id)
@@ -28,7 +28,11 @@ def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
 def _resolve(run: Run, execution: Execution, tools: Tools) -> str:
     secrets = read_secrets(run, tools, execution.workspace_id)
     request = ResolveRequest(
-        execution.repository_url, branch=execution.branch, timeout=RESOLVE_SECONDS, credentials=secrets.login()
+        execution.repository_url,
+        branch=execution.branch,
+        tag=execution.tag,
+        timeout=RESOLVE_SECONDS,
+        credentials=secrets.login(),
     )
     with secrets.hidden_in_errors():
         return tools.source.resolve(request, run.check)

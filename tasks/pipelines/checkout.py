@@ -23,11 +23,11 @@ def checkout(
             into=place.root,
             timeout=min(seconds, MOST_SECONDS),
             max_bytes=MOST_BYTES,
+            ref=briefing.fetch_ref,
             credentials=login,
         ),
         run.check,
     )
     place.prepare()
-    return [
-        f"Checked out {done.commit_sha} of {briefing.branch}: {done.message.splitlines()[0] if done.message else ''}"
-    ]
+    first = done.message.splitlines()[0] if done.message else ""
+    return [f"Checked out {done.commit_sha} of {briefing.branch or briefing.tag}: {first}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.jobs import Run
-from app.pipelines import expired_artifacts
+from app.pipelines import expired_artifacts, forget_deliveries
 from tasks.tools import Tools
 
 
@@ -24,3 +24,15 @@ def prune_artifacts(run: Run, tools: Tools) -> dict[str, Any]:
             for artifact in expired:
                 session.delete(artifact)
         deleted += len(expired)
+
+
+def prune_deliveries(run: Run, tools: Tools) -> dict[str, Any]:
+    """Forget old deliveries, some thousands a transaction."""
+    forgotten = 0
+    while True:
+        run.check()
+        with run.recording() as (session, _):
+            batch = forget_deliveries(session, tools.history_days)
+        if not batch:
+            return {"deleted": forgotten}
+        forgotten += batch

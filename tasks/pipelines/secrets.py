@@ -19,17 +19,27 @@ USERNAME, PASSWORD = OF_REPOSITORY = "REPOSITORY_USERNAME", "REPOSITORY_TOKEN"
 DEFAULT_USERNAME: Final = "git"
 # With the variables of a step this stays well below the two mebibytes that Linux takes.
 MOST_BYTES: Final = 1024 * 1024
+UNTRUSTED: Final = (
+    "It names secrets, and this run is of a pull request from a fork: it gets none until somebody approves it"
+    " (POST /api/v1/executions/{id}/trust)."
+)
 
 
 class Secrets:
-    """Values by name, in this process alone. `masker` masks them all, whichever step has named them."""
+    """Values by name, in this process alone. `masker` masks them all, whichever step has named them.
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    Of an execution that is not `trusted` they open the repository for the platform's own git, and no step gets any.
+    """
+
+    def __init__(self, values: Mapping[str, str], *, trusted: bool = True) -> None:
         self._values = values
+        self._trusted = trusted
         self.masker = Masker(values.values())
 
     def fault_of(self, step: PlannedStep) -> str | None:
         """Return what keeps a step from getting the secrets it names, or None."""
+        if step.secrets and not self._trusted:
+            return UNTRUSTED
         for name in step.secrets:
             if name not in self._values:
                 return f"There is no secret {name} in this workspace."
@@ -39,7 +49,7 @@ class Secrets:
 
     def given_to(self, step: PlannedStep) -> dict[str, str]:
         """Return what a step finds in its environment."""
-        return {name: self._values[name] for name in step.secrets}
+        return {name: self._values[name] for name in step.secrets} if self._trusted else {}
 
     def login(self) -> GitCredentials | None:
         """Return what opens the workspace's repository, if the workspace has it."""
@@ -62,9 +72,11 @@ class Secrets:
             raise
 
 
-def read_secrets(run: Run, tools: Tools, workspace_id: UUID, steps: Iterable[PlannedStep] = ()) -> Secrets:
-    """Read what these steps name, and what opens the repository; raises Undecryptable."""
-    names = {*OF_REPOSITORY}.union(*(step.secrets for step in steps))
+def read_secrets(
+    run: Run, tools: Tools, workspace_id: UUID, steps: Iterable[PlannedStep] = (), *, trusted: bool = True
+) -> Secrets:
+    """Read what opens the repository and, of a trusted execution, what these steps name; raises Undecryptable."""
+    names = {*OF_REPOSITORY}.union(*(step.secrets for step in steps if trusted))
     with run.reading() as session:
         values = reveal_secrets(session, tools.vault, workspace_id, names)
-    return Secrets(values)
+    return Secrets(values, trusted=trusted)

@@ -58,6 +58,9 @@ def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
         "POST /api/v1/auth/reset-password",
         "GET /api/v1/changelog",
         "GET /api/v1/schemas/pipeline.json",
+        "POST /api/v1/webhooks/github",
+        "POST /api/v1/webhooks/gitlab",
+        "POST /api/v1/webhooks/gitea",
         "GET /api/v1/websocket/open",
     }
 

@@ -20,6 +20,7 @@ _SAID = {
         GET /health, GET /health/live, GET /health/ready, GET /metrics, GET /openapi.json, GET /docs, GET /redoc, GET /
         GET /ws, GET /api/v1/websocket/open, GET /ws/executions/{execution_id}
         GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
+        POST /api/v1/webhooks/github, POST /api/v1/webhooks/gitlab, POST /api/v1/webhooks/gitea
         POST /api/v1/auth/register, POST /api/v1/auth/login, POST /api/v1/auth/refresh, POST /api/v1/auth/logout
         POST /api/v1/auth/mfa/challenge
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
@@ -67,10 +68,13 @@ _SAID = {
         GET POST /api/v1/pipelines/{pipeline_id}/executions
         GET /api/v1/executions/{execution_id}, GET /api/v1/executions/{execution_id}/events
         POST /api/v1/executions/{execution_id}/cancel, POST /api/v1/executions/{execution_id}/retry
+        POST /api/v1/executions/{execution_id}/trust
         GET /api/v1/executions/{execution_id}/logs/{stage}/{step}
         GET /api/v1/executions/{execution_id}/artifacts, GET /api/v1/executions/{execution_id}/artifacts/{name}
         GET POST /api/v1/workspaces/{workspace_id}/secrets
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/secrets/{name}
+        GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
+        GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
         POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
     """,

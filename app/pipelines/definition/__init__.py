@@ -20,8 +20,16 @@ from app.pipelines.definition.model import (
     Trigger,
     TriggerConfig,
 )
-from app.pipelines.definition.plan import Plan, PlanCorrupt, PlannedStage, PlannedStep, RunContext, make_plan
-from app.pipelines.definition.reading import MediaType, parse, parse_tree
+from app.pipelines.definition.plan import (
+    Plan,
+    PlanCorrupt,
+    PlannedStage,
+    PlannedStep,
+    PullRequest,
+    RunContext,
+    make_plan,
+)
+from app.pipelines.definition.reading import MediaType, from_stored_triggers, parse, parse_tree
 from app.pipelines.definition.schema import json_schema
 from app.pipelines.definition.secrets import find_secret_name_fault
 from app.pipelines.definition.variables import (
@@ -50,6 +58,7 @@ __all__ = [
     "PlanCorrupt",
     "PlannedStage",
     "PlannedStep",
+    "PullRequest",
     "RunContext",
     "Stage",
     "State",
@@ -62,6 +71,7 @@ __all__ = [
     "expand",
     "expand_path",
     "find_secret_name_fault",
+    "from_stored_triggers",
     "json_schema",
     "make_plan",
     "matches_artifact",

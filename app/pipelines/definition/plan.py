@@ -19,8 +19,17 @@ class PlanCorrupt(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class PullRequest:
+    """The pull request a run is of: its number, the branch it comes from, and the branch it is to go to."""
+
+    number: int
+    branch: str
+    base_branch: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run adds to its definition. `commit_sha` is None when the branch's newest commit is wanted."""
+    """What a run adds to its definition. `commit_sha` is None when the newest commit of the branch or tag is wanted."""
 
     execution_id: str
     pipeline: str
@@ -30,6 +39,7 @@ class RunContext:
     trigger: str
     commit_sha: str | None = None
     tag: str | None = None
+    pull_request: PullRequest | None = None
     variables: Environment = field(default_factory=dict)
 
     @classmethod
@@ -94,6 +104,7 @@ class Plan:
     branch: str | None = None
     commit_sha: str | None = None
     tag: str | None = None
+    pull_request: PullRequest | None = None
     environment: Environment = field(default_factory=dict)
     version: int = 1
 
@@ -137,6 +148,7 @@ def make_plan(definition: Definition, run: RunContext) -> Plan:
         branch=run.branch,
         commit_sha=run.commit_sha,
         tag=run.tag,
+        pull_request=run.pull_request,
         trigger=run.trigger,
         timeout=definition.timeout,
         environment={**definition.environment, **run.variables},

@@ -8,7 +8,7 @@ from app.pipelines.definition.faults import Faults, Place
 from app.pipelines.definition.forms import read_at
 from app.pipelines.definition.json_text import load_json
 from app.pipelines.definition.language import PIPELINE
-from app.pipelines.definition.model import Definition
+from app.pipelines.definition.model import Definition, Trigger
 from app.pipelines.definition.normal import normalise
 from app.pipelines.definition.tree import MAX_CHARACTERS, Node, load_object
 from app.pipelines.definition.yaml_text import load_yaml
@@ -33,6 +33,12 @@ def parse_tree(value: object, *, executors: frozenset[str] = SHELL_ONLY) -> Defi
     """Read a definition from decoded JSON. Raises DefinitionInvalid; its faults have paths, but no lines."""
     faults = Faults()
     return _read(load_object(value, faults), faults, executors)
+
+
+def from_stored_triggers(plain: object) -> tuple[Trigger, ...]:
+    """Read the triggers of a stored definition without the rest of it."""
+    triggers: tuple[Trigger, ...] = from_plain(tuple[Trigger, ...], plain)
+    return triggers
 
 
 def _decode(text: str | bytes, faults: Faults) -> str:

@@ -36,6 +36,10 @@ RESERVED_NAMES: Final = frozenset(
         "CI_STAGE",
         "CI_STEP",
         "CI_ATTEMPT",
+        "CI_EVENT",
+        "CI_PULL_REQUEST",
+        "CI_PULL_REQUEST_BRANCH",
+        "CI_PULL_REQUEST_TARGET",
     }
 )
 _SHORT_SHA: Final = 8
@@ -61,6 +65,7 @@ def built_in_variables(
 ) -> dict[str, str]:
     """Every built-in but WORKING_DIR; what is not known yet is empty. `commit_sha` is the one that was checked out."""
     commit, tag, at = commit_sha or plan.commit_sha or "", plan.tag or "", directories or Directories()
+    request = plan.pull_request
     return {
         "CI": "true",
         "HEADRACE": "true",
@@ -80,6 +85,10 @@ def built_in_variables(
         "CI_STAGE": stage.name if stage else "",
         "CI_STEP": step.name if step else "",
         "CI_ATTEMPT": str(attempt) if attempt else "",
+        "CI_EVENT": plan.trigger,
+        "CI_PULL_REQUEST": str(request.number) if request else "",
+        "CI_PULL_REQUEST_BRANCH": request.branch if request else "",
+        "CI_PULL_REQUEST_TARGET": request.base_branch if request else "",
     }
 
 

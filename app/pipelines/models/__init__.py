@@ -16,6 +16,7 @@ from app.pipelines.models.execution import (
 from app.pipelines.models.pipeline import Pipeline
 from app.pipelines.models.produce import Artifact, LogChunk
 from app.pipelines.models.secret import WorkspaceSecret
+from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 
 __all__ = [
     "CANCELLED",
@@ -32,5 +33,7 @@ __all__ = [
     "Pipeline",
     "Stage",
     "Step",
+    "WebhookDelivery",
     "WorkspaceSecret",
+    "WorkspaceWebhook",
 ]

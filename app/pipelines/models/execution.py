@@ -11,7 +11,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, UniqueConstraint, false, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    UniqueConstraint,
+    false,
+    func,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -71,7 +82,12 @@ class Moving:
 
 
 class Execution(Moving, Base):
-    """One run of a pipeline. `plan` never changes; `plan_digest` is its SHA-256."""
+    """One run of a pipeline. `plan` never changes; `plan_digest` is its SHA-256.
+
+    It is of a branch, of a tag, or of a pull request, whose `branch` is `pull/` and its number: strangers choose the
+    names of their branches. One that is not `trusted` runs code of theirs and gets no secrets. `cause` names what asked
+    for it where no person did, `depth` how many executions led to it.
+    """
 
     __tablename__ = "executions"
     __table_args__ = (
@@ -90,8 +106,14 @@ class Execution(Moving, Base):
     status: Mapped[str] = mapped_column(server_default=QUEUED)
     trigger: Mapped[str]
     repository_url: Mapped[str]
-    branch: Mapped[str]
+    branch: Mapped[str | None]
+    tag: Mapped[str | None]
     commit_sha: Mapped[str | None]
+    pull_request: Mapped[dict[str, Any] | None]
+    fetch_ref: Mapped[str | None]
+    trusted: Mapped[bool] = mapped_column(server_default=true())
+    cause: Mapped[str | None] = mapped_column(unique=True)
+    depth: Mapped[int] = mapped_column(Integer, server_default="0")
     variables: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any]]
     plan_digest: Mapped[str]

@@ -18,8 +18,10 @@ OUTCOMES: Final = (TRIGGERED, NOTHING, PONG)
 
 
 class WorkspaceWebhook(Base):
-    """The secret by which code hosts prove who they are, encrypted and not loaded with its row; after a rotation the one
-    before it stays valid until `previous_until`. `refused` counts deliveries for this repository that nobody had signed.
+    """The secret by which code hosts prove who they are, encrypted and not loaded with its row.
+
+    After a rotation the one before it stays valid until `previous_until`. `refused` counts deliveries for this
+    repository that nobody had signed.
     """
 
     __tablename__ = "workspace_webhooks"
@@ -36,8 +38,10 @@ class WorkspaceWebhook(Base):
 
 
 class WebhookDelivery(Base):
-    """What one workspace made of one delivery. `executions` tells of each pipeline that has triggers: its `pipeline_id`,
-    its name, and the `execution_id` or the `reason` there is none.
+    """What one workspace made of one delivery.
+
+    `executions` tells of each pipeline that has triggers: its `pipeline_id`, its name, and the `execution_id` or the
+    `reason` there is none.
     """
 
     __tablename__ = "webhook_deliveries"

@@ -12,7 +12,7 @@ from app.http import EventSchema, Reply, accepted, load, open_stream, principal,
 from app.kernel.handover import StreamRequest
 from app.kernel.principal import places_of
 from app.kernel.stream import delivered, events_after
-from app.pipelines import queries, service, views
+from app.pipelines import queries, service, trust, views
 from app.pipelines.models import Execution, Pipeline
 from app.pipelines.routes.base import blueprint
 from app.pipelines.schemas import (
@@ -105,6 +105,20 @@ class ExecutionCancel(MethodView):
             execution = load(session, Execution, execution_id)
             service.cancel_execution(session, execution, principal().user_id)
             return accepted(views.execution_view(session, execution), execution.job_id)
+
+
+@blueprint.route("/executions/<uuid:execution_id>/trust")
+class ExecutionTrust(MethodView):
+    """Approving code of a fork."""
+
+    @blueprint.response(202, ExecutionDetailSchema)
+    @requires("executions:approve")
+    def post(self, execution_id: UUID) -> Reply:
+        """Start an execution of a fork's pull request over, as a new one whose steps get the secrets they name."""
+        with transaction() as session:
+            execution = load(session, Execution, execution_id, for_update=True)
+            started = trust.trust_execution(session, execution, principal().user_id)
+        return accepted(views.started_view(started), started.execution.job_id)
 
 
 @blueprint.route("/executions/<uuid:execution_id>/retry")

@@ -50,12 +50,12 @@ def parse(event: str, payload: Payload) -> RepositoryEvent:
 
 def _push(known: RepositoryEvent, payload: Payload) -> RepositoryEvent:
     # Of an annotated tag `after` is the tag's own object; the commit is in `head_commit`.
-    commit = payload.commit("head_commit", "id") or payload.commit("after")
-    deleted = bool(payload.flag("deleted")) or payload.commit("after") is None
+    commit = payload.commit_id("head_commit", "id") or payload.commit_id("after")
+    deleted = bool(payload.flag("deleted")) or payload.commit_id("after") is None
     commits = list(payload.items("commits"))
     changed, told = read_changes(commits)
     total = payload.number("total_commits") or len(commits)
-    partial = payload.flag("forced") or payload.commit("before") is None or total > len(commits)
+    partial = payload.flag("forced") or payload.commit_id("before") is None or total > len(commits)
     read = replace(
         known,
         changed=changed,
@@ -86,7 +86,7 @@ def _pull_request(known: RepositoryEvent, payload: Payload) -> RepositoryEvent:
             action="merged" if merged else action,
             branch=request.text("head", "ref"),
             base_branch=request.text("base", "ref"),
-            commit=request.commit("head", "sha"),
+            commit=request.commit_id("head", "sha"),
             title=request.text("title"),
             fork=own is None or own != other,
             number=number,

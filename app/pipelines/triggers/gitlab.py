@@ -42,20 +42,20 @@ def _push(known: RepositoryEvent, payload: Payload) -> RepositoryEvent:
     commits = list(payload.items("commits"))
     changed, told = read_changes(commits)
     total = payload.number("total_commits_count")
-    whole = total == len(commits) and payload.commit("before") is not None
+    whole = total == len(commits) and payload.commit_id("before") is not None
     head = payload.text("checkout_sha")
     message = next((one.text("message", most=LONGEST_MESSAGE) for one in commits if one.text("id") == head), "")
     read = replace(known, changed=changed, changed_complete=told and whole, message=message)
     # Of an annotated tag `after` is the tag's own object.
-    commit = payload.commit("checkout_sha") or payload.commit("after")
-    return of_ref(read, payload.text("ref"), commit, deleted=payload.commit("after") is None)
+    commit = payload.commit_id("checkout_sha") or payload.commit_id("after")
+    return of_ref(read, payload.text("ref"), commit, deleted=payload.commit_id("after") is None)
 
 
 def _merge_request(known: RepositoryEvent, payload: Payload) -> RepositoryEvent:
     request = payload.at("object_attributes")
     number = request.number("iid")
     action = ACTIONS.get(known.action or "", known.action)
-    if known.action == "update" and request.commit("oldrev") is None:
+    if known.action == "update" and request.commit_id("oldrev") is None:
         action = "edited"  # only an update that brings commits names the commit before them
     own, other = request.number("target_project_id"), request.number("source_project_id")
     return check_pull_request(
@@ -65,7 +65,7 @@ def _merge_request(known: RepositoryEvent, payload: Payload) -> RepositoryEvent:
             action=action,
             branch=request.text("source_branch"),
             base_branch=request.text("target_branch"),
-            commit=request.commit("last_commit", "id"),
+            commit=request.commit_id("last_commit", "id"),
             message=request.text("last_commit", "message", most=LONGEST_MESSAGE),
             title=request.text("title"),
             fork=own is None or own != other,

@@ -15,7 +15,7 @@ LONGEST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A kind of code host; of each list of headers the first that is there counts."""
+    """A kind of code host; of each list of headers the first that is there counts. All names are in small letters."""
 
     provider: Provider
     event_headers: tuple[str, ...]
@@ -36,14 +36,14 @@ def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 HOSTS: Final[Mapping[str, Host]] = {
-    "github": Host("github", ("X-GitHub-Event",), ("X-GitHub-Delivery",), github.parse),
+    "github": Host("github", ("x-github-event",), ("x-github-delivery",), github.parse),
     "gitlab": Host(
-        "gitlab", ("X-Gitlab-Event",), ("Idempotency-Key", "webhook-id", "X-Gitlab-Event-UUID"), gitlab.parse
+        "gitlab", ("x-gitlab-event",), ("idempotency-key", "webhook-id", "x-gitlab-event-uuid"), gitlab.parse
     ),
     "gitea": Host(
         "gitea",
-        ("X-Gitea-Event", "X-Forgejo-Event"),
-        ("X-Gitea-Delivery", "X-Forgejo-Delivery"),
+        ("x-gitea-event", "x-forgejo-event"),
+        ("x-gitea-delivery", "x-forgejo-delivery"),
         github.parse,
     ),
 }

@@ -13,6 +13,8 @@ LONGEST_TEXT: Final = 1000
 LONGEST_MESSAGE: Final = 20_000
 MOST_ITEMS: Final = 3000
 LARGEST: Final = 2**31 - 1
+# PostgreSQL takes no NUL; and a name that held one is to be refused still, as for any control character.
+SUBSTITUTE: Final = "\x1a"
 
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -36,7 +38,7 @@ class Payload:
     def text(self, *path: str, most: int = LONGEST_TEXT) -> str:
         """Return a text, cut; empty where there is none."""
         value = self._find(path)
-        return value[:most].replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else ""
+        return value[:most].replace("\0", SUBSTITUTE) if isinstance(value, str) else ""
 
     def number(self, *path: str) -> int | None:
         """Return a number from 1 on."""
@@ -53,7 +55,7 @@ class Payload:
         value = self._find(path)
         yield from map(Payload, value[:MOST_ITEMS] if isinstance(value, list) else ())
 
-    def commit(self, *path: str) -> str | None:
+    def commit_id(self, *path: str) -> str | None:
         """Return the id of a commit; the one of zeros is none."""
         found = self.text(*path).lower()
         return found if _COMMIT.fullmatch(found) and found.strip("0") else None

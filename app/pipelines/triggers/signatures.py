@@ -1,7 +1,8 @@
 """Who sent a delivery: signatures over the raw body, compared without telling by time where they differ.
 
-GitHub https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries, GitLab https://docs.gitlab.com/user/project/integrations/webhooks/
-(a token in clear, or a signature as Standard Webhooks has it), Gitea https://docs.gitea.com/usage/webhooks.
+GitHub: https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
+GitLab: https://docs.gitlab.com/user/project/integrations/webhooks/ (a token in clear, or a signature as Standard
+Webhooks has it, https://www.standardwebhooks.com) · Gitea: https://docs.gitea.com/usage/webhooks
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ def make_secret() -> str:
 
 
 def is_signed(provider: str, headers: Mapping[str, str], body: bytes, secret: str, now: float) -> bool:
-    """Tell whether the holder of `secret` sent this body; `now` is in seconds since 1970."""
+    """Tell whether the holder of `secret` sent this body; `now` is in seconds since 1970.
+
+    The names of `headers` are in small letters.
+    """
     match provider:
         case "github":
-            return _is_hex_of(headers.get("X-Hub-Signature-256", ""), body, secret, prefix="sha256=")
+            return _is_hex_of(headers.get("x-hub-signature-256", ""), body, secret, prefix="sha256=")
         case "gitea":
             # Forgejo sends both; either is enough.
-            given = headers.get("X-Gitea-Signature") or headers.get("X-Forgejo-Signature") or ""
+            given = headers.get("x-gitea-signature") or headers.get("x-forgejo-signature") or ""
             return _is_hex_of(given, body, secret)
         case "gitlab":
             return _is_of_gitlab(headers, body, secret, now)
@@ -46,7 +50,7 @@ def _is_hex_of(given: str, body: bytes, secret: str, prefix: str = "") -> bool:
 def _is_of_gitlab(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> bool:
     signatures = headers.get("webhook-signature")
     if signatures is None:
-        return _same(headers.get("X-Gitlab-Token", ""), secret)
+        return _same(headers.get("x-gitlab-token", ""), secret)
     sent_at = headers.get("webhook-timestamp", "")
     if not (sent_at.isascii() and sent_at.isdecimal()) or abs(now - int(sent_at[:15])) > TOLERANCE_SECONDS:
         return False

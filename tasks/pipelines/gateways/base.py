@@ -97,8 +97,9 @@ class ResolveRequest:
 class CheckoutRequest:
     """What to bring into the empty folder `into`: `commit_sha`, else the tip of the branch, tag or default branch.
 
-    With a commit the branch is the name it is checked out under, and where to look for it on servers that give no bare
-    commits. `timeout` is in seconds, `max_bytes` what history and files may take together.
+    With a commit the branch is the name it is checked out under. On servers that give no bare commits it is looked for
+    in `ref`, a whole name such as `refs/pull/7/head`, else in the branch. `timeout` is in seconds, `max_bytes` what
+    history and files may take together.
     """
 
     repository_url: str
@@ -108,6 +109,7 @@ class CheckoutRequest:
     timeout: float
     max_bytes: int
     tag: str | None = None
+    ref: str | None = None
     credentials: GitCredentials | None = None
 
 

@@ -30,8 +30,11 @@ class Repository:
         self._git = git
         self._folder = folder
 
-    def fetch(self, url: str, commit: str, branch: str | None) -> None:
-        """Make the repository and bring one commit into it; raises CommitNotFound or GitFailed."""
+    def fetch(self, url: str, commit: str, place: str | None) -> None:
+        """Make the repository and bring one commit into it, from the ref `place` if the server gives no bare commits.
+
+        Raises CommitNotFound or GitFailed.
+        """
         if any(self._folder.iterdir()):
             raise ValueError("a folder that is not empty could hold a repository that configures git")
         object_format = "sha256" if len(commit) == 64 else "sha1"
@@ -42,7 +45,7 @@ class Repository:
         except GitFailed as failure:
             if not _NO_BARE_COMMITS.search(failure.said):
                 raise
-            self._fetch_history(commit, branch, shallow=_DUMB not in failure.said)
+            self._fetch_history(commit, place, shallow=_DUMB not in failure.said)
         if not self._has(commit):
             raise CommitNotFound(f"The repository has no commit {commit}.")
 
@@ -72,17 +75,19 @@ class Repository:
         mode, _, blob, size = facts.split() if name == path else ("", "", "", "-")
         return mode, blob, int(size) if size.isdigit() else 0
 
-    def _fetch_history(self, commit: str, branch: str | None, *, shallow: bool) -> None:
-        if shallow and branch is not None and self._fetch_some_of(branch) and self._has(commit):
-            return
+    def _fetch_history(self, commit: str, place: str | None, *, shallow: bool) -> None:
+        refs = list(_ALL_REFS)
+        if shallow and place is not None and self._fetch_some_of(place):
+            if self._has(commit):
+                return
+            refs.append(_mirrored(place))
         everything = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
-        self._fetch(*everything, refs=_ALL_REFS)
+        self._fetch(*everything, refs=refs)
 
-    def _fetch_some_of(self, branch: str) -> bool:
-        """Bring the newest commits of a branch; False when it is gone."""
+    def _fetch_some_of(self, place: str) -> bool:
+        """Bring the newest commits of a ref; False when it is gone."""
         try:
-            ref = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
-            self._fetch(f"--depth={_SOME_COMMITS}", "--no-tags", refs=[ref])
+            self._fetch(f"--depth={_SOME_COMMITS}", "--no-tags", refs=[_mirrored(place)])
         except GitFailed as failure:
             if _NO_SUCH_BRANCH in failure.said:
                 return False
@@ -101,6 +106,11 @@ class Repository:
 
     def _run(self, *arguments: str) -> bytes:
         return self._git.run(*arguments, directory=self._folder)
+
+
+def _mirrored(ref: str) -> str:
+    """Where a ref of theirs is kept here: at a place of its own, for `*` in a refspec has to match once only."""
+    return f"+{ref}:refs/headrace/{ref.removeprefix('refs/')}"
 
 
 def _is_plain(path: str) -> bool:

@@ -48,7 +48,7 @@ class GitSource:
         with self._opened(request, request.max_bytes, check, request.into) as git:
             commit = _commit_of(git, request)
             repository = Repository(git, request.into)
-            repository.fetch(request.repository_url, commit, request.branch)
+            repository.fetch(request.repository_url, commit, _place_of(request))
             repository.check_out(commit, request.branch)
             message, author = repository.describe(commit)
             return Checkout(commit, request.branch, message, author)
@@ -58,7 +58,7 @@ class GitSource:
         with self._opened(request, request.max_bytes, check, request.into) as git:
             commit = _commit_of(git, request)
             repository = Repository(git, request.into)
-            repository.fetch(request.repository_url, commit, request.branch)
+            repository.fetch(request.repository_url, commit, _place_of(request))
             return repository.read_file(commit, path)
 
     @contextmanager
@@ -83,6 +83,15 @@ def _check_names(request: _Request) -> None:
         raise BranchNotFound(f"The name of the branch {fault}.")
     if request.tag is not None and (fault := find_branch_fault(request.tag)):
         raise TagNotFound(f"The name of the tag {fault}.")
+    ref = getattr(request, "ref", None)
+    if ref is not None and (not ref.startswith("refs/") or find_branch_fault(ref)):
+        raise CommitNotFound("The place of the commit is not a ref.")
+
+
+def _place_of(request: CheckoutRequest) -> str | None:
+    if request.ref is not None:
+        return request.ref
+    return f"refs/heads/{request.branch}" if request.branch is not None else None
 
 
 def _commit_of(git: Git, request: CheckoutRequest) -> str:

@@ -190,3 +190,57 @@ def test_the_check_is_called_and_what_it_raises_passes_through(source: GitSource
 
     with pytest.raises(InterruptedError, match="called off"):
         source.resolve(ResolveRequest(repository.url, branch="main"), call_off)
+
+
+@pytest.fixture
+def request_commits(repository: Repository) -> tuple[str, str]:
+    """Two commits of pull request 1, which no branch has."""
+    repository.commit({"file": "main"})
+    repository.git("checkout", "--quiet", "-b", "theirs")
+    first, second = repository.commit({"file": "first"}), repository.commit({"file": "second"})
+    repository.git("update-ref", "refs/pull/1/head", second)
+    repository.git("checkout", "--quiet", "main")
+    repository.git("branch", "--quiet", "-D", "theirs")
+    return first, second
+
+
+@pytest.mark.parametrize("bare_commits", [True, False])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_pull_request_is_found_in_its_own_ref(
+    source: GitSource,
+    repository: Repository,
+    server: GitServer,
+    into: Path,
+    request_commits: tuple[str, str],
+    bare_commits: bool,
+    place: int,
+) -> None:
+    server.speaks_version_2 = bare_commits
+    wanted = {"commit_sha": request_commits[place], "ref": "refs/pull/1/head"}
+    done = source.checkout(request_of(server.url(repository.name), into, "pull/1", **wanted), go_on)
+    assert done.commit_sha == request_commits[place]
+    assert (into / "file").read_text() == ("first", "second")[place]
+    assert git(into, "rev-parse", "--abbrev-ref", "HEAD") == "pull/1"
+
+
+def test_a_commit_far_back_in_a_pull_request_is_found(
+    source: GitSource, repository: Repository, server: GitServer, into: Path, request_commits: tuple[str, str]
+) -> None:
+    tree, tip = repository.git("rev-parse", "HEAD^{tree}"), request_commits[1]
+    for number in range(60):
+        tip = repository.git("commit-tree", "-p", tip, "-m", str(number), tree)
+    repository.git("update-ref", "refs/pull/1/head", tip)
+    server.speaks_version_2 = False
+    wanted = {"commit_sha": request_commits[0], "ref": "refs/pull/1/head"}
+    source.checkout(request_of(server.url(repository.name), into, "pull/1", **wanted), go_on)
+    assert (into / "file").read_text() == "first"
+
+
+@pytest.mark.parametrize("ref", ["refs/pull/9/head", "--upload-pack=touch", "main", "refs/../x", "refs/heads/a b"])
+def test_a_pull_request_that_is_gone_or_no_ref_is_refused(
+    source: GitSource, repository: Repository, server: GitServer, into: Path, request_commits: tuple[str, str], ref: str
+) -> None:
+    server.speaks_version_2 = False
+    wanted = {"commit_sha": request_commits[0], "ref": ref}
+    with pytest.raises(CommitNotFound):
+        source.checkout(request_of(server.url(repository.name), into, "pull/9", **wanted), go_on)
