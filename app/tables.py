@@ -2,11 +2,11 @@
 
 from app.identity import models as identity
 from app.jobs import models as jobs
-from app.kernel import events, idempotency, stream
+from app.kernel import audit, events, idempotency, stream
 from app.kernel.db import Base
 from app.pipelines import models as pipelines
 from app.tenancy import models as tenancy
 
 METADATA = Base.metadata
 
-__all__ = ["METADATA", "events", "idempotency", "identity", "jobs", "pipelines", "stream", "tenancy"]
+__all__ = ["METADATA", "audit", "events", "idempotency", "identity", "jobs", "pipelines", "stream", "tenancy"]

@@ -86,8 +86,9 @@ class Settings:
     job_stop_seconds: float = setting(20.0, "how long a worker that is stopped lets jobs end before it hands them back")
     job_history_days: int = setting(30, "how long ended jobs and their events are kept")
     job_change_days: int = setting(90, "how long the history of jobs is kept, in whole weeks")
+    audit_days: int = setting(365, "how long the audit log is kept, in whole weeks")
     job_archive_url: str = setting(
-        "", "where weeks of that history are written before they are dropped; any fsspec address", secret=True
+        "", "where weeks of these two are written before they are dropped; any fsspec address", secret=True
     )
     places_free: int = setting(
         5, "jobs of one organization of this plan that may be with the workers of a queue at once; 0 sets no limit"

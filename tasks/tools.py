@@ -44,4 +44,5 @@ class Tools:
     public_url: str
     mailer: Mailer
     change_days: int
+    audit_days: int
     archive: BlobStore | None

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from app.factory import create_app
 from app.identity import ensure_signing_key
 from app.jobs import Hint
+from app.kernel.audit import write_audit
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.engine import make_engine
@@ -119,7 +120,7 @@ def engine(postgres_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def _app(settings: Settings, engine: Engine) -> Iterator[Flask]:
-    database = Database(engine, before_commit=(write_published,))
+    database = Database(engine, before_commit=(write_audit, write_published))
     hints = Hints()
     app = create_app(settings, sender=hints, database=database)
     app.extensions["tests.hints"] = hints

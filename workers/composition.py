@@ -52,6 +52,7 @@ def open_tools(settings: Settings) -> Tools:
         public_url=settings.public_url,
         mailer=_choose_mailer(settings),
         change_days=settings.job_change_days,
+        audit_days=settings.audit_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
     )
 

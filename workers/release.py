@@ -16,6 +16,7 @@ from sqlalchemy import text
 import app.tables
 from app import jobs
 from app.identity import create_first_admin, ensure_signing_key
+from app.kernel.audit import make_audit_partitions
 from app.kernel.crypto import Vault
 from app.kernel.opening import open_database
 from app.tenancy import apply_plans
@@ -51,6 +52,7 @@ def release(settings: Settings) -> None:
         apply_plans(session, settings.plan_places)
     with database.transaction() as session:
         jobs.make_history_partitions(session)
+        make_audit_partitions(session)
     if settings.admin_password:
         with database.transaction() as session:
             create_first_admin(session, settings.admin_username, settings.admin_email, settings.admin_password)

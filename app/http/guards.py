@@ -11,9 +11,11 @@ from uuid import UUID
 from flask import g, request
 from sqlalchemy.orm import Session
 
+from app.http.audit import note_refused
 from app.http.etags import match_row, note_row
 from app.http.limits import count_address, count_caller
 from app.http.platform import platform
+from app.kernel.audit import concern
 from app.kernel.errors import AuthRequired, Forbidden, NotFound
 from app.kernel.principal import Principal, places_of
 
@@ -113,6 +115,7 @@ def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool =
         raise _not_found(model.__name__, row_id)
     if row.organization_id is not None or getattr(row, "created_by", None) != principal().user_id:
         _judge(places_of(row), model.__name__, row_id)
+    concern(session, _snake(model.__name__), row_id, row.organization_id)
     if str(row_id) == str(next(reversed((request.view_args or {}).values()), None)):
         match_row(row)
         note_row(row)
@@ -131,6 +134,7 @@ def _judge(places: Iterable[UUID], kind: str, row_id: UUID) -> None:
     caller, guard = principal(), _guard()
     if caller.may(guard.permission or "", *places):
         return
+    note_refused(_snake(kind), row_id, next(iter(places), None))
     if not caller.may(guard.reading, *places):
         raise _not_found(kind, row_id)
     raise Forbidden(required_permission=guard.permission)
@@ -142,4 +146,8 @@ def _guard() -> Guard:
 
 
 def _not_found(kind: str, row_id: UUID) -> NotFound:
-    return NotFound(resource_type=_INNER_CAPITAL.sub("_", kind).lower(), resource_id=str(row_id))
+    return NotFound(resource_type=_snake(kind), resource_id=str(row_id))
+
+
+def _snake(kind: str) -> str:
+    return _INNER_CAPITAL.sub("_", kind).lower()

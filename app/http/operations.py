@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from app.http.audit import audited_request
 from app.http.bodies import Arguments
 from app.http.envelope import JSON, Reply, dump_json, envelope
 from app.http.etags import add_tag
@@ -61,9 +62,10 @@ class Operation:
         if self.limited:
             self.guard.admit()
         self._check_accept()
-        if request.method == "POST" and not self.guard.public:
-            return once(lambda: self._respond(path), answer)
-        return self._respond(path)
+        with audited_request(self.guard.permission):
+            if request.method == "POST" and not self.guard.public:
+                return once(lambda: self._respond(path), answer)
+            return self._respond(path)
 
     def _check_accept(self) -> None:
         accept = request.headers.get("Accept")

@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from app.http.audit import note_refusal
 from app.http.envelope import JSON, dump_json, meta
 from app.http.metrics import REFUSED
 from app.kernel.errors import AlreadyExists, Conflict, Invalid, Refusal, Transient, Unavailable
@@ -50,7 +51,8 @@ def handle_errors(app: Flask) -> None:
 
 
 def answer(refusal: Refusal) -> Response:
-    """Return the reply of a refusal."""
+    """Return the reply of a refusal, and note it in the audit log."""
+    note_refusal(refusal)
     headers = dict(refusal.headers)
     if refusal.status == 401:
         headers.setdefault("WWW-Authenticate", _challenge(refusal.code))

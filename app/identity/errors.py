@@ -90,3 +90,11 @@ class MfaNotEnabled(Conflict):
 
 class AlreadyVerified(Conflict):
     """The address of this account is confirmed already."""
+
+
+class LastAdministrator(Conflict):
+    """This is the last administrator; make somebody else one first."""
+
+
+class NotOneself(Conflict):
+    """This is your own account; to mean it, send your username as `confirm`."""

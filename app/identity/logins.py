@@ -44,6 +44,7 @@ from app.identity.security_log import (
     TOKEN_REPLAYED,
     note_security,
 )
+from app.kernel.audit import name_actor, note_change
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault, hash_token, new_token
 from app.kernel.db import Database
@@ -143,6 +144,7 @@ def _is_new_place(session: Session, user_id: UUID, origin: Origin) -> bool:
 
 def open_login(session: Session, user: User, origin: Origin, lifetime: int) -> Login:
     """Begin a login of `user`, whose identity the caller has made sure of."""
+    name_actor(user.id, user.username)
     login = LoginSession(
         user_id=user.id,
         ip_address=origin.ip_address,
@@ -251,15 +253,16 @@ def end_other_logins(session: Session, user_id: UUID, kept: UUID | None, origin:
 
 def end_logins(session: Session, *which: ColumnElement[bool], reason: str) -> list[UUID]:
     """End the logins that match and have not ended; returns their ids. Their tokens fail from the next request on."""
-    return list(
-        session.scalars(
-            update(LoginSession)
-            .where(LoginSession.ended_at.is_(None), *which)
-            .values(ended_at=database_now(), end_reason=reason)
-            .returning(LoginSession.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
+    ended = session.scalars(
+        update(LoginSession)
+        .where(LoginSession.ended_at.is_(None), *which)
+        .values(ended_at=database_now(), end_reason=reason)
+        .returning(LoginSession.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for login_id in ended:
+        note_change(session, "updated", "login_session", login_id, end_reason=[None, reason])
+    return list(ended)
 
 
 def _keep(session: Session, session_id: UUID, token: str, lifetime: int) -> None:

@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from app.kernel.audit import write_audit
 from app.kernel.breaker import Breaker
 from app.kernel.db import Database
 from app.kernel.engine import Bounds, bounded_engine, make_engine
@@ -44,7 +45,7 @@ def open_database(
     """
     engine = bounded_engine(url, bounds) if bounds else make_engine(url, pool_size=pool_size)
     breaker = Breaker(REST_SECONDS) if bounds else None
-    database = Database(engine, before_commit=(write_published,), breaker=breaker)
+    database = Database(engine, before_commit=(write_audit, write_published), breaker=breaker)
     if client is not None:
         database.listen("stream", RedisLive(client).send)
     return database

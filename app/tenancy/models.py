@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, column_property, mapped_column, synonym, validates
 
 from app.identity import Membership
+from app.kernel.audit import audited
 from app.kernel.clock import database_now
 from app.kernel.db import Base
 from app.kernel.ids import new_id
@@ -156,3 +157,11 @@ for _table in (Membership.__tablename__, "roles", "role_assignments", "api_keys"
     Base.metadata.tables[_table].append_constraint(
         ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE")
     )
+
+audited(Organization, "organization", ("name", "slug", "description", "owner_id"))
+audited(
+    Workspace, "workspace", ("name", "slug", "description", "plan", "status", "repository_url", "branch", "owner_id")
+)
+audited(
+    Invitation, "invitation", ("email", "role", "expires_at", "accepted_by", "cancelled_at"), hidden=("token_hash",)
+)

@@ -1,4 +1,5 @@
-"""Keeping the history of jobs: room for the weeks to come, and the old ones moved out as whole partitions."""
+"""Keeping the history of jobs and the audit log: room for the weeks to come, and the old ones moved out as whole
+partitions."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.jobs import Run, history_lines, make_history_partitions, old_history
+from app.kernel.audit import make_audit_partitions, old_audit
 from app.kernel.partitions import Partition, drop_partition
 from app.kernel.store import BlobStore
 from tasks.tools import Tools
@@ -17,7 +19,8 @@ def keep_history(run: Run, tools: Tools) -> int:
     written there first, as gzipped lines of JSON."""
     with run.recording() as (session, _job):
         make_history_partitions(session)
-        old = old_history(session, tools.change_days)
+        make_audit_partitions(session)
+        old = [*old_history(session, tools.change_days), *old_audit(session, tools.audit_days)]
     for partition in old:
         run.check()
         if tools.archive is not None:

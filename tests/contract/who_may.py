@@ -57,6 +57,8 @@ _SAID = {
         PUT /api/v1/organizations/{organization_id}/members/{user_id}/role
         GET POST /api/v1/organizations/{organization_id}/invitations
         DELETE /api/v1/organizations/invitations/{invitation_id}
+        GET /api/v1/organizations/{organization_id}/audit-log
+        GET /api/v1/organizations/{organization_id}/audit-log/export
         GET POST /api/v1/organizations/{organization_id}/workspaces
         GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/workspaces/{workspace_id}
         POST /api/v1/workspaces, GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}
@@ -78,7 +80,13 @@ _SAID = {
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
         POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
     """,
-    PLATFORM: "PUT /api/v1/organizations/{organization_id}/plan",
+    PLATFORM: """
+        PUT /api/v1/organizations/{organization_id}/plan
+        GET /api/v1/admin/audit-log, GET /api/v1/admin/audit-log/export
+        GET /api/v1/admin/users, GET /api/v1/admin/users/{user_id}, GET /api/v1/admin/stats
+        PATCH /api/v1/admin/users/{user_id}/disable, PATCH /api/v1/admin/users/{user_id}/enable
+        PATCH /api/v1/admin/users/{user_id}/role
+    """,
 }
 
 

@@ -157,7 +157,7 @@ def test_old_weeks_are_archived_then_dropped(database: Database, tmp_path: Path)
         session.add(JobChange(**row))
         jobs.accept(session, jobs.PruneHistory())
     archive = BlobStore(f"file://{tmp_path}")
-    assert drain(database, SimpleNamespace(history_days=30, change_days=90, archive=archive)) == 1
+    assert drain(database, SimpleNamespace(history_days=30, change_days=90, audit_days=365, archive=archive)) == 1
     lines = gzip.decompress(archive.read(f"job_changes/{old_week.name}.jsonl.gz")).splitlines()
     assert [json.loads(line)["job_id"] for line in lines] == [str(row["job_id"])]
     with database.transaction() as session:

@@ -236,7 +236,7 @@ def test_the_periodic_job_forgets_what_is_old_and_keeps_what_is_not(database: Da
         thirty_one_days = database_now() - func.make_interval(0, 0, 0, 31)
         session.execute(update(StreamEvent).where(StreamEvent.seq < 3).values(created_at=thirty_one_days))
         jobs.accept(session, jobs.PruneHistory())
-    assert drain(database, SimpleNamespace(history_days=30, change_days=90, archive=None)) == 1
+    assert drain(database, SimpleNamespace(history_days=30, change_days=90, audit_days=365, archive=None)) == 1
     assert events_of(database, job_id) == ["job.succeeded"]
 
 

@@ -119,7 +119,7 @@ def test_the_database_never_holds_a_value_in_clear(
         stored = session.execute(select(WorkspaceSecret.value)).scalar_one()
     assert len(stored) > len(VALUE)
     assert tables_that_show(database, VALUE) == []
-    assert tables_that_show(database, "TOKEN") == ["workspace_secrets"]
+    assert tables_that_show(database, "TOKEN") == ["audit_log", "workspace_secrets"]
     assert VALUE not in caplog.text
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
 from app.identity.permissions import BUILT_IN, OWN_ROLE_SCOPES, USER
+from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.kernel.ids import new_id
 
@@ -42,6 +43,13 @@ class User(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
     last_login_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+
+    @property
+    def status(self) -> str:
+        """Whether it lets in, and whether its address is known to be its owner's."""
+        if self.disabled_at is not None:
+            return "disabled"
+        return "active" if self.email_verified else "unverified"
 
 
 class Membership(Base):
@@ -226,3 +234,16 @@ class SigningKey(Base):
     sealed_private_key: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     retired_at: Mapped[datetime | None]
+
+
+audited(
+    User,
+    "user",
+    ("username", "email", "email_verified", "role", "display_name", "bio", "disabled_at"),
+    hidden=("password_hash",),
+)
+audited(Membership, "member", ("user_id", "role"))
+audited(Role, "role", ("name", "description", "permissions"))
+audited(RoleAssignment, "role_assignment", ("user_id", "role_id", "scope_type", "scope_id", "namespace", "expires_at"))
+audited(ApiKey, "api_key", ("name", "scopes", "expires_at", "revoked_at"), hidden=("secret_hash",))
+audited(LoginSession, "login_session", ("user_id", "ip_address", "user_agent"))

@@ -4,7 +4,9 @@ from app.identity.routes import auth as _auth
 from app.identity.routes import mails as _mails
 from app.identity.routes import mfa as _mfa
 from app.identity.routes import sessions as _sessions
+from app.identity.routes.admin import admin
 from app.identity.routes.api_keys import api_keys
+from app.identity.routes.audit import audit
 from app.identity.routes.base import auth
 from app.identity.routes.key_set import keys
 from app.identity.routes.profile import users
@@ -13,4 +15,4 @@ from app.identity.routes.roles import roles
 __all__ = ["blueprints"]
 
 every_module = (_auth, _mails, _mfa, _sessions)
-blueprints = (auth, users, keys, roles, api_keys)
+blueprints = (auth, users, keys, roles, api_keys, audit, admin)

@@ -16,7 +16,7 @@ from app.identity.models import ApiKey
 from app.identity.schemas import api_keys as schemas
 from app.kernel.errors import NotFound
 
-api_keys = Blueprint("api-keys", description="Keys with which programs act for those who made them")
+api_keys = Blueprint("apikeys", description="Keys with which programs act for those who made them")
 
 SORT = {"created_at": ApiKey.created_at, "name": ApiKey.name, "last_used_at": ApiKey.last_used_at}
 OF_ORGANIZATION = "/organizations/<uuid:organization_id>"

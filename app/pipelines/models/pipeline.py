@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel.audit import audited
 from app.kernel.db import Base
 
 
@@ -33,3 +34,6 @@ class Pipeline(Base):
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+audited(Pipeline, "pipeline", ("name", "description"), hidden=("source",))

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel.audit import audited
 from app.kernel.db import Base
 
 
@@ -25,6 +26,9 @@ class WorkspaceSecret(Base):
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+audited(WorkspaceSecret, "workspace_secret", ("name",), hidden=("value",))
 
 
 def vault_context(workspace_id: UUID, secret_id: UUID, name: str) -> str:
