@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from threading import Thread
 from urllib.parse import SplitResult, urlsplit
 
 from app.kernel.addresses import is_private_host
 from app.tenancy import RepositoryRules, find_url_fault
+from tasks.gateways import look_up
 from tasks.pipelines.gateways.base import RepositoryRefused, RepositoryUnreachable
-from tasks.pipelines.gateways.git.bounds import POLL_SECONDS, Bounds
+from tasks.pipelines.gateways.git.bounds import Bounds
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -51,25 +48,10 @@ def _pin(parts: SplitResult, bounds: Bounds) -> tuple[str, ...]:
 
 
 def _look_up(host: str, port: int, bounds: Bounds) -> list[str]:
-    """In a thread of its own: a name server that is away holds the call for half a minute, uninterruptibly."""
-    answers: SimpleQueue[list[str]] = SimpleQueue()
-    Thread(target=lambda: answers.put(_ask(host, port)), name="look-up", daemon=True).start()
-    while True:
-        bounds.keep()
-        with suppress(Empty):
-            addresses = answers.get(timeout=POLL_SECONDS)
-            break
+    addresses = look_up(host, port, bounds.keep)
     if not addresses:
         raise RepositoryUnreachable(f"The repository's host {host} cannot be found.")
     return addresses
-
-
-def _ask(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _bracketed(addresses: Sequence[str]) -> list[str]:

@@ -205,7 +205,7 @@ def test_a_host_leads_only_to_the_addresses_that_were_checked(
 def test_a_host_is_refused_when_one_of_its_addresses_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"mixed.example": ["8.8.8.8", "10.0.0.1"], "public.example.": ["8.8.8.8", "2001:4860:4860::8888"]}
     monkeypatch.setattr(
-        addresses.socket, "getaddrinfo", lambda host, port, **_: [(0, 0, 0, "", (ip, port)) for ip in answers[host]]
+        "socket.getaddrinfo", lambda host, port, **_: [(0, 0, 0, "", (ip, port)) for ip in answers[host]]
     )
     bounds = Bounds(seconds=10, max_bytes=0, folders=[], check=go_on)
     with pytest.raises(RepositoryRefused, match=r"mixed\.example is on a private network"):

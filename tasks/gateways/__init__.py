@@ -1,0 +1,32 @@
+"""What all gateways share that speak HTTP to servers of others: bounded in time and size, and never to where it must
+not go. Whoever sends a request to an address that a user wrote sends it through here."""
+
+from tasks.gateways.errors import (
+    AnswerTooLarge,
+    AnswerUnreadable,
+    CertificateRefused,
+    DestinationRefused,
+    OutgoingError,
+    TooSlow,
+    Unreachable,
+)
+from tasks.gateways.http import HttpClient, Reply, Streamed
+from tasks.gateways.lookup import look_up
+from tasks.gateways.tls import make_tls
+from tasks.gateways.wire import Timeouts
+
+__all__ = [
+    "AnswerTooLarge",
+    "AnswerUnreadable",
+    "CertificateRefused",
+    "DestinationRefused",
+    "HttpClient",
+    "OutgoingError",
+    "Reply",
+    "Streamed",
+    "Timeouts",
+    "TooSlow",
+    "Unreachable",
+    "look_up",
+    "make_tls",
+]

@@ -1,0 +1,50 @@
+"""Why a request to somebody else's server came to nothing. No message holds a header or a body.
+
+OutgoingError
+├── Transient   Unreachable: no connection, or it was lost (TooSlow: within the time there was)
+└── Permanent   DestinationRefused · CertificateRefused · AnswerTooLarge · AnswerUnreadable
+"""
+
+from __future__ import annotations
+
+from app.kernel.errors import HeadraceError, Permanent, Transient
+
+
+class OutgoingError(HeadraceError):
+    """The request could not be made."""
+
+
+class DestinationRefused(OutgoingError, Permanent):
+    """This address is not one that may be connected to."""
+
+    code = "DESTINATION_REFUSED"
+
+
+class CertificateRefused(OutgoingError, Permanent):
+    """The server's certificate cannot be trusted."""
+
+    code = "CERTIFICATE_REFUSED"
+
+
+class AnswerTooLarge(OutgoingError, Permanent):
+    """The server's answer is larger than it may be."""
+
+    code = "ANSWER_TOO_LARGE"
+
+
+class AnswerUnreadable(OutgoingError, Permanent):
+    """The server's answer is not HTTP."""
+
+    code = "ANSWER_UNREADABLE"
+
+
+class Unreachable(OutgoingError, Transient):
+    """The server cannot be reached."""
+
+    code = "SERVER_UNREACHABLE"
+
+
+class TooSlow(Unreachable):
+    """The server did not answer in time."""
+
+    code = "SERVER_TOO_SLOW"

@@ -1,0 +1,171 @@
+"""A connection to a server of others: to a checked address, and with a deadline for each thing that is waited for."""
+
+from __future__ import annotations
+
+import io
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from app.kernel.addresses import AddressRules
+from tasks.gateways.errors import CertificateRefused, DestinationRefused, TooSlow, Unreachable
+from tasks.gateways.lookup import POLL_SECONDS, Keep, look_up
+
+_PIECE: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds: to be connected (name, TCP and TLS together), from there to the answer's first byte, between two
+    pieces of an answer, and for all of it."""
+
+    connect: float = 5.0
+    first_byte: float = 15.0
+    idle: float = 15.0
+    whole: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A server; `tls` is None for plain HTTP, `server_name` what its certificate is to say."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    server_name: str
+
+
+class Wire:
+    """What `http.client` needs of a socket. `begin` starts the clock of one exchange."""
+
+    def __init__(self, connection: socket.socket, keep: Keep) -> None:
+        self._socket = connection
+        self._keep = keep
+        self._ends = 0.0
+        self._idle = 0.0
+
+    def begin(self, ends: float, idle: float) -> None:
+        """Wait for nothing beyond the monotonic time `ends`, and never longer than `idle` for one piece."""
+        self._ends, self._idle = ends, idle
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything; raises TooSlow or Unreachable."""
+        view = memoryview(data)
+        while view:
+            view = view[self._wait_for(self._socket.send, view[:_PIECE]) :]
+
+    def receive(self, buffer: memoryview) -> int:
+        """Wait for the next bytes; raises TooSlow or Unreachable."""
+        return self._wait_for(self._socket.recv_into, buffer)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return the wire as a file. Closing it leaves the connection open, for the next request."""
+        return io.BufferedReader(_Reading(self), _PIECE)
+
+    def is_stale(self) -> bool:
+        """Tell whether a connection that should be quiet is not: the server closed it, or says what nobody asked."""
+        waiting = select.poll()
+        try:
+            waiting.register(self._socket, select.POLLIN)
+            return bool(waiting.poll(0))
+        except (OSError, ValueError):
+            return True
+
+    def close(self) -> None:
+        """Do nothing: `http.client` lets go of its socket before the answer is read. See `hang_up`."""
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def _wait_for(self, act: Callable[[memoryview], int], buffer: memoryview) -> int:
+        until = min(self._ends, time.monotonic() + self._idle)
+        while True:
+            self._keep()
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TooSlow
+            self._socket.settimeout(min(left, POLL_SECONDS))
+            try:
+                return act(buffer)
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise Unreachable("The connection was lost.") from error
+
+
+class _Reading(io.RawIOBase):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
+        return self._wire.receive(buffer)
+
+
+def open_wire(destination: Destination, rules: AddressRules, seconds: float, keep: Keep) -> Wire:
+    """Connect to a server; raises DestinationRefused, CertificateRefused, TooSlow, Unreachable, or what `keep` does."""
+    ends = time.monotonic() + seconds
+    addresses = _find_addresses(destination, rules, ends, keep)
+    connection = _connect(addresses, destination.port, ends)
+    if destination.tls is None:
+        return Wire(connection, keep)
+    try:
+        return Wire(_secure(connection, destination.tls, destination.server_name, ends), keep)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _find_addresses(destination: Destination, rules: AddressRules, ends: float, keep: Keep) -> list[str]:
+    """Names that lead to even one address which is not allowed are refused: the next answer may hold that one alone."""
+
+    def keep_time() -> None:
+        keep()
+        if time.monotonic() > ends:
+            raise TooSlow("The server's name was not found in time.")
+
+    fault = rules.find_fault(destination.host)
+    addresses = [] if fault else look_up(destination.host, destination.port, keep_time)
+    faults = [fault] if fault else [rules.find_fault(address) for address in addresses]
+    for found in faults:
+        if found is not None:
+            raise DestinationRefused(f"The server's address {found}.")
+    if not addresses:
+        raise Unreachable("The server's name cannot be found.")
+    return addresses
+
+
+def _connect(addresses: list[str], port: int, ends: float) -> socket.socket:
+    """Try one after the other; each gets its share of the time that is left."""
+    failure: OSError | None = None
+    for position, address in enumerate(addresses):
+        share = (ends - time.monotonic()) / (len(addresses) - position)
+        try:
+            connection = socket.create_connection((address, port), timeout=max(share, 0.01))
+        except OSError as error:
+            failure = error
+            continue
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    if isinstance(failure, TimeoutError):
+        raise TooSlow("The server could not be connected to in time.") from failure
+    raise Unreachable("The server cannot be connected to.") from failure
+
+
+def _secure(connection: socket.socket, tls: ssl.SSLContext, name: str, ends: float) -> socket.socket:
+    try:
+        connection.settimeout(max(ends - time.monotonic(), 0.01))
+        return tls.wrap_socket(connection, server_hostname=name)
+    except ssl.SSLCertVerificationError as error:
+        raise CertificateRefused(f"The server's certificate cannot be trusted: {error.verify_message}.") from error
+    except TimeoutError as error:
+        raise TooSlow("The server did not end its TLS handshake in time.") from error
+    except (OSError, ValueError) as error:
+        raise Unreachable("The server's TLS handshake failed.") from error
