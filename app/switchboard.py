@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
 from sqlalchemy.orm import Session
 
+from app import pipelines
 from app.kernel.events import EventRecord
 from app.kernel.stream import publish
+
+Follow = Callable[[Session, dict[str, Any], UUID], None]
+
+FOLLOWS: Final[Mapping[str, tuple[Follow, ...]]] = {
+    "execution.finished": (pipelines.accept_followers,),
+}
+"""What follows from events, by their type; each is given the event's fields and its id, by which it asks only once."""
 
 
 def dispatch(session: Session, record: EventRecord) -> None:
     """Let everything follow that follows from an event; runs once for each, in the order of the log."""
     for topic in record.topics:
         publish(session, topic, record.type, {**record.data, "event_id": str(record.id)})
+    for follow in FOLLOWS.get(record.type, ()):
+        follow(session, record.data, record.id)

@@ -13,7 +13,7 @@ from app.jobs import PruneHistory
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
-from app.pipelines import PruneArtifacts, PruneDeliveries
+from app.pipelines import PruneArtifacts, PruneDeliveries, RunSchedules
 
 ACCEPT_DUE = "schedule.accept_due"
 
@@ -22,6 +22,7 @@ PERIODS: dict[str, timedelta] = {
     PruneArtifacts.kind: timedelta(hours=1),
     PruneIdentity.kind: timedelta(hours=1),
     PruneDeliveries.kind: timedelta(hours=1),
+    RunSchedules.kind: timedelta(minutes=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

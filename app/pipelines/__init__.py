@@ -7,9 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs, tenancy
+from app.pipelines.chaining import accept_followers, start_followers
 from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.incoming import forget_deliveries
-from app.pipelines.intents import ExecutePipeline, PruneArtifacts, PruneDeliveries, RunStage
+from app.pipelines.intents import (
+    ExecutePipeline,
+    PruneArtifacts,
+    PruneDeliveries,
+    RunSchedules,
+    RunStage,
+    StartFollowers,
+)
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step
@@ -25,6 +33,7 @@ from app.pipelines.recording import (
     start_stage,
     start_step,
 )
+from app.pipelines.scheduling import run_next_due
 from app.pipelines.secrets import reveal_secrets
 from app.pipelines.workspaces import refuse_while_running, tell_activity
 
@@ -49,13 +58,16 @@ __all__ = [
     "Pipeline",
     "PruneArtifacts",
     "PruneDeliveries",
+    "RunSchedules",
     "RunStage",
     "Segment",
     "Stage",
     "StageFailed",
     "StageTimedOut",
+    "StartFollowers",
     "Step",
     "StepEnd",
+    "accept_followers",
     "add_log_chunk",
     "begin_execution",
     "blueprints",
@@ -65,6 +77,8 @@ __all__ = [
     "forget_deliveries",
     "replace_artifacts",
     "reveal_secrets",
+    "run_next_due",
+    "start_followers",
     "start_stage",
     "start_step",
 ]

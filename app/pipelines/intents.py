@@ -39,6 +39,27 @@ class PruneDeliveries(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class RunSchedules(Intent):
+    """Start the executions that are due by the clock."""
+
+    kind: ClassVar[str] = "pipelines.run_schedules"
+    queue: ClassVar[str] = "interactive"
+    priority: ClassVar[int] = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StartFollowers(Intent):
+    """Start the pipelines that follow an execution which ended as `status`."""
+
+    kind: ClassVar[str] = "pipelines.start_followers"
+    queue: ClassVar[str] = "interactive"
+    priority: ClassVar[int] = 3
+
+    execution_id: UUID
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStage(Intent):
     """Check out and run the steps of one stage."""
 

@@ -35,6 +35,19 @@ class PipelineSchema(Schema):
     updated_at = Timestamp()
 
 
+class ScheduleSchema(Schema):
+    """A schedule of a pipeline's triggers."""
+
+    id = fields.UUID()
+    expression = fields.String()
+    timezone = fields.String()
+    next_at = Timestamp(allow_none=True)
+    last_at = Timestamp(allow_none=True, metadata={"description": "when it was due last"})
+    last_execution_id = fields.UUID(allow_none=True)
+    reason = fields.String(allow_none=True, metadata={"description": "why nothing was started then"})
+    created_at = Timestamp()
+
+
 class PipelineFilterSchema(Schema):
     """Filters of a list of pipelines."""
 

@@ -25,6 +25,7 @@ from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
 from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
+from app.pipelines.schedules import keep_schedules
 from app.tenancy import Workspace
 
 
@@ -68,6 +69,7 @@ def create_pipeline(session: Session, workspace: Workspace, source: Source, call
     _write_source(pipeline, source, workspace.name)
     session.add(pipeline)
     _flush_name(session, pipeline.name)
+    keep_schedules(session, pipeline, source.definition)
     announce(session, PipelineCreated(workspace.organization_id, workspace.id, pipeline.id, pipeline.name))
     session.refresh(pipeline)
     return pipeline
@@ -78,6 +80,7 @@ def replace_definition(session: Session, pipeline: Pipeline, source: Source) -> 
     _write_source(pipeline, source, pipeline.name)
     pipeline.updated_at = func.clock_timestamp()
     _flush_name(session, pipeline.name)
+    keep_schedules(session, pipeline, source.definition)
     announce(session, PipelineUpdated(pipeline.organization_id, pipeline.workspace_id, pipeline.id, pipeline.name))
     session.refresh(pipeline)
     return pipeline

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from app.jobs import Run
-from app.pipelines import ExecutePipeline, PruneArtifacts, PruneDeliveries, RunStage
+from app.pipelines import (
+    ExecutePipeline,
+    PruneArtifacts,
+    PruneDeliveries,
+    RunSchedules,
+    RunStage,
+    StartFollowers,
+    start_followers,
+)
 from tasks.handling import handles
 from tasks.pipelines.begin import begin
 from tasks.pipelines.prune import prune_artifacts, prune_deliveries
+from tasks.pipelines.run_schedules import run_schedules
 from tasks.pipelines.run_stage import run_stage
 from tasks.tools import Tools
 
@@ -35,3 +44,17 @@ def prune_expired_artifacts(run: Run, _: PruneArtifacts, tools: Tools) -> dict[s
 def prune_old_deliveries(run: Run, _: PruneDeliveries, tools: Tools) -> dict[str, Any]:
     """Forget the deliveries that are older than history is kept."""
     return prune_deliveries(run, tools)
+
+
+@handles(RunSchedules)
+def run_due_schedules(run: Run, _: RunSchedules, __: Tools) -> dict[str, Any]:
+    """Start the executions that are due by the clock."""
+    return run_schedules(run)
+
+
+@handles(StartFollowers)
+def start_following_pipelines(run: Run, intent: StartFollowers, _: Tools) -> None:
+    """Start the pipelines that follow an execution, in the transaction that ends the job."""
+    with run.recording() as (session, job):
+        cause = f"followers:{job.id}"
+        run.finish(session, job, start_followers(session, intent.execution_id, intent.status, cause))

@@ -67,7 +67,7 @@ _SAID = {
         PUT /api/v1/workspaces/{workspace_id}/members/{user_id}/role
         GET POST /api/v1/workspaces/{workspace_id}/pipelines
         GET PUT PATCH DELETE /api/v1/pipelines/{pipeline_id}
-        GET POST /api/v1/pipelines/{pipeline_id}/executions
+        GET POST /api/v1/pipelines/{pipeline_id}/executions, GET /api/v1/pipelines/{pipeline_id}/schedules
         GET /api/v1/executions/{execution_id}, GET /api/v1/executions/{execution_id}/events
         POST /api/v1/executions/{execution_id}/cancel, POST /api/v1/executions/{execution_id}/retry
         POST /api/v1/executions/{execution_id}/trust

@@ -5,6 +5,7 @@ all three raise DefinitionInvalid, which carries every fault. The user's referen
 """
 
 from app.pipelines.definition.conditions import ConditionInvalid, State, evaluate, parse_condition, should_run
+from app.pipelines.definition.cron import DEFAULT_TIMEZONE, find_cron_fault, find_timezone_fault, next_tick
 from app.pipelines.definition.expansion import PathOutside, expand, expand_path
 from app.pipelines.definition.faults import DefinitionInvalid, Fault
 from app.pipelines.definition.globs import matches_artifact, matches_glob
@@ -42,6 +43,7 @@ from app.pipelines.definition.variables import (
 )
 
 __all__ = [
+    "DEFAULT_TIMEZONE",
     "RESERVED_NAMES",
     "Artifact",
     "ConditionInvalid",
@@ -70,12 +72,15 @@ __all__ = [
     "evaluate",
     "expand",
     "expand_path",
+    "find_cron_fault",
     "find_secret_name_fault",
+    "find_timezone_fault",
     "from_stored_triggers",
     "json_schema",
     "make_plan",
     "matches_artifact",
     "matches_glob",
+    "next_tick",
     "parse",
     "parse_condition",
     "parse_tree",

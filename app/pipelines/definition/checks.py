@@ -11,6 +11,7 @@ from app.pipelines.definition.matrix import check_matrix
 from app.pipelines.definition.model import Definition
 from app.pipelines.definition.plan import MAX_PLAN_SIZE, MAX_PLANNED_STAGES, estimate_size, planned_names
 from app.pipelines.definition.secrets import check_secrets
+from app.pipelines.definition.triggers import check_triggers
 from app.pipelines.definition.variables import check_names
 
 Draft = Mapping[str, Any]
@@ -21,6 +22,7 @@ _MAX_STAGE_NAME = 200
 def check_draft(draft: Draft, faults: Faults, executors: Collection[str]) -> None:
     """Add what is wrong with a normalised draft; what could not be read before is passed over."""
     check_names(draft["environment"], faults, "environment", "variables")
+    check_triggers(draft["triggers"], draft.get("name"), faults)
     stages = draft["stages"]
     _check_unique(stages, "stages", "stage", faults)
     check_graph(stages, "stages", faults)

@@ -30,7 +30,9 @@ TRIGGER_TYPES: Final = {
     "pull_request": "pull_request",
     "git_tag": "git_tag",
     "tag": "git_tag",
+    "pipeline": "pipeline",
 }
+ENDS: Final = {name: name for name in ("succeeded", "failed", "cancelled", "timed_out")}
 STEP_TYPES: Final = {
     "shell": "shell",
     "docker": "docker",
@@ -73,6 +75,7 @@ CRON = Text(
     hint="a cron expression has five fields: minute hour day month weekday",
     strict=True,
 )
+ZONE = Text(at_most=64, pattern=r"[A-Za-z0-9_+/-]+", hint="it must be a name such as Europe/Berlin", strict=True)
 EMAIL = Text(pattern=r"[^@\s]+@[^@\s]+", hint="it must be an email address", strict=True)
 TOKEN = Text(
     pattern=rf"\$\{{{_VARIABLE}\}}",
@@ -113,12 +116,17 @@ TRIGGER = Record(
             Record(
                 {
                     "webhook_url": Key(URL, "The address the sender calls; for the reader, it is not called."),
-                    "cron_expression": Key(CRON, "When a scheduled run starts: five fields, in UTC."),
+                    "cron_expression": Key(CRON, "When a scheduled run starts: five fields."),
+                    "timezone": Key(
+                        ZONE, "The time zone of cron_expression, by its IANA name; UTC when it is left out."
+                    ),
                     "branch_patterns": Key(PATTERNS, "Globs; a run starts only for a branch that matches one."),
                     "tag_patterns": Key(PATTERNS, "Globs; a run starts only for a tag that matches one."),
                     "repository": Key(Text(at_most=2000), "Only events of this repository, as owner/name."),
                     "events": Key(ListOf(Text(at_most=100)), "Only these events, such as opened or synchronize."),
                     "path": Key(Text(at_most=500), "Only changes below this path of the repository."),
+                    "pipeline": Key(NAME, "The pipeline of this workspace whose end starts a run."),
+                    "on": Key(ListOf(Word(ENDS)), "Which of its ends do; succeeded when it is left out."),
                 }
             ),
             "Which events of this kind count; all when it is left out.",

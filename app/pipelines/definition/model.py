@@ -20,16 +20,19 @@ class TriggerConfig:
 
     webhook_url: str | None = None
     cron_expression: str | None = None
+    timezone: str | None = None
     branch_patterns: tuple[str, ...] = ()
     tag_patterns: tuple[str, ...] = ()
     repository: str | None = None
     events: tuple[str, ...] = ()
     path: str | None = None
+    pipeline: str | None = None
+    on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`trigger_type` is one of manual, webhook, schedule, git_push, pull_request, git_tag."""
+    """`trigger_type` is one of manual, webhook, schedule, git_push, pull_request, git_tag, pipeline."""
 
     trigger_type: str
     config: TriggerConfig = TriggerConfig()

@@ -15,6 +15,7 @@ from app.pipelines.models.execution import (
 )
 from app.pipelines.models.pipeline import Pipeline
 from app.pipelines.models.produce import Artifact, LogChunk
+from app.pipelines.models.schedule import Schedule
 from app.pipelines.models.secret import WorkspaceSecret
 from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 
@@ -31,6 +32,7 @@ __all__ = [
     "Execution",
     "LogChunk",
     "Pipeline",
+    "Schedule",
     "Stage",
     "Step",
     "WebhookDelivery",

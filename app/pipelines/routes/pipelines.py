@@ -11,10 +11,10 @@ from sqlalchemy import Select, select
 from app.http import load, principal, public, read_json, requires, transaction
 from app.pipelines import service
 from app.pipelines.definition import DefinitionInvalid, RunContext, json_schema, make_plan, parse
-from app.pipelines.models import Pipeline
+from app.pipelines.models import Pipeline, Schedule
 from app.pipelines.routes.base import blueprint
 from app.pipelines.routes.bodies import BODY_DOC, PATCH_DOC, fault_view, patched, read_source, read_text
-from app.pipelines.schemas import PipelineFilterSchema, PipelineSchema, ValidationSchema
+from app.pipelines.schemas import PipelineFilterSchema, PipelineSchema, ScheduleSchema, ValidationSchema
 from app.tenancy import Workspace
 
 
@@ -89,6 +89,23 @@ class OnePipeline(MethodView):
         """Delete a pipeline with its history."""
         with transaction() as session:
             service.delete_pipeline(session, load(session, Pipeline, pipeline_id, for_update=True))
+
+
+@blueprint.route("/pipelines/<uuid:pipeline_id>/schedules")
+class PipelineSchedules(MethodView):
+    """When a pipeline starts by the clock."""
+
+    @blueprint.paged(
+        ScheduleSchema,
+        sort={"next_at": Schedule.next_at, "created_at": Schedule.created_at},
+        default="created_at",
+    )
+    @requires("pipelines:read")
+    def get(self, pipeline_id: UUID) -> Select[Schedule]:
+        """List the schedules of a pipeline: when each is due next, and what became of it last."""
+        with transaction() as session:
+            load(session, Pipeline, pipeline_id)
+        return select(Schedule).where(Schedule.pipeline_id == pipeline_id)
 
 
 @blueprint.route("/pipelines/validate")

@@ -7,7 +7,7 @@ event.
 
 from app.pipelines.triggers.event import Kind, Provider, RepositoryEvent
 from app.pipelines.triggers.hosts import HOSTS, Host
-from app.pipelines.triggers.matching import Verdict, find_skip_reason, judge, judge_all
+from app.pipelines.triggers.matching import Verdict, find_skip_reason, judge, judge_all, judge_finished
 from app.pipelines.triggers.payload import MalformedPayload, read_payload
 from app.pipelines.triggers.signatures import is_signed, make_secret
 
@@ -23,6 +23,7 @@ __all__ = [
     "is_signed",
     "judge",
     "judge_all",
+    "judge_finished",
     "make_secret",
     "read_payload",
 ]

@@ -12,6 +12,7 @@ from app.pipelines.triggers.common import ACTIONS
 from app.pipelines.triggers.event import RepositoryEvent
 
 DEFAULT_ACTIONS: Final = ("opened", "synchronize", "reopened")
+DEFAULT_ENDS: Final = ("succeeded",)
 NO_ACTIONS: Final = frozenset({"pull_request", "pull_request_sync", "merge_request"})
 MOST_REASON: Final = 500
 
@@ -44,6 +45,17 @@ def judge(trigger: Trigger, event: RepositoryEvent) -> str | None:
     if check is None:
         return "no event of a repository starts it"
     return check(trigger.config, event) or _refuse_repository(trigger.config, event)
+
+
+def judge_finished(trigger: Trigger, pipeline: str, status: str, branch: str | None) -> str | None:
+    """Return why a trigger does not follow the end of an execution of `pipeline`, or None when it does."""
+    config = trigger.config
+    if config.pipeline != pipeline:
+        return f"it follows {config.pipeline!r}, not {pipeline!r}"
+    wanted = config.on or DEFAULT_ENDS
+    if status not in wanted:
+        return f"the execution is {status}, none of {', '.join(wanted)}"
+    return _refuse_glob("branch", branch, config.branch_patterns)
 
 
 def find_skip_reason(event: RepositoryEvent) -> str | None:
