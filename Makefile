@@ -12,7 +12,7 @@ compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --genera
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench faults lock clean
+.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench faults kube lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ bench: $(DEV) ## Measure against the bare parts
 
 faults: $(DEV) ## Kill what can be killed under load, check that no job is lost or doubled (JOBS=, KILLS=, SEED=)
 	@exec $(BIN)/python -m tests.faults $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+kube: $(DEV) ## Hold the tests' Kubernetes to a real API server (KUBE_UP= or KUBE_BIN=, docs/clusters.md)
+	@PYTHON_BIN=$(BIN)/python exec sh ci/kube.sh $(ARGS)
 
 lock: $(DEV) ## Pin the newest versions of all requirements, with hashes
 	@$(compile) requirements.in --output-file requirements.txt

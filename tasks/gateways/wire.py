@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.kernel.addresses import AddressRules
+from app.kernel.addresses import AddressRules, read_address
 from tasks.gateways.errors import CertificateRefused, DestinationRefused, TooSlow, Unreachable
 from tasks.gateways.lookup import POLL_SECONDS, Keep, look_up
 
@@ -132,7 +132,13 @@ def _find_addresses(destination: Destination, rules: AddressRules, ends: float, 
             raise TooSlow("The server's name was not found in time.")
 
     fault = rules.find_fault(destination.host)
-    addresses = [] if fault else look_up(destination.host, destination.port, keep_time)
+    literal = read_address(destination.host)
+    if fault is not None:
+        addresses = []
+    elif literal is not None:
+        addresses = [str(literal)]
+    else:
+        addresses = look_up(destination.host, destination.port, keep_time)
     faults = [fault] if fault else [rules.find_fault(address) for address in addresses]
     for found in faults:
         if found is not None:

@@ -1,17 +1,16 @@
-"""The contract suite runs on the server in memory always, and on the real one where KUBE_UP names what starts it."""
+"""The contract suite runs on the server in memory always, and on the real one where one can be started."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from tasks.clusters.gateways.kubernetes import Kind, RestCluster, kinds
-from tests.clusters.contract.world import KUBE_UP, World, eventually, in_memory, really, refusal
+from tests.clusters.contract.world import World, eventually, find_starter, in_memory, really, refusal
 
-SERVERS = ["memory", "real"] if os.environ.get(KUBE_UP) else ["memory"]
+SERVERS = ["memory", "real"] if find_starter() else ["memory"]
 
 
 SCHEMA = {

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from app.kernel.addresses import AddressRules
 from tasks.clusters.gateways.kubernetes import ClusterError, Object, ObjectNotFound, RestCluster, kinds
 from tests.support.kubernetes import serving
 
-KUBE_UP = "KUBE_UP"
 LOOPBACK = AddressRules(allow_loopback=True)
 PATIENCE = 60.0
 
@@ -81,10 +81,17 @@ def in_memory() -> Iterator[World]:
         yield from _opened(World(RestCluster(access, rules=LOOPBACK), bob, access, is_real=False))
 
 
+def find_starter() -> list[str]:
+    """The command that starts a real API server: KUBE_UP, or our own with the programs in KUBE_BIN; none without."""
+    if os.environ.get("KUBE_UP"):
+        return [os.environ["KUBE_UP"]]
+    return [sys.executable, "-m", "tests.support.kubernetes.real"] if os.environ.get("KUBE_BIN") else []
+
+
 @contextmanager
 def really(folder: Path) -> Iterator[World]:
-    """A world on the API server that the program named by KUBE_UP starts."""
-    started = subprocess.Popen([os.environ[KUBE_UP], str(folder)], stdout=subprocess.PIPE, text=True)
+    """A world on a real API server."""
+    started = subprocess.Popen([*find_starter(), str(folder)], stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None
     try:
         told = json.loads(started.stdout.readline())

@@ -15,15 +15,25 @@ NEVER_READY = "test.headrace/never-ready"
 
 
 class Controllers:
-    """Runs after each change, in a thread of its own. `kubelet` and `workloads` may be switched off."""
+    """Runs after each change, in a thread of its own."""
 
     def __init__(self, api: Api) -> None:
-        self.kubelet = True
-        self.workloads = True
         self._api = api
         self._store = api.store
+        self._kubelet = True
+        self._workloads = True
+        self._dirty = True
+        self._settled = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="controllers", daemon=True)
+
+    def switch(self, *, kubelet: bool | None = None, workloads: bool | None = None) -> None:
+        """Switch off, or on again, that pods run, or that workloads get pods."""
+        with self._store.lock:
+            self._kubelet = self._kubelet if kubelet is None else kubelet
+            self._workloads = self._workloads if workloads is None else workloads
+            self._dirty = True
+            self._store.changed.notify_all()
 
     def start(self) -> None:
         """Begin."""
@@ -46,19 +56,21 @@ class Controllers:
                     step()
 
     def _run(self) -> None:
-        seen = (-1, False, False)
-        while not self._stopping:
-            with self._store.lock:
+        with self._store.lock:
+            while not self._stopping:
+                self._dirty = False
                 self.settle()
-                seen = (self._store.version, self.kubelet, self.workloads)
-                while not self._stopping and seen == (self._store.version, self.kubelet, self.workloads):
-                    self._store.changed.wait(0.1)
+                self._settled = self._store.version
+                self._store.changed.wait_for(self._has_work)
+
+    def _has_work(self) -> bool:
+        return self._stopping or self._dirty or self._store.version != self._settled
 
     def _steps(self) -> list[Callable[[], None]]:
         steps = [self._fill_namespaces, self._empty_namespaces, self._collect, self._count_quotas, self._establish]
-        if self.workloads:
+        if self._workloads:
             steps.append(lambda: workloads.run(self._api))
-        if self.kubelet:
+        if self._kubelet:
             steps.append(self._run_pods)
         return steps
 
@@ -85,7 +97,7 @@ class Controllers:
         for key in self._store.filed(namespace=name):
             body = self._store.get(key)
             if body is not None and not body["metadata"].get("deletionTimestamp"):
-                objects.end(self._store, by_key[key.kind], body, graceful=self.kubelet)
+                objects.end(self._store, by_key[key.kind], body, graceful=self._kubelet)
         rest = [body for key in self._store.filed(namespace=name) if (body := self._store.get(key))]
         if rest:
             namespace["status"]["conditions"] = _tell_rest(rest)
@@ -111,7 +123,7 @@ class Controllers:
                 body["metadata"]["ownerReferences"] = [one for one in references if one["uid"] not in orphaning]
                 self._store.put(key, body)
             elif owners and (not owners & alive or owners <= ending) and not body["metadata"].get("deletionTimestamp"):
-                objects.end(self._store, by_key[key.kind], body, graceful=self.kubelet)
+                objects.end(self._store, by_key[key.kind], body, graceful=self._kubelet)
         self._release(by_key)
 
     def _release(self, by_key: dict[str, kinds.Resource]) -> None:

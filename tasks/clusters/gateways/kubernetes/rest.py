@@ -62,9 +62,8 @@ class RestCluster:
         found = self._exchange.call("GET", with_query(list_path(kind, namespace), query))
         meta, items = _field(found, "metadata", dict), _field(found, "items", list) or []
         # Items of a list carry no kind of their own, which whoever gets one object expects.
-        named = {"apiVersion": kind.api_version, "kind": kind.name}
         return Page(
-            tuple(named | item for item in items if isinstance(item, dict)),
+            tuple(_named(kind, item) for item in items if isinstance(item, dict)),
             str(meta.get("resourceVersion", "")),
             meta.get("continue") or None,
             meta.get("remainingItemCount"),
@@ -72,15 +71,14 @@ class RestCluster:
 
     def create(self, kind: Kind, body: Object, *, dry_run: bool = False) -> Object:
         path = list_path(kind, body["metadata"].get("namespace"))
-        return self._exchange.call("POST", with_query(path, _dry(dry_run)), body)
+        return self._exchange.call("POST", with_query(path, _dry(dry_run)), _named(kind, body))
 
     def replace(self, kind: Kind, body: Object, *, dry_run: bool = False) -> Object:
-        return self._exchange.call("PUT", with_query(_path_of(kind, body), _dry(dry_run)), body)
+        return self._exchange.call("PUT", with_query(_path_of(kind, body), _dry(dry_run)), _named(kind, body))
 
     def apply(self, kind: Kind, body: Object, *, manager: str, force: bool = False, dry_run: bool = False) -> Object:
         query = {"fieldManager": manager, "force": "true" if force else None} | _dry(dry_run)
-        named = {"apiVersion": kind.api_version, "kind": kind.name} | body
-        return self._exchange.call("PATCH", with_query(_path_of(kind, body), query), named, _APPLY)
+        return self._exchange.call("PATCH", with_query(_path_of(kind, body), query), _named(kind, body), _APPLY)
 
     def patch(
         self,
@@ -206,6 +204,10 @@ class RestCluster:
 def _path_of(kind: Kind, body: Object) -> str:
     meta = body["metadata"]
     return object_path(kind, meta["name"], meta.get("namespace"))
+
+
+def _named(kind: Kind, body: Object) -> Object:
+    return {"apiVersion": kind.api_version, "kind": kind.name, **body}
 
 
 def _dry(dry_run: bool) -> dict[str, str | int | None]:
