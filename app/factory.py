@@ -27,6 +27,7 @@ SAME_NAME = (
     "access_token_seconds",
     "refresh_token_seconds",
     "registration_open",
+    "oauth_providers",
     "log_store",
     "artifact_store",
     "flower_url",

@@ -73,6 +73,12 @@ class Settings:
     rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
     rate_limit_webhook: str = setting("1200/minute", "deliveries of code hosts per address")
 
+    oauth_providers: str = setting(
+        "",
+        "where people may log in as well, as JSON: "
+        '`{"github": {"client_id": "…", "client_secret": "…"}, "google": {…}, "corp": {…, "issuer": "https://…"}}`',
+        secret=True,
+    )
     smtp_url: str = setting(
         "",
         "where mails go: `smtp://user:password@host:587` (STARTTLS), `smtps://…` (TLS) or `smtp+plain://…` (neither); "

@@ -45,6 +45,7 @@ class Platform:
     access_token_seconds: int
     refresh_token_seconds: int
     registration_open: bool
+    oauth_providers: str
     log_store: str
     artifact_store: str
     flower_url: str

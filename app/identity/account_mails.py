@@ -21,6 +21,7 @@ NOTICES: Final = {
     "new_login": ("A new login to your account", "Somebody has logged in to your account on a device it does not know"),
     "password_changed": ("Your password was changed", "The password of your account was changed"),
     "address_changed": ("Your address was changed", "Your account has another email address now"),
+    "provider_linked": ("A new way into your account", "Your account can be entered by way of another provider now"),
     "mfa_enabled": ("Second factor switched on", "Logging in to your account takes a code as well now"),
     "mfa_disabled": ("Second factor switched off", "Logging in to your account takes the password alone now"),
 }

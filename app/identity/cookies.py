@@ -9,6 +9,8 @@ from werkzeug.http import dump_cookie
 
 NAME: Final = "refresh_token"
 DEVICE: Final = "device"
+STATE: Final = "login_state"
+STATE_SECONDS: Final = 600
 PATH: Final = "/api/v1/auth"
 DEVICE_SECONDS: Final = 400 * 86400
 """How long a device is known; browsers keep no cookie longer."""
@@ -37,3 +39,14 @@ def set_device_cookie(device: str, *, secure: bool) -> str:
 def read_device_cookie(request: Request) -> str | None:
     """Return what a request says of its device."""
     return request.cookies.get(DEVICE) or None
+
+
+def set_state_cookie(state: str, *, secure: bool) -> str:
+    """Return the Set-Cookie header that ties a login at a provider to this browser. The provider's page sends it back
+    here, which is another site's doing: a strict cookie would not come along."""
+    return dump_cookie(STATE, state, STATE_SECONDS, path=PATH, secure=secure, httponly=True, samesite="Lax")
+
+
+def read_state_cookie(request: Request) -> str | None:
+    """Return the state of the login at a provider that this browser has begun."""
+    return request.cookies.get(STATE) or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import AlreadyExists, AuthRequired, Conflict, Forbidden
+from app.kernel.errors import AlreadyExists, AuthRequired, Conflict, Forbidden, Refusal
 
 
 class InvalidCredentials(AuthRequired):
@@ -72,6 +72,27 @@ class TooManyKeys(Conflict):
 
     code = "QUOTA_EXCEEDED"
     status = 422
+
+
+class EmailNotVerified(Forbidden):
+    """Confirm your address first."""
+
+    code = "EMAIL_NOT_VERIFIED"
+
+
+class AddressUnconfirmed(Conflict):
+    """An account has this address but has not confirmed it: log in to it by its password and confirm the address."""
+
+
+class ProviderRefused(InvalidCredentials):
+    """The provider does not vouch for this login."""
+
+
+class ProviderAway(Refusal):
+    """The provider does not answer; try again soon."""
+
+    code = "UPSTREAM_ERROR"
+    status = 502
 
 
 class MfaRequired(Forbidden):

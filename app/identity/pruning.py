@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.identity.models import (
     AccountMail,
     AccountToken,
+    ExternalLogin,
     LoginSession,
     LoginThrottle,
     MfaChallenge,
@@ -57,6 +58,12 @@ def forget_challenges(session: Session) -> int:
     """Delete logins that have waited too long for their second factor."""
     over = MfaChallenge.expires_at < database_now() - timedelta(days=1)
     return _forget(session, MfaChallenge, MfaChallenge.token_hash, over)
+
+
+def forget_external_logins(session: Session) -> int:
+    """Delete logins at providers that did not come back, and id tokens that have expired."""
+    over = ExternalLogin.expires_at < database_now()
+    return _forget(session, ExternalLogin, ExternalLogin.token_hash, over)
 
 
 def forget_security_events(session: Session) -> int:

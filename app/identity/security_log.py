@@ -19,6 +19,7 @@ SESSIONS_REVOKED: Final = "sessions_revoked"
 TOKEN_REPLAYED: Final = "token_replayed"  # noqa: S105 - the name of an event
 PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of an event
 REGISTERED: Final = "registered"
+PROVIDER_LINKED: Final = "provider_linked"
 MFA_ENABLED: Final = "mfa_enabled"
 MFA_DISABLED: Final = "mfa_disabled"
 MFA_FAILED: Final = "mfa_failed"
@@ -39,6 +40,7 @@ EVENT_TYPES: Final = (
     PASSWORD_RESET,
     EMAIL_VERIFIED,
     EMAIL_CHANGED,
+    PROVIDER_LINKED,
     MFA_ENABLED,
     MFA_DISABLED,
     MFA_FAILED,

@@ -10,6 +10,7 @@ from app.identity import (
     forget_challenges,
     forget_ended_logins,
     forget_expired_tokens,
+    forget_external_logins,
     forget_mail_tokens,
     forget_old_failures,
     forget_old_mails,
@@ -35,6 +36,7 @@ def prune_identity(run: Run, _: PruneIdentity, tools: Tools) -> dict[str, Any]:
         "security_events": forget_all(run, forget_security_events),
         "failures": forget_all(run, forget_old_failures),
         "challenges": forget_all(run, forget_challenges),
+        "external_logins": forget_all(run, forget_external_logins),
         "mails": forget_all(run, forget_old_mails),
         "mailed_tokens": forget_all(run, forget_mail_tokens),
     }

@@ -23,6 +23,7 @@ _SAID = {
         POST /api/v1/webhooks/github, POST /api/v1/webhooks/gitlab, POST /api/v1/webhooks/gitea
         POST /api/v1/auth/register, POST /api/v1/auth/login, POST /api/v1/auth/refresh, POST /api/v1/auth/logout
         POST /api/v1/auth/mfa/challenge
+        GET POST /api/v1/auth/{provider}, GET /api/v1/auth/{provider}/callback, POST /api/v1/auth/login/{provider}
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
     """,
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events",

@@ -116,6 +116,7 @@ def test_what_was_kept_long_enough_is_deleted(
         "security_events": 1,
         "failures": 1,
         "challenges": 0,
+        "external_logins": 0,
         "mails": 0,
         "mailed_tokens": 0,
     }

@@ -72,6 +72,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "pipeline_id": pipeline["id"],
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
+        "provider": "github",
         "stage": "build",
         "step": "compile",
         "name": "TOKEN",

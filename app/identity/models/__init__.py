@@ -10,6 +10,7 @@ from app.identity.models.accounts import (
     SigningKey,
     User,
 )
+from app.identity.models.external import ExternalAccount, ExternalLogin
 from app.identity.models.mails import AccountMail, AccountToken
 from app.identity.models.mfa import MfaChallenge, MfaFactor, RecoveryCode
 from app.identity.models.security import LoginThrottle, SecurityEvent
@@ -18,6 +19,8 @@ __all__ = [
     "AccountMail",
     "AccountToken",
     "ApiKey",
+    "ExternalAccount",
+    "ExternalLogin",
     "LoginSession",
     "LoginThrottle",
     "Membership",

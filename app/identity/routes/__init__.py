@@ -3,6 +3,7 @@
 from app.identity.routes import auth as _auth
 from app.identity.routes import mails as _mails
 from app.identity.routes import mfa as _mfa
+from app.identity.routes import providers as _providers
 from app.identity.routes import sessions as _sessions
 from app.identity.routes.admin import admin
 from app.identity.routes.api_keys import api_keys
@@ -14,5 +15,5 @@ from app.identity.routes.roles import roles
 
 __all__ = ["blueprints"]
 
-every_module = (_auth, _mails, _mfa, _sessions)
+every_module = (_auth, _mails, _mfa, _providers, _sessions)
 blueprints = (auth, users, keys, roles, api_keys, audit, admin)
