@@ -158,7 +158,7 @@ for _table in (Membership.__tablename__, "roles", "role_assignments", "api_keys"
         ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE")
     )
 
-audited(Organization, "organization", ("name", "slug", "description", "owner_id"))
+audited(Organization, "organization", ("name", "slug", "description", "owner_id", "plan"))
 audited(
     Workspace, "workspace", ("name", "slug", "description", "plan", "status", "repository_url", "branch", "owner_id")
 )

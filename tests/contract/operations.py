@@ -71,6 +71,9 @@ def _bodies(world: World) -> dict[str, Any]:
         "PUT /api/v1/pipelines/{pipeline_id}": DEFINITION,
         "PATCH /api/v1/pipelines/{pipeline_id}": {"description": "new"},
         "POST /api/v1/pipelines/validate": DEFINITION,
+        "PUT /api/v1/users/me": {"email": "alice@example.com", "display_name": "Alice"},
+        "PATCH /api/v1/users/me": {"display_name": "Alice"},
+        "PATCH /api/v1/admin/users/{user_id}/role": {"role": "admin"},
         "POST /api/v1/jobs/bulk": {"action": "cancel", "all": True, "dry_run": True},
     }
 

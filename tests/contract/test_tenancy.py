@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection, func, select, update
 from werkzeug.test import TestResponse
 
 from app.identity import PERMISSIONS_OF_ROLE, Role, Scope, User
 from app.identity.tokens import issue_token
+from app.kernel.audit import AuditEntry
 from app.kernel.db import Database
 from tests.contract.operations import Call, find_calls
 from tests.contract.who_may import ACCOUNT, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT
@@ -26,6 +27,12 @@ from tests.support.rights import give, make_role
 from tests.support.world import World, make_world
 
 Headers = dict[str, str]
+# They only tell, or find nothing to do.
+NO_WRITES = {
+    "POST /api/v1/pipelines/validate",
+    "POST /api/v1/jobs/bulk",
+    "POST /api/v1/auth/sessions/revoke-all",
+}
 
 
 @pytest.fixture
@@ -113,6 +120,27 @@ def test_the_owner_reaches_all_of_it(client: FlaskClient, world: World, calls: l
             allowed = reply.status_code in (200, 201, 202, 204, 409, 503)
             wrong_password = call.path.endswith("/change-password") and reply.status_code == 401
             assert allowed or wrong_password, f"{call.name} → {reply.status_code} {reply.get_data(as_text=True)}"
+
+
+def test_every_write_that_succeeds_is_in_the_audit_log(
+    app: Flask, client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    root = make_person(app, database, "root-admin", role="admin")
+    unlogged = set()
+    for call in calls:
+        if call.is_reading or call.kind == PUBLIC or call.name in NO_WRITES:
+            continue
+        with undoing(database):
+            before = count_entries(database)
+            reply = ask(client, call, (root if call.kind == PLATFORM else world.alice).headers)
+            if reply.status_code < 300 and count_entries(database) == before:
+                unlogged.add(call.name)
+    assert unlogged == set()
+
+
+def count_entries(database: Database) -> int:
+    with database.transaction() as session:
+        return session.execute(select(func.count(AuditEntry.id))).scalar_one()
 
 
 def guarded(calls: list[Call]) -> Iterator[Call]:

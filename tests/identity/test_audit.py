@@ -78,7 +78,7 @@ def test_what_is_made_and_deleted_is_logged(client: FlaskClient, alice: Person, 
 def test_a_login_and_a_logout_are_logged_by_name(client: FlaskClient, alice: Person, root: Person) -> None:
     body = {"username": "alice", "password": PASSWORD}
     logged_in = data_of(client.post("/api/v1/auth/login", json=body))
-    (entry,) = entries(client, root)
+    (entry,) = entries(client, root, "resource_type=login_session")
     assert (entry["action"], entry["actor"], entry["resource_type"]) == ("auth:login", "alice", "login_session")
     client.post("/api/v1/auth/logout", headers={"Authorization": f"Bearer {logged_in['access_token']}"})
     assert entries(client, root)[0]["changes"] == {"end_reason": [None, "logout"]}

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.kernel.ids import new_id
 
@@ -47,3 +48,6 @@ class AccountToken(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+audited(AccountMail, "account_mail", ("kind", "user_id"))

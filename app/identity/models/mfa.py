@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel.audit import audited
 from app.kernel.db import Base
 
 
@@ -43,3 +44,6 @@ class MfaChallenge(Base):
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime]
+
+
+audited(MfaFactor, "mfa_factor", ("user_id", "confirmed_at"), hidden=("sealed_secret",))

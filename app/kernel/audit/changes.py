@@ -57,7 +57,7 @@ def describe(row: Any, change: str) -> dict[str, Any] | None:
         return None
     return {
         "resource_type": said.resource_type,
-        "resource_id": str(row.id),
+        "resource_id": "/".join(map(str, inspect(row).mapper.primary_key_from_instance(row))),
         "organization_id": getattr(row, "organization_id", None),
         "change": change,
         "changes": changes,
