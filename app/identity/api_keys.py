@@ -117,12 +117,13 @@ def authenticate_key(database: Database, vault: Vault, text: str, address: str |
     form = _FORM.fullmatch(text)
     if form is None:
         raise TokenInvalid("This key is not one of ours.")
-    with database.transaction() as session:
-        rows = find_key(session, form[1])
-        _refuse(rows, vault.fingerprint(text.encode()))
-        if rows[0].last_used_at is None or rows[0].last_used_at < utc_now() - USE_NOTED_EVERY:
+    with database.looking() as connection:
+        rows = find_key(connection, form[1])
+    _refuse(rows, vault.fingerprint(text.encode()))
+    if rows[0].last_used_at is None or rows[0].last_used_at < utc_now() - USE_NOTED_EVERY:
+        with database.transaction() as session:
             _note_use(session, rows[0].credential_id, address)
-        return principal_of_key(rows)
+    return principal_of_key(rows)
 
 
 def _refuse(rows: Rows, fingerprint: str) -> None:

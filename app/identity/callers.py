@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     Row,
     Select,
     Text,
@@ -100,12 +101,12 @@ _SOME_LOGINS = _LOGINS.where(LoginSession.id.in_(bindparam("ids", expanding=True
 _SOME_KEYS = _KEYS.where(ApiKey.id.in_(bindparam("ids", expanding=True))).order_by(ApiKey.id)
 
 
-def find_login(session: Session, user_id: UUID, session_id: UUID) -> Rows:
+def find_login(session: Session | Connection, user_id: UUID, session_id: UUID) -> Rows:
     """Return the rows of a user's login; none when there is no such login."""
     return session.execute(_ONE_LOGIN, {"user_id": user_id, "session_id": session_id}).all()
 
 
-def find_key(session: Session, public_part: str) -> Rows:
+def find_key(session: Session | Connection, public_part: str) -> Rows:
     """Return the rows of a key."""
     return session.execute(_ONE_KEY, {"public_part": public_part}).all()
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Connection, Select, select
 from sqlalchemy.orm import Session
 
 from app.identity.callers import find_login, is_alive, principal_of_login, read_callers
@@ -16,7 +16,7 @@ from app.identity.models import LoginSession
 from app.kernel.principal import Principal
 
 
-def read_principal(session: Session, user_id: UUID, session_id: UUID, expires_at: datetime) -> Principal:
+def read_principal(session: Session | Connection, user_id: UUID, session_id: UUID, expires_at: datetime) -> Principal:
     """Return the caller whose token names this user and login, as they are now, in one query.
 
     Raises TokenRevoked when the login or the user is gone, AccountDisabled when the account is disabled.

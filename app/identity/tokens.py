@@ -6,6 +6,8 @@ request, so that a logout, a disabled account or a lost role works on the next o
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +15,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask import Flask, Request, current_app
-from flask_jwt_extended import JWTManager, create_access_token, get_current_user, verify_jwt_in_request
+from flask_jwt_extended import JWTManager, create_access_token, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 from jwt import ExpiredSignatureError, PyJWTError
 
@@ -23,11 +25,13 @@ from app.identity.errors import TokenExpired, TokenInvalid
 from app.identity.keys import ALGORITHM, KeyRing, Signer
 from app.identity.queries import read_principal
 from app.identity.recognition import AUDIENCE, LEEWAY_SECONDS
+from app.identity.seen_tokens import SeenTokens
 from app.kernel.db import Database
 from app.kernel.errors import AuthRequired
 from app.kernel.principal import Principal
 
 RING = "headrace.keys"
+SEEN = "headrace.seen_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ def set_up_tokens(app: Flask) -> None:
         parts = platform()
     ring = KeyRing(parts.database, parts.vault)
     app.extensions[RING] = ring
+    app.extensions[SEEN] = SeenTokens()
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
@@ -61,7 +66,6 @@ def set_up_tokens(app: Flask) -> None:
     manager.additional_headers_loader(lambda subject: {"kid": subject.signer.kid})
     manager.encode_key_loader(lambda subject: subject.signer.private_key)
     manager.decode_key_loader(lambda headers, _claims: _believed_key(ring, headers))
-    manager.user_lookup_loader(lambda _headers, claims: _caller(parts.database, claims))
 
 
 def issue_token(user_id: UUID, session_id: UUID, lifetime: timedelta | None = None) -> str:
@@ -80,7 +84,7 @@ def authenticate(request: Request) -> Principal:
     key = _presented_key(request)
     if key is not None:
         return authenticate_key(platform().database, platform().vault, key, request.remote_addr)
-    return _read_token()
+    return _caller(platform().database, _read_token(request))
 
 
 def _presented_key(request: Request) -> str | None:
@@ -91,7 +95,20 @@ def _presented_key(request: Request) -> str | None:
     return request.headers.get("X-API-Key")
 
 
-def _read_token() -> Principal:
+def _read_token(request: Request) -> Mapping[str, Any]:
+    """Return what the token of a request says."""
+    seen: SeenTokens = current_app.extensions[SEEN]
+    token = request.headers.get("Authorization", "")
+    claims = seen.find(token)
+    if claims is None:
+        claims = _verify()
+        seen.keep(token, claims)
+    elif claims["exp"] + LEEWAY_SECONDS <= time.time():
+        raise TokenExpired
+    return claims
+
+
+def _verify() -> dict[str, Any]:
     try:
         verify_jwt_in_request()
     except NoAuthorizationError as error:
@@ -100,8 +117,8 @@ def _read_token() -> Principal:
         raise TokenExpired from error
     except (PyJWTError, JWTExtendedException) as error:
         raise TokenInvalid from error
-    principal: Principal = get_current_user()
-    return principal
+    claims: dict[str, Any] = get_jwt()
+    return claims
 
 
 def _believed_key(ring: KeyRing, headers: dict[str, Any]) -> Ed25519PublicKey:
@@ -111,11 +128,11 @@ def _believed_key(ring: KeyRing, headers: dict[str, Any]) -> Ed25519PublicKey:
     return key
 
 
-def _caller(database: Database, claims: dict[str, Any]) -> Principal:
+def _caller(database: Database, claims: Mapping[str, Any]) -> Principal:
     try:
         user_id, session_id = UUID(claims["sub"]), UUID(claims["sid"])
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
     except (KeyError, ValueError) as error:
         raise TokenInvalid from error
-    with database.transaction() as session:
-        return read_principal(session, user_id, session_id, expires_at)
+    with database.looking() as connection:
+        return read_principal(connection, user_id, session_id, expires_at)

@@ -76,6 +76,7 @@ class Database:
         self._breaker = breaker or Breaker(0.0)
         self._listeners: dict[str, Listener] = {}
         self._local = threading.local()
+        self._looking: tuple[Engine, Engine] | None = None
 
     def listen(self, subject: str, listener: Listener) -> None:
         """Call `listener` with everything noted under `subject`, after each commit."""
@@ -90,6 +91,25 @@ class Database:
         whole = getattr(self._local, "whole", None)
         with self._part(whole) if whole is not None else self._alone() as session:
             yield session
+
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Lend a connection for a statement that only reads, without the BEGIN and the COMMIT that would each cost as
+        much as it; within `together`, the connection of the whole."""
+        whole = getattr(self._local, "whole", None)
+        if whole is not None:
+            yield whole.connection()
+        elif isinstance(self.bind, Connection):
+            yield self.bind
+        else:
+            with self._watching(), self._onlooker(self.bind).connect() as connection:
+                yield connection
+
+    def _onlooker(self, engine: Engine) -> Engine:
+        """Return the engine, its pool and all, for statements that are each alone."""
+        if self._looking is None or self._looking[0] is not engine:
+            self._looking = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
+        return self._looking[1]
 
     @contextmanager
     def together(self) -> Iterator[Session]:
