@@ -17,7 +17,7 @@ from app.jobs.queries import visible_jobs
 from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
 from app.jobs.running import Run
 from app.jobs.sending import Sender, send_accepted, send_or_mark
-from app.jobs.service import Hint, accept, cancel, end, retry
+from app.jobs.service import Hint, accept, cancel, end, lock, queue_again, retry
 from app.jobs.subjects import follow
 from app.jobs.totals import fold_changes
 
@@ -68,6 +68,7 @@ __all__ = [
     "hold",
     "identify",
     "let_in_all",
+    "lock",
     "look",
     "make_history_partitions",
     "mark_unsent",
@@ -77,6 +78,7 @@ __all__ = [
     "park",
     "pass_over",
     "prune",
+    "queue_again",
     "reap",
     "result_of",
     "retry",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -162,12 +163,24 @@ def _lock_family(session: Session, job: Job) -> list[Job]:
     return [*children, job]
 
 
+def lock(session: Session, job_id: UUID) -> Job | None:
+    """Lock a job that is no part of another for this transaction, and read it as it is then; None when it is gone."""
+    return session.get(Job, job_id, populate_existing=True, with_for_update=True)
+
+
 def retry(session: Session, job: Job, allowance: int, by: UUID | None = None) -> None:
-    """Queue an ended job again; `allowance` is how many more attempts it gets, `by` the user who asks."""
+    """Queue a failed or cancelled job again; `allowance` is how many more attempts it gets, `by` the user who asks."""
+    tell_retried(session, queue_again(session, job, allowance, by, ended=(FAILED, CANCELLED)))
+
+
+def queue_again(
+    session: Session, job: Job, allowance: int, by: UUID | None = None, *, ended: Sequence[str] = FINAL
+) -> Job:
+    """Queue a job that has ended as one of `ended` again, for a room that writes itself what follows from that."""
     act_as(session, by)
     moved = session.execute(
         update(Job)
-        .where(Job.id == job.id, Job.status.in_((FAILED, CANCELLED)), Job.parent_id.is_(None))
+        .where(Job.id == job.id, Job.status.in_(ended), Job.parent_id.is_(None))
         .values(
             status=QUEUED,
             max_attempts=Job.attempt + literal(allowance),
@@ -189,7 +202,7 @@ def retry(session: Session, job: Job, allowance: int, by: UUID | None = None) ->
     publish(session, moved.topic, "job.queued", moved.as_event())
     if not moved.held:
         note(session, "jobs", Hint(moved.id, moved.kind, moved.queue, moved.priority, moved.attempt + 1))
-    tell_retried(session, moved)
+    return moved
 
 
 def _why_not(job: Job) -> str | None:

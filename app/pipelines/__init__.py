@@ -21,7 +21,7 @@ from app.pipelines.intents import (
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step
-from app.pipelines.progress import begin_execution, execution_job_ended, execution_job_retried, stage_job_ended
+from app.pipelines.progress import begin_execution, execution_job_ended, stage_job_ended
 from app.pipelines.recording import (
     Briefing,
     NeededArtifact,
@@ -33,6 +33,7 @@ from app.pipelines.recording import (
     start_stage,
     start_step,
 )
+from app.pipelines.retrying import execution_job_retried
 from app.pipelines.scheduling import run_next_due
 from app.pipelines.secrets import reveal_secrets
 from app.pipelines.workspaces import refuse_while_running, tell_activity

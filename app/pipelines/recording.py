@@ -16,9 +16,10 @@ from app.jobs import Job
 from app.kernel.db import table_of
 from app.kernel.ids import new_id
 from app.kernel.stream import publish
+from app.pipelines.attempts import queue_steps_again
 from app.pipelines.definition import Plan, PlannedStage, State, should_run, stage_variables
+from app.pipelines.ends import end_step, now, stages_of, steps_of
 from app.pipelines.models import (
-    QUEUED,
     RUNNING,
     Artifact,
     Execution,
@@ -26,7 +27,7 @@ from app.pipelines.models import (
     Stage,
     Step,
 )
-from app.pipelines.progress import end_step, now, stages_of, steps_of, tell_progress
+from app.pipelines.progress import tell_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,10 @@ def start_stage(session: Session, stage_id: UUID) -> Briefing:
     stage = session.get_one(Stage, stage_id, with_for_update=True)
     execution = session.get_one(Execution, stage.execution_id)
     moment = now(session)
+    steps = steps_of(session, stage)
+    queue_steps_again(session, stage, steps, moment)
     stage.move(RUNNING, moment)
     stage.attempt += 1
-    steps = steps_of(session, stage)
-    for step in steps:
-        step.reset()
     session.flush()
     publish(session, execution.topic, "stage.status", stage.as_event())
     return _brief(session, execution, stage, steps, moment)
@@ -121,9 +121,9 @@ def start_step(session: Session, step_id: UUID) -> int:
     """Move a step to running and return the number of this attempt, which its log is kept under."""
     step = session.get_one(Step, step_id, with_for_update=True)
     stage = session.get_one(Stage, step.stage_id)
-    if step.status != QUEUED:
-        step.reset()
-    step.move(RUNNING, now(session))
+    moment = now(session)
+    queue_steps_again(session, stage, [step], moment)
+    step.move(RUNNING, moment)
     step.attempt += 1
     session.flush()
     publish(session, f"execution:{step.execution_id}", "step.status", step.as_event(stage))
@@ -157,11 +157,11 @@ def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd, *, ag
     step.duration_seconds = ended.duration_seconds
     step.peak_memory_bytes = ended.peak_memory_bytes
     step.sandbox = ended.sandbox
-    end_step(session, execution, stage, step, ended.status, now(session))
+    moment = now(session)
+    end_step(session, execution, stage, step, ended.status, moment)
     message = f"{step.name} {step.status}"
     if again:
-        step.reset()
-        session.flush()
+        queue_steps_again(session, stage, [step], moment)
         publish(session, execution.topic, "step.status", step.as_event(stage))
     steps = steps_of(session, stage)
     done = sum(other.is_final for other in steps)

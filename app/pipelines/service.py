@@ -250,13 +250,3 @@ def cancel_execution(session: Session, execution: Execution, by: UUID | None = N
         raise IllegalMove(f"The execution is {execution.status} already.", status=execution.status)
     job = session.get_one(jobs.Job, execution.job_id)
     jobs.cancel(session, job, by)
-
-
-def retry_execution(session: Session, execution: Execution, by: UUID | None = None) -> None:
-    """Run again, by the same frozen plan, the stages that did not succeed."""
-    if not execution.is_final:
-        raise IllegalMove(f"The execution is {execution.status}; it can be retried once it has ended.")
-    job = session.get(jobs.Job, execution.job_id)
-    if job is None:
-        raise IllegalMove("Its job is not kept any more; start a new execution.")
-    jobs.retry(session, job, ExecutePipeline.max_attempts, by)

@@ -71,7 +71,8 @@ _SAID = {
         GET POST /api/v1/pipelines/{pipeline_id}/executions, GET /api/v1/pipelines/{pipeline_id}/schedules
         GET /api/v1/executions/{execution_id}, GET /api/v1/executions/{execution_id}/events
         POST /api/v1/executions/{execution_id}/cancel, POST /api/v1/executions/{execution_id}/retry
-        POST /api/v1/executions/{execution_id}/trust
+        POST /api/v1/executions/{execution_id}/trust, GET /api/v1/executions/{execution_id}/attempts
+        POST /api/v1/executions/{execution_id}/stages/{stage}/retry
         GET /api/v1/executions/{execution_id}/logs/{stage}/{step}
         GET /api/v1/executions/{execution_id}/artifacts, GET /api/v1/executions/{execution_id}/artifacts/{name}
         GET POST /api/v1/workspaces/{workspace_id}/secrets

@@ -25,6 +25,7 @@ READING = {
     "/executions/{execution}/logs/a/run": None,
     "/executions/{execution}/logs/a/run?follow=true": "text/event-stream",
     "/executions/{execution}/artifacts": None,
+    "/executions/{execution}/attempts": None,
     "/executions/{execution}/artifacts/kept.txt": None,
     "/jobs/{job}": None,
     "/jobs/{job}/events": "application/json",
@@ -38,6 +39,7 @@ WRITING: list[tuple[str, str, Any, str]] = [
     ("POST", "/pipelines/{pipeline}/executions", {}, "executions:run"),
     ("POST", "/executions/{execution}/cancel", None, "executions:cancel"),
     ("POST", "/executions/{execution}/retry", None, "executions:retry"),
+    ("POST", "/executions/{execution}/stages/a/retry", None, "executions:retry"),
     ("POST", "/jobs/{job}/cancel", None, "jobs:cancel"),
     ("POST", "/jobs/{job}/retry", None, "jobs:retry"),
 ]

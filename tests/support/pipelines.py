@@ -19,9 +19,9 @@ from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.principal import Principal
 from app.kernel.stream import events_after
-from app.pipelines import Execution, LogReader, Stage, Step, service
+from app.pipelines import Execution, LogReader, Stage, Step, retrying, service
 from app.pipelines.definition import parse
-from app.pipelines.models import Artifact
+from app.pipelines.models import Artifact, StepAttempt
 from app.pipelines.service import Source, Start, start_execution
 from app.tenancy import Workspace
 from config.settings import Settings
@@ -118,10 +118,21 @@ class Engine:
         with self.database.transaction() as session:
             service.cancel_execution(session, session.get_one(Execution, execution_id))
 
-    def retry(self, execution_id: UUID) -> None:
+    def retry(self, execution_id: UUID, *, whole: bool = False) -> None:
         """Retry an execution."""
         with self.database.transaction() as session:
-            service.retry_execution(session, session.get_one(Execution, execution_id))
+            retrying.retry_execution(session, session.get_one(Execution, execution_id), whole=whole)
+
+    def retry_stage(self, execution_id: UUID, name: str) -> None:
+        """Run one stage of an execution again."""
+        with self.database.transaction() as session:
+            retrying.retry_stage(session, session.get_one(Execution, execution_id), name)
+
+    def attempts(self, execution_id: UUID) -> list[StepAttempt]:
+        """Read how earlier attempts ended, in the order in which they began."""
+        with self.database.transaction() as session:
+            kept = select(StepAttempt).where(StepAttempt.execution_id == execution_id)
+            return list(session.scalars(kept.order_by(StepAttempt.started_at)))
 
     def job_of(self, execution_id: UUID, stage_name: str) -> UUID:
         """Return the id of the job that runs a stage."""

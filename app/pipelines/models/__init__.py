@@ -1,5 +1,6 @@
 """The tables of pipelines, and the states and legal moves of what runs."""
 
+from app.pipelines.models.attempt import StepAttempt
 from app.pipelines.models.execution import (
     CANCELLED,
     FAILED,
@@ -35,6 +36,7 @@ __all__ = [
     "Schedule",
     "Stage",
     "Step",
+    "StepAttempt",
     "WebhookDelivery",
     "WorkspaceSecret",
     "WorkspaceWebhook",

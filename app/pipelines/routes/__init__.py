@@ -1,9 +1,19 @@
 """The routes of pipelines; importing a module adds its routes to the room's one blueprint."""
 
-from app.pipelines.routes import artifacts, executions, logs, pipelines, secrets, workspace_webhook
+from app.pipelines.routes import artifacts, executions, logs, pipelines, runs, secrets, workspace_webhook
 from app.pipelines.routes.base import blueprint
 from app.pipelines.routes.webhooks import webhooks
 
 blueprints = (blueprint, webhooks)
 
-__all__ = ["artifacts", "blueprint", "blueprints", "executions", "logs", "pipelines", "secrets", "workspace_webhook"]
+__all__ = [
+    "artifacts",
+    "blueprint",
+    "blueprints",
+    "executions",
+    "logs",
+    "pipelines",
+    "runs",
+    "secrets",
+    "workspace_webhook",
+]

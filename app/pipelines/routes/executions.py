@@ -1,4 +1,4 @@
-"""Executions: start, list, read, follow, cancel, retry."""
+"""Executions: start, list, read, follow, cancel."""
 
 from __future__ import annotations
 
@@ -119,17 +119,3 @@ class ExecutionTrust(MethodView):
             execution = load(session, Execution, execution_id, for_update=True)
             started = trust.trust_execution(session, execution, principal().user_id)
         return accepted(views.started_view(started), started.execution.job_id)
-
-
-@blueprint.route("/executions/<uuid:execution_id>/retry")
-class ExecutionRetry(MethodView):
-    """Retrying."""
-
-    @blueprint.response(202, ExecutionDetailSchema)
-    @requires("executions:retry")
-    def post(self, execution_id: UUID) -> Reply:
-        """Run the stages that did not succeed again, by the same frozen plan; old logs are kept."""
-        with transaction() as session:
-            execution = load(session, Execution, execution_id)
-            service.retry_execution(session, execution, principal().user_id)
-            return accepted(views.execution_view(session, execution), execution.job_id)
