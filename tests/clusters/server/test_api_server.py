@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,20 +13,21 @@ from typing import Any
 
 import pytest
 
-from app.clusters import read_kubeconfig, write_kubeconfig
+from app.clusters import Access, read_kubeconfig, write_kubeconfig
 from app.clusters.access import AccessRules
 from app.kernel.addresses import AddressRules
 from tasks.clusters.gateways.kubernetes import (
     AccessDenied,
     ClusterAway,
     HistoryGone,
+    Limits,
     NotAuthenticated,
     RestCluster,
     kinds,
     list_all,
 )
 from tests.clusters.contract.world import config_map, eventually, pod, refusal, workload
-from tests.support.kubernetes import NEVER_READY, ApiServer, serving
+from tests.support.kubernetes import NEVER_READY, ApiServer, black_hole, farming, serving
 
 LOOPBACK = AddressRules(allow_loopback=True)
 MAP = kinds.CONFIG_MAP
@@ -104,7 +106,7 @@ def test_history_is_forgotten_on_demand(server: ApiServer, cluster: RestCluster)
 
 
 def test_bookmarks_come_as_often_as_a_test_wants(server: ApiServer, cluster: RestCluster) -> None:
-    server.web.bookmark_seconds = 0.1
+    server.site.bookmark_seconds = 0.1
     since = cluster.list_page(MAP, "default").version
     changes = list(cluster.watch(MAP, "default", since=since, seconds=1))
     assert len(changes) > 3
@@ -171,13 +173,36 @@ def test_objects_of_a_custom_kind_go_with_their_namespace(server: ApiServer, clu
     assert list(list_all(cluster, thing)) == []
 
 
-def test_twenty_servers_live_side_by_side() -> None:
-    servers = [ApiServer() for _ in range(20)]
-    for server in servers:
-        cluster = RestCluster(server.access(), rules=LOOPBACK)
-        assert cluster.is_ready()
-        cluster.close()
-    for server in servers:
+def test_many_clusters_share_a_socket_and_nothing_else() -> None:
+    with farming(50) as farm:
+        farm.sites[7].faults.add("answer", status=503)
+        for number in range(50):
+            cluster = RestCluster(farm.access(number), rules=LOOPBACK)
+            if number == 7:
+                assert isinstance(refusal(cluster.read_version), ClusterAway)
+            else:
+                cluster.create(kinds.NAMESPACE, {"metadata": {"name": f"only-{number}"}})
+                names = [one["metadata"]["name"] for one in list_all(cluster, kinds.NAMESPACE)]
+                assert [name for name in names if name.startswith("only")] == [f"only-{number}"]
+            cluster.close()
+
+
+def test_nobody_gets_connected_to_a_black_hole() -> None:
+    with black_hole() as port:
+        limits = Limits(connect=0.5)
+        cluster = RestCluster(Access(f"https://127.0.0.1:{port}", token="t"), rules=LOOPBACK, limits=limits)
+        began = time.monotonic()
+        with pytest.raises(ClusterAway, match="could not be connected to in time"):
+            cluster.read_version()
+        assert time.monotonic() - began < 2
+
+
+def test_a_mistake_of_the_server_is_told_when_it_stops() -> None:
+    server = ApiServer()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        ask(server, "GET", "/api/v1/pods?limit=many")
+    caught.value.close()
+    with pytest.raises(AssertionError, match="many"):
         server.stop()
 
 

@@ -82,7 +82,8 @@ def apply(live: Object, body: Object, manager: str, force: bool) -> Object:
     result = copy.deepcopy(live)
     dropped = entries.get(mine, set()) - wanted.keys()
     kept_by_others = set().union(*(fields for who, fields in entries.items() if who != mine))
-    for path in sorted(dropped - kept_by_others, key=len, reverse=True):
+    # An item goes as a whole, before the field by which it is found.
+    for path in sorted(dropped - kept_by_others, key=lambda path: (len(path), path[-1] == "."), reverse=True):
         _delete(result, path)
     for path, value in wanted.items():
         _set(result, path, value)

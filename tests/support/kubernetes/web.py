@@ -7,7 +7,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,27 +25,43 @@ LONGEST_HOLD = 60.0
 _PIECE = 1 << 20
 
 
+@dataclass
+class Site:
+    """One API server behind a socket. `problems` are its own mistakes, which are answered with 500."""
+
+    api: Api
+    faults: Faults = field(default_factory=Faults)
+    logs: Logs = field(default_factory=Logs)
+    seen: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    bookmark_seconds: float = 60.0
+
+
 class Web(ThreadingHTTPServer):
-    """One listening socket; a thread for each connection."""
+    """One listening socket; a thread for each connection. Sites are told apart by their path: `/clusters/<name>`, or
+    none for the site without a name."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, api: Api, faults: Faults, logs: Logs, tls: ssl.SSLContext | None) -> None:
-        self.api, self.faults, self.logs, self.tls = api, faults, logs, tls
+    def __init__(self, sites: Mapping[str, Site], tls: ssl.SSLContext) -> None:
+        self.sites, self.tls = sites, tls
         self.stopping = threading.Event()
-        self.bookmark_seconds = 60.0
-        self.seen: list[str] = []
         self.clients: list[tuple[str, int]] = []
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), Handler)
 
+    def start(self) -> threading.Thread:
+        """Serve in a thread until `end`."""
+        thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="api-server", daemon=True)
+        thread.start()
+        return thread
+
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept; the TLS handshake waits for the connection's own thread."""
         connection, address = super().get_request()
-        if self.tls is not None:
-            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._open.add(connection)
         self.clients.append(address)
         return connection, address
@@ -54,12 +72,20 @@ class Web(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients go away as they like; what the server itself does wrong is answered with 500."""
+        """Clients go away as they like."""
+
+    def site_of(self, target: str) -> tuple[Site, str]:
+        """Return the site that a request is for, and its target there."""
+        if target.startswith("/clusters/"):
+            _, _, name, rest = target.split("/", 3)
+            return self.sites[name], f"/{rest}"
+        return self.sites[""], target
 
     def end(self) -> None:
         """Stop listening and end all connections."""
         self.stopping.set()
-        self.faults.clear()
+        for site in self.sites.values():
+            site.faults.clear()
         self.shutdown()
         self.server_close()
         for connection in list(self._open):
@@ -76,31 +102,36 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = _PIECE
     server: Web
+    site: Site
 
     def handle_any(self) -> None:
         """Answer one request."""
-        path, query = split_target(self.path)
-        self.server.seen.append(f"{self.command} {self.path}")
+        self.site, target = self.server.site_of(self.path)
+        self.site.seen.append(f"{self.command} {target}")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.server.faults.take(self.command, self.path)
+        fault = self.site.faults.take(self.command, target)
         if fault is not None and self._fail(fault):
             return
         try:
-            request = Request(self.command, path, query, self._media_type(), self._agent(), body, self._find_user())
-            self._answer(request, fault)
+            self._answer(self._read_request(target, body), fault)
         except ApiError as error:
             self._send(error.code, error.status())
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  # a mistake of the server's own, for `stop` to tell
+            self.site.problems.append(traceback.format_exc())
+            self._send(500, ApiError(500, "InternalError", "the test server failed").status())
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""
 
-    def _media_type(self) -> str:
-        return (self.headers.get("Content-Type") or "").split(";")[0]
-
-    def _agent(self) -> str:
-        return self.headers.get("User-Agent") or "unknown"
+    def _read_request(self, target: str, body: bytes) -> Request:
+        path, query = split_target(target)
+        media_type = (self.headers.get("Content-Type") or "").split(";")[0]
+        agent = self.headers.get("User-Agent") or "unknown"
+        return Request(self.command, path, query, media_type, agent, body, self._find_user())
 
     def _find_user(self) -> User:
         header = self.headers.get("Authorization")
@@ -110,25 +141,25 @@ class Handler(BaseHTTPRequestHandler):
             names = [str(value) for name, value in subject if name == "commonName"]
             groups = tuple(str(value) for name, value in subject if name == "organizationName")
             return User(names[0], (*groups, "system:authenticated"))
-        with self.server.api.store.lock:
-            return self.server.api.tokens.find(header)
+        with self.site.api.store.lock:
+            return self.site.api.tokens.find(header)
 
     def _answer(self, request: Request, fault: Fault | None) -> None:
         if request.method == "GET" and request.path.endswith("/log"):
             self._check_rights(request)
             namespace, pod = request.path.split("/")[4], request.path.split("/")[6]
-            self._stream(self.server.logs.read(namespace, pod, request.query, self.server.stopping.is_set), None)
+            self._stream(self.site.logs.read(namespace, pod, request.query, self.server.stopping.is_set), None)
         elif request.method == "GET" and request.query.get("watch") in ("true", "1"):
             target = self._check_rights(request)
-            seconds = self.server.bookmark_seconds
-            lines = watch(self.server.api.store, target, request, self.server.stopping.is_set, seconds)
+            seconds = self.site.bookmark_seconds
+            lines = watch(self.site.api.store, target, request, self.server.stopping.is_set, seconds)
             self._stream(lines, fault)
         else:
-            self._send(*self.server.api.answer(request))
+            self._send(*self.site.api.answer(request))
 
     def _check_rights(self, request: Request) -> Any:
-        with self.server.api.store.lock:
-            return self.server.api.target_of(request)
+        with self.site.api.store.lock:
+            return self.site.api.target_of(request)
 
     def _send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -159,10 +190,10 @@ class Handler(BaseHTTPRequestHandler):
         """Do what a fault says; return whether that was all."""
         match fault.deed:
             case "delay":
-                self.server.faults.released.wait(fault.seconds)
+                self.site.faults.released.wait(fault.seconds)
                 return False
             case "black hole":
-                self.server.faults.released.wait(LONGEST_HOLD)
+                self.site.faults.released.wait(LONGEST_HOLD)
                 self._hang_up()
             case "drip":
                 self._drip(fault)
@@ -186,7 +217,7 @@ class Handler(BaseHTTPRequestHandler):
         for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 1000:
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
-            if self.server.faults.released.wait(fault.seconds) or time.monotonic() > ends:
+            if self.site.faults.released.wait(fault.seconds) or time.monotonic() > ends:
                 break
         self._hang_up()
 
