@@ -37,7 +37,9 @@ Rows = psycopg.Connection[tuple[Any, ...]]
 
 def measure(ground: Ground) -> list[Finding]:
     """Cancel two at a time, some rounds of each."""
-    commands = {"web": PROCFILE["web"], "worker": COMMAND, "worker-ci": PROCFILE["worker-ci"]}
+    commands = {"worker": COMMAND} | {
+        name: PROCFILE[name] for name in ("web", "worker-interactive", "worker-ci", "relay")
+    }
     with ground.programs("cancel", commands).running() as ours:
         caller = newcomer(ours.base, make_repository(ours.folder / "repository"))
         stage = {"name": "stubborn", "steps": [{"name": "run", "run": STUBBORN}]}

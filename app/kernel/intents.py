@@ -26,7 +26,7 @@ class Intent:
     priority: ClassVar[int] = 5
     max_attempts: ClassVar[int] = 3
     on_lost_lease: ClassVar[LostLease] = "kill"
-    cancel_seconds: ClassVar[float] = 1.2
+    cancel_seconds: ClassVar[float] = 1.0
 
     def __init_subclass__(cls) -> None:
         # A dataclass with slots is made twice under one name; the second is the one to keep.
