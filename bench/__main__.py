@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from bench import accept, cancel, instructions, job, listeners, lists, logs, memory, start, status, step
+from bench import accept, cancel, guard, instructions, job, listeners, lists, logs, memory, start, status, step
 from bench.findings import Finding, table
 from bench.ground import Ground
 from launcher.supervisor import Stopped, StopSignals
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "cancel": cancel.measure,
     "streams": listeners.measure,
     "lists": lists.measure,
+    "guard": guard.measure,
     "memory": memory.measure,
 }
 

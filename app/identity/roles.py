@@ -22,6 +22,8 @@ from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 
 MOST_OWN_ROLES = 100
+# Each request of a user reads what they hold: nobody may make that long for somebody else.
+MOST_ASSIGNMENTS = 200
 BUILT_IN_IDS = frozenset(role.id for role in BUILT_IN.values())
 
 
@@ -150,7 +152,7 @@ def assign_role(
         expires_at=expires_at,
         created_by=caller.user_id,
     )
-    _forget_expired(session, user.id)
+    _make_room(session, user.id, organization_id)
     session.add(assignment)
     try:
         session.flush()
@@ -169,10 +171,15 @@ def _check_fit(role: Role, scope: Scope, organization_id: UUID) -> None:
         raise Invalid(errors=[FieldError("scope.type", f"The role {role.name} is given in a {allowed}.")])
 
 
-def _forget_expired(session: Session, user_id: UUID) -> None:
-    """Make room: what is over must not stand in the way of the same once more."""
+def _make_room(session: Session, user_id: UUID, organization_id: UUID) -> None:
+    """Forget what is over, which must not stand in the way of the same once more; refuse what would be too much."""
     over = delete(RoleAssignment).where(RoleAssignment.user_id == user_id, ~is_in_force())
     session.execute(over.execution_options(synchronize_session=False))
+    held = select(func.count(RoleAssignment.id)).where(
+        RoleAssignment.user_id == user_id, RoleAssignment.organization_id == organization_id
+    )
+    if session.execute(held).scalar_one() >= MOST_ASSIGNMENTS:
+        raise Invalid(f"A user has at most {MOST_ASSIGNMENTS} roles in an organization.")
 
 
 def withdraw_role(session: Session, caller: Principal, assignment: RoleAssignment) -> None:
