@@ -33,6 +33,7 @@ from app.pipelines.recording import (
     start_stage,
     start_step,
 )
+from app.pipelines.reports import record_report
 from app.pipelines.retrying import execution_job_retried
 from app.pipelines.scheduling import run_next_due
 from app.pipelines.secrets import reveal_secrets
@@ -76,6 +77,7 @@ __all__ = [
     "expired_artifacts",
     "finish_step",
     "forget_deliveries",
+    "record_report",
     "replace_artifacts",
     "reveal_secrets",
     "run_next_due",

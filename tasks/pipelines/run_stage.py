@@ -14,6 +14,7 @@ from app.pipelines.definition import PlannedStage
 from tasks.patience import patiently
 from tasks.pipelines.gateways.base import CheckoutTimedOut
 from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
+from tasks.pipelines.read_reports import read_reports
 from tasks.pipelines.run_steps import StageClock, StepRunner
 from tasks.pipelines.secrets import read_secrets
 from tasks.pipelines.workplace import Workplace, open_workplace
@@ -39,11 +40,12 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
         runner = StepRunner(run, tools, briefing, secrets, place, clock)
         _checkout(runner, clock)
         failed = runner.run_all()
+        tests = read_reports(run, briefing, secrets, place)
         kept = _keep_artifacts(tools, briefing, place)
         forget_artifacts(tools, patiently(run, lambda: _record_artifacts(run, briefing, kept)))
     if failed or runner.out_of_time:
         raise _failure(briefing.planned, failed, out_of_time=runner.out_of_time)
-    return {"status": "succeeded", "artifacts": len(kept)}
+    return {"status": "succeeded", "artifacts": len(kept), **tests}
 
 
 def _start(run: Run, stage_id: UUID) -> Briefing:

@@ -75,6 +75,8 @@ _SAID = {
         POST /api/v1/executions/{execution_id}/stages/{stage}/retry
         GET /api/v1/executions/{execution_id}/logs/{stage}/{step}
         GET /api/v1/executions/{execution_id}/artifacts, GET /api/v1/executions/{execution_id}/artifacts/{name}
+        GET /api/v1/executions/{execution_id}/tests, GET /api/v1/executions/{execution_id}/tests/summary
+        GET /api/v1/pipelines/{pipeline_id}/tests/flaky, GET /api/v1/pipelines/{pipeline_id}/tests/slowest
         GET POST /api/v1/workspaces/{workspace_id}/secrets
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/secrets/{name}
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate

@@ -56,6 +56,7 @@ def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[
     check_names(stage.get("environment", {}), faults, child(path, "environment"))
     _check_condition(stage, path, axes, faults)
     _check_artifacts(stage["artifacts"], child(path, "artifacts"), axes, faults)
+    _check_reports(stage.get("reports", {}), child(path, "reports"), axes, faults)
     _check_unique(stage["steps"], child(path, "steps"), "step", faults)
     for index, step in enumerate(stage["steps"]):
         _check_step(step, item(child(path, "steps"), index), axes, faults, executors)
@@ -110,6 +111,13 @@ def _check_artifacts(artifacts: Sequence[Draft | None], path: str, axes: set[str
             faults.add(own, f"is a second artifact named {shorten(name)} in this stage")
         elif name is not None:
             seen.add(name)
+
+
+def _check_reports(reports: Draft, path: str, axes: set[str], faults: Faults) -> None:
+    for kind, globs in reports.items():
+        for index, glob in enumerate(globs):
+            own = item(child(path, kind), index)
+            _check_references(glob or "", own if faults.knows(own) else child(path, kind), axes, faults)
 
 
 def _check_step(step: Draft, path: str, axes: set[str], faults: Faults, executors: Collection[str]) -> None:

@@ -238,6 +238,13 @@ ARTIFACT = Record(
         "retention": Key(duration(3600, 365 * DAY), "How long it is kept, as 30d.", default="30d"),
     }
 )
+REPORTS = Record(
+    {
+        "junit": Key(
+            Either(PATH, ListOf(PATH, at_least=1, at_most=50)), "Globs of JUnit XML files within the checkout."
+        ),
+    }
+)
 STAGE = Record(
     {
         "name": Key(NAME, "Name of the stage, unique in the pipeline.", required=True),
@@ -252,6 +259,7 @@ STAGE = Record(
         "network": Key(Flag(), "Whether the stage's steps have a network.", default=True),
         "matrix": Key(MATRIX, "Axes and their values; the stage runs once for every cell."),
         "artifacts": Key(ListOf(Either(PATH, ARTIFACT), at_most=50), "Files to keep when the stage ends."),
+        "reports": Key(REPORTS, "Files that say how tests went; read when the stage ends, also when it failed."),
         "steps": Key(ListOf(STEP, at_least=1, at_most=MAX_STEPS), "What the stage does, in order.", required=True),
     }
 )

@@ -73,6 +73,13 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Reports:
+    """Files in which a stage's tools say what they found; `junit` are globs within the checkout."""
+
+    junit: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one.
 
@@ -113,6 +120,7 @@ class Stage:
     network: bool = True
     matrix: Matrix | None = None
     artifacts: tuple[Artifact, ...] = ()
+    reports: Reports | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ def _normal_stages(stages: Iterable[Draft | None], faults: Faults) -> Iterable[D
             _normal_step(step or {}, item(child(path, "steps"), place), faults)
             for place, step in enumerate(stage.get("steps") or ())
         ]
-        yield {**stage, "depends_on": depends_on, "artifacts": artifacts, "steps": steps}
+        reports = {kind: [each] if isinstance(each, str) else each for kind, each in stage.get("reports", {}).items()}
+        kept = {"artifacts": artifacts, **({"reports": reports} if reports else {})}
+        yield {**stage, "depends_on": depends_on, **kept, "steps": steps}
 
 
 def _normal_step(step: Draft, path: str, faults: Faults) -> Draft:

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 from app.pipelines.definition.codec import canonical_json, digest_of, from_plain, to_plain
 from app.pipelines.definition.expansion import variable_name
 from app.pipelines.definition.matrix import Cell, cell_name
-from app.pipelines.definition.model import Artifact, Definition, Environment, Limits, Stage, Step
+from app.pipelines.definition.model import Artifact, Definition, Environment, Limits, Reports, Stage, Step
 
 MAX_PLANNED_STAGES: Final = 512
 MAX_PLAN_SIZE: Final = 4 * 1024 * 1024
@@ -88,6 +88,7 @@ class PlannedStage:
     environment: Environment = field(default_factory=dict)
     matrix: Environment = field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()
+    reports: Reports | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         retry_count=definition.retry_count if stage.retry_count is None else stage.retry_count,
         continue_on_error=stage.continue_on_error,
         artifacts=stage.artifacts,
+        reports=stage.reports,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )
 

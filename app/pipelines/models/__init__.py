@@ -16,6 +16,7 @@ from app.pipelines.models.execution import (
 )
 from app.pipelines.models.pipeline import Pipeline
 from app.pipelines.models.produce import Artifact, LogChunk
+from app.pipelines.models.report import Report, ReportedTest
 from app.pipelines.models.schedule import Schedule
 from app.pipelines.models.secret import WorkspaceSecret
 from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
@@ -33,6 +34,8 @@ __all__ = [
     "Execution",
     "LogChunk",
     "Pipeline",
+    "Report",
+    "ReportedTest",
     "Schedule",
     "Stage",
     "Step",

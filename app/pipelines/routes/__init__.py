@@ -1,6 +1,6 @@
 """The routes of pipelines; importing a module adds its routes to the room's one blueprint."""
 
-from app.pipelines.routes import artifacts, executions, logs, pipelines, runs, secrets, workspace_webhook
+from app.pipelines.routes import artifacts, executions, logs, pipelines, runs, secrets, tests, workspace_webhook
 from app.pipelines.routes.base import blueprint
 from app.pipelines.routes.webhooks import webhooks
 
@@ -15,5 +15,6 @@ __all__ = [
     "pipelines",
     "runs",
     "secrets",
+    "tests",
     "workspace_webhook",
 ]

@@ -60,6 +60,7 @@ stages:
     artifacts:
       - reports/**
       - {name: "junit-${matrix.python}-${matrix.db}", path: "out/junit.xml", retention: 7d}
+    reports: {junit: ["out/*.xml", "${REPORTS:-more}/*.xml"]}
     steps:
       - name: pytest
         command: pytest

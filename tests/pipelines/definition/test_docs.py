@@ -19,6 +19,7 @@ RECORDS = {
     "config": language.STEP_CONFIG,
     "A matrix": language.MATRIX,
     "An artifact": language.ARTIFACT,
+    "Reports": language.REPORTS,
     "A trigger": language.TRIGGER,
     "trigger config": language.TRIGGER.keys["config"].form,
     "Notifications": language.NOTIFICATIONS,
