@@ -12,6 +12,8 @@ from tests.architecture.source import PRODUCT, ROOT, files, name, tree
 
 # A program of its own: it hands on the bare environment it was started with.
 STEP_SUPERVISOR = "tasks/pipelines/gateways/sandbox/supervise.py"
+# Who runs an installation names the providers; no user can send a request elsewhere by them.
+LOGIN_PROVIDERS = "app/identity/gateways/base.py"
 ROOMS = {path.name for path in (ROOT / "app").iterdir() if path.is_dir() and path.name not in ("kernel", "__pycache__")}
 
 
@@ -60,6 +62,25 @@ def _is_home(path: Path, module: str) -> bool:
     furniture = place[:2] == ("app", "tables.py") and parts[2] == "models"
     pure_package = parts[:3] == ["app", "pipelines", "definition"]
     return place[:2] == ("app", parts[1]) or furniture or pure_package
+
+
+def test_requests_to_servers_of_others_go_through_one_gateway() -> None:
+    clients = {"http.client", "urllib.request", "urllib3", "httpx", "requests", "aiohttp"}
+    found = {
+        name(path)
+        for path in files("app", "tasks", "workers")
+        for node in ast.walk(tree(path))
+        if clients & {*_imported(node)}
+    }
+    assert found == {"tasks/gateways/http.py", LOGIN_PROVIDERS}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
 
 
 def test_the_import_contracts_hold() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.clusters import Access, AccessRules, KubeconfigInvalid, find_access_faults, read_kubeconfig, write_kubeconfig
 from app.kernel.addresses import AddressRules
@@ -229,3 +232,27 @@ def test_settings_may_allow_this_machine_plain_http_and_unverified_servers() -> 
 def test_an_access_given_in_parts_is_judged_by_the_same_rules() -> None:
     found = find_access_faults(Access("https://10.0.0.1", ca="x", token=""), PUBLIC, NOW)
     assert [fault.field for fault in found] == ["server", "ca", "token"]
+
+
+KEYS = [
+    "apiVersion", "kind", "clusters", "users", "contexts", "current-context", "name", "cluster", "user", "context",
+    "server", "token", "exec", "certificate-authority-data", "client-key-data", "insecure-skip-tls-verify",
+]  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from(["x", "c", "u", SERVER]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES), st.sampled_from(["clusters", "users", "contexts", "nothing"]))
+def test_any_document_is_read_or_refused(values: dict[str, Any], kept: str) -> None:
+    mixed = document() | {key: value for key, value in values.items() if key != kept}
+    try:
+        access = read_kubeconfig(json.dumps(mixed), PUBLIC, now=NOW)
+    except KubeconfigInvalid as refused:
+        faults = refused.errors
+    else:
+        faults = ()
+        assert access.server.startswith("https://")
+    assert all(fault.message and "the-token" not in fault.message for fault in faults)
