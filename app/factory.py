@@ -61,7 +61,7 @@ def _blueprints(room: Any) -> Any:
 def _assemble(settings: Settings, database: Database | None) -> Platform:
     return Platform(
         database=database or _open_database(settings),
-        vault=Vault(settings.secret_key),
+        vault=Vault(*settings.secret_keys),
         limiter=RateLimiter(settings.redis_url),
         limited=settings.rate_limits,
         limits={name: parse_limits(getattr(settings, f"rate_limit_{name}")) for name in LIMITS},

@@ -36,6 +36,11 @@ class Settings:
     redis_url: str = setting(REQUIRED, "Redis or Valkey: streams, limits and, by default, the broker", secret=True)
     broker_url: str = setting("", "Celery's broker when it is not `REDIS_URL`, such as `amqp://…`", secret=True)
     secret_key: str = setting(REQUIRED, "at least 32 random characters; encrypts what is secret at rest", secret=True)
+    secret_key_old: str = setting(
+        "",
+        "the values `SECRET_KEY` had before, one a line; they still open what they have encrypted",
+        secret=True,
+    )
     data_dir: Path = setting(Path("data"), "where logs, artifacts and workspaces live by default")
     run_dir: Path = setting(Path("run"), "where sockets live")
 
@@ -137,6 +142,11 @@ class Settings:
     otel_service_name: str = setting("headrace", "what traces call this installation")
 
     @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The key that encrypts, and those before it."""
+        return (self.secret_key, *self.secret_key_old.splitlines())
+
+    @property
     def broker(self) -> str:
         """The broker's address."""
         return self.broker_url or self.redis_url
@@ -190,6 +200,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             faults.append(f"{name}: {error}")
     if len(values.get("secret_key", "x" * 32)) < 32:
         faults.append("SECRET_KEY is shorter than 32 characters")
+    if any(len(key) < 32 for key in values.get("secret_key_old", "").splitlines()):
+        faults.append("a key of SECRET_KEY_OLD is shorter than 32 characters")
     if faults:
         raise SettingsInvalid("headrace cannot start: " + "; ".join(faults))
     return Settings(**values)

@@ -35,7 +35,7 @@ def open_worker_database(settings: Settings, *, pool_size: int = 4) -> Database:
 def open_tools(settings: Settings) -> Tools:
     """Return what the deeds need of the outside world."""
     return Tools(
-        vault=Vault(settings.secret_key),
+        vault=Vault(*settings.secret_keys),
         live=RedisLive(open_redis(settings.redis_url)),
         log_store=BlobStore(settings.log_store),
         artifact_store=BlobStore(settings.artifact_store),

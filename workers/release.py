@@ -48,7 +48,7 @@ def release(settings: Settings) -> None:
         command.upgrade(alembic_config(settings.database_url), "head")
         log.info("the database is at this version's tables")
     with database.transaction() as session:
-        ensure_signing_key(session, Vault(settings.secret_key))
+        ensure_signing_key(session, Vault(*settings.secret_keys))
         apply_plans(session, settings.plan_places)
     with database.transaction() as session:
         jobs.make_history_partitions(session)

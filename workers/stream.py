@@ -32,7 +32,7 @@ async def serve(settings: Settings) -> None:
         database=database,
         live=live,
         log_reader=LogFollower(LogReader(database, BlobStore(settings.log_store))),
-        callers=TokenReader(database, Vault(settings.secret_key), settings.public_url),
+        callers=TokenReader(database, Vault(*settings.secret_keys), settings.public_url),
         ended=rights_ended,
         max_websockets_per_client=settings.max_websockets_per_client,
     )

@@ -27,7 +27,7 @@ from app.http.envelope import meta
 from app.http.platform import platform, transaction
 from app.kernel.clock import database_now
 from app.kernel.errors import Conflict, FieldError, Invalid, Refusal
-from app.kernel.idempotency import IdempotencyKey
+from app.kernel.idempotency import IdempotencyKey, reply_context
 from app.kernel.ids import new_id
 
 HEADER = "Idempotency-Key"
@@ -64,7 +64,7 @@ class Claim:
     @property
     def context(self) -> str:
         """What the stored reply is sealed to."""
-        return f"idempotency:{self.caller}:{self.key}"
+        return reply_context(self.caller, self.key)
 
     def where(self) -> Any:
         """The row, as long as this request holds it."""

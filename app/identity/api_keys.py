@@ -21,7 +21,7 @@ from app.identity.models import ApiKey
 from app.identity.permissions import permissions_of
 from app.identity.roles import refuse_beyond
 from app.kernel.clock import database_now, utc_now
-from app.kernel.crypto import Vault, new_token, same
+from app.kernel.crypto import Vault, new_token
 from app.kernel.db import Database
 from app.kernel.errors import FieldError, Forbidden, Invalid
 from app.kernel.principal import Principal
@@ -119,15 +119,19 @@ def authenticate_key(database: Database, vault: Vault, text: str, address: str |
         raise TokenInvalid("This key is not one of ours.")
     with database.looking() as connection:
         rows = find_key(connection, form[1])
-    _refuse(rows, vault.fingerprint(text.encode()))
+    _refuse(rows, vault, text)
+    fingerprint = vault.fingerprint(text.encode())
+    if rows[0].secret_hash != fingerprint:
+        with database.transaction() as session:
+            _bring_under_newest_key(session, rows, fingerprint)
     if rows[0].last_used_at is None or rows[0].last_used_at < utc_now() - USE_NOTED_EVERY:
         with database.transaction() as session:
             _note_use(session, rows[0].credential_id, address)
     return principal_of_key(rows)
 
 
-def _refuse(rows: Rows, fingerprint: str) -> None:
-    if not rows or not same(rows[0].secret_hash, fingerprint):
+def _refuse(rows: Rows, vault: Vault, text: str) -> None:
+    if not rows or not vault.recognizes(text.encode(), rows[0].secret_hash):
         raise TokenInvalid("This key is not one of ours.")
     if rows[0].disabled_at is not None:
         raise AccountDisabled
@@ -135,6 +139,13 @@ def _refuse(rows: Rows, fingerprint: str) -> None:
         raise TokenRevoked("This key has been revoked.")
     if not rows[0].is_valid:
         raise KeyExpired
+
+
+def _bring_under_newest_key(session: Session, rows: Rows, fingerprint: str) -> None:
+    """Hash a key anew that was hashed before the platform's key changed: its text is known at its use alone."""
+    was_hashed = (ApiKey.id == rows[0].credential_id, ApiKey.secret_hash == rows[0].secret_hash)
+    renewed = update(ApiKey).where(*was_hashed).values(secret_hash=fingerprint, updated_at=ApiKey.updated_at)
+    session.execute(renewed.execution_options(synchronize_session=False))
 
 
 def _note_use(session: Session, key_id: UUID, address: str | None) -> None:

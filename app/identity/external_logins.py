@@ -29,6 +29,7 @@ from app.identity.errors import (
 )
 from app.identity.gateways.base import Profile, Secrets
 from app.identity.models import ExternalAccount, ExternalLogin, User
+from app.identity.models.external import place_of_login
 from app.identity.origins import Origin
 from app.identity.security_log import PROVIDER_LINKED, REGISTERED, note_security
 from app.kernel.clock import database_now
@@ -137,11 +138,6 @@ def _free_name(session: Session, profile: Profile) -> str:
     while session.scalar(select(exists().where(func.lower(User.username) == name.lower()))):
         name = f"{wished[:40] or 'user'}-{base64.b32encode(secrets.token_bytes(3)).decode().lower().rstrip('=')}"
     return name
-
-
-def place_of_login(token_hash: str) -> str:
-    """Return what the secrets of a login at a provider are bound to in the vault."""
-    return f"external_logins/{token_hash}"
 
 
 def _after(seconds: int) -> Any:

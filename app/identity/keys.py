@@ -14,6 +14,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.identity.models import SigningKey
+from app.identity.models.accounts import place_of_key
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault, new_token
 from app.kernel.db import Database
@@ -54,7 +55,7 @@ def add_signing_key(session: Session, vault: Vault) -> str:
         SigningKey(
             kid=kid,
             public_key=private_key.public_key().public_bytes_raw(),
-            sealed_private_key=vault.encrypt(private_key.private_bytes_raw(), _place(kid)),
+            sealed_private_key=vault.encrypt(private_key.private_bytes_raw(), place_of_key(kid)),
         )
     )
     session.flush()
@@ -126,7 +127,7 @@ class KeyRing:
             self._read_at = time.monotonic()
 
     def _open(self, row: SigningKey) -> Signer:
-        private_bytes = self._vault.decrypt(row.sealed_private_key, _place(row.kid))
+        private_bytes = self._vault.decrypt(row.sealed_private_key, place_of_key(row.kid))
         return Signer(row.kid, Ed25519PrivateKey.from_private_bytes(private_bytes))
 
 
@@ -141,10 +142,6 @@ def _has_settled() -> Any:
 def _signing(rows: Sequence[Any]) -> SigningKey:
     """Return the newest key that has settled; the first of an installation signs at once."""
     return next((key for key, has_settled in rows if has_settled), rows[-1][0])
-
-
-def _place(kid: str) -> str:
-    return f"signing_keys/{kid}"
 
 
 def _as_jwk(key: SigningKey) -> dict[str, str]:

@@ -20,6 +20,7 @@ from app.identity.account_mails import give_notice
 from app.identity.attempts import count_failure, forget_failures, refuse_waiting, seconds_to_wait
 from app.identity.errors import InvalidCredentials, MfaEnabled, MfaNotEnabled, TokenExpired, TokenInvalid
 from app.identity.models import MfaChallenge, MfaFactor, RecoveryCode, User
+from app.identity.models.mfa import place_of_secret
 from app.identity.origins import Origin
 from app.identity.security_log import MFA_DISABLED, MFA_ENABLED, MFA_FAILED, RECOVERY_CODE_USED, note_security
 from app.kernel.clock import database_now
@@ -150,11 +151,6 @@ def close_challenge(session: Session, token: str) -> None:
     used = delete(MfaChallenge).where(MfaChallenge.token_hash == hash_token(token)).returning(MfaChallenge.user_id)
     if session.scalars(used).one_or_none() is None:
         raise TokenInvalid("This login has been continued already.")
-
-
-def place_of_secret(user_id: UUID) -> str:
-    """Return what an authenticator's secret is bound to in the vault."""
-    return f"mfa_factors/{user_id}"
 
 
 def _use_code(session: Session, vault: Vault, factor: MfaFactor, code: str) -> bool:

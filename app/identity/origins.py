@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.kernel.crypto import Vault, new_token, same
+from app.kernel.crypto import Vault, new_token
 
 NONCE_BYTES = 12
 
@@ -39,7 +39,7 @@ class Origin:
 def new_device(vault: Vault, user_id: UUID) -> str:
     """Return the text by which a device is known for a user's from now on."""
     name = new_token(NONCE_BYTES)
-    return f"{user_id.hex}.{name}.{_mark(vault, user_id, name)}"
+    return f"{user_id.hex}.{name}.{vault.fingerprint(_said_of(user_id, name))}"
 
 
 def read_device(vault: Vault, text: str | None) -> Device | None:
@@ -49,8 +49,8 @@ def read_device(vault: Vault, text: str | None) -> Device | None:
         user_id = UUID(owner)
     except ValueError:
         return None
-    return Device(user_id, name) if same(mark, _mark(vault, user_id, name)) else None
+    return Device(user_id, name) if vault.recognizes(_said_of(user_id, name), mark) else None
 
 
-def _mark(vault: Vault, user_id: UUID, name: str) -> str:
-    return vault.fingerprint(f"device/{user_id}/{name}".encode())
+def _said_of(user_id: UUID, name: str) -> bytes:
+    return f"device/{user_id}/{name}".encode()

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,27 +27,48 @@ class Undecryptable(Permanent):
 
 class Vault:
     """Encrypts small values (AES-256-GCM, random nonce in front). `context` binds a value to its place, so that a
-    ciphertext copied to another row does not open there."""
+    ciphertext copied to another row does not open there.
 
-    def __init__(self, secret_key: str) -> None:
-        self._cipher = AESGCM(_derive(secret_key, b"headrace vault"))
-        self._mark = _derive(secret_key, b"headrace fingerprint")
+    The first key encrypts. Those before it, `old_keys`, still open what they have encrypted.
+    """
+
+    def __init__(self, secret_key: str, *old_keys: str) -> None:
+        keys = (secret_key, *old_keys)
+        self._ciphers = [AESGCM(_derive(key, b"headrace vault")) for key in keys]
+        self._marks = [_derive(key, b"headrace fingerprint") for key in keys]
 
     def fingerprint(self, data: bytes) -> str:
         """Return a keyed hash (HMAC-SHA-256, in hexadecimal): equal for equal data, and no help to guess it by."""
-        return hmac.new(self._mark, data, hashlib.sha256).hexdigest()
+        return self.fingerprints(data)[0]
+
+    def fingerprints(self, data: bytes) -> tuple[str, ...]:
+        """Return the keyed hashes of `data` under each key, the newest first."""
+        return tuple(hmac.new(mark, data, hashlib.sha256).hexdigest() for mark in self._marks)
+
+    def recognizes(self, data: bytes, fingerprint: str) -> bool:
+        """Tell whether a keyed hash, of any of the keys, is that of `data`."""
+        return any(same(one, fingerprint) for one in self.fingerprints(data))
 
     def encrypt(self, plain: bytes, context: str) -> bytes:
         """Return nonce and ciphertext."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plain, context.encode())
+        return nonce + self._ciphers[0].encrypt(nonce, plain, context.encode())
 
     def decrypt(self, stored: bytes, context: str) -> bytes:
         """Return the plain value; raises Undecryptable for another key, another context or a changed value."""
-        try:
-            return self._cipher.decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], context.encode())
-        except InvalidTag as error:
-            raise Undecryptable from error
+        return self._open(stored, context)[0]
+
+    def reseal(self, stored: bytes, context: str) -> bytes | None:
+        """Return a value encrypted with the first key, None if it is already; raises Undecryptable."""
+        plain, is_newest = self._open(stored, context)
+        return None if is_newest else self.encrypt(plain, context)
+
+    def _open(self, stored: bytes, context: str) -> tuple[bytes, bool]:
+        for cipher in self._ciphers:
+            with suppress(InvalidTag):
+                plain = cipher.decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], context.encode())
+                return plain, cipher is self._ciphers[0]
+        raise Undecryptable
 
 
 def _derive(secret_key: str, purpose: bytes) -> bytes:

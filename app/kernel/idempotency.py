@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kernel.clock import database_now
 from app.kernel.db import Base
+from app.kernel.sealing import seals
 
 
 class IdempotencyKey(Base):
@@ -31,6 +32,14 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     sealed_reply: Mapped[bytes | None]
     expires_at: Mapped[datetime]
+
+
+def reply_context(caller: str, key: str) -> str:
+    """Return what a stored reply is sealed to."""
+    return f"idempotency:{caller}:{key}"
+
+
+seals(IdempotencyKey, "sealed_reply", lambda row: reply_context(row.caller, row.key))
 
 
 def forget_expired_keys(session: Session, limit: int = 5000) -> int:

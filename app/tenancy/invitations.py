@@ -78,15 +78,17 @@ def invite(
 @writes_mail(MAIL)
 def _write_invitation(session: Session, mail: AccountMail, desk: Desk) -> Letter | None:
     found = session.execute(
-        select(Invitation, Organization.name, User.username)
+        select(Invitation, Invitation.token_hash, Organization.name, User.username)
         .join(Organization, Organization.id == Invitation.organization_id)
         .join(User, User.id == Invitation.invited_by)
         .where(Invitation.id == UUID(mail.details["invitation_id"]), Invitation.is_open())
     ).one_or_none()
     if found is None:
         return None
-    invitation, organization, inviter = found
-    token = _derive_token(desk.vault, invitation.id)
+    invitation, token_hash, organization, inviter = found
+    token = _stored_token(desk.vault, token_hash, invitation.id)
+    if token is None:
+        return None
     return Letter(
         "An invitation",
         (
@@ -102,7 +104,17 @@ def _write_invitation(session: Session, mail: AccountMail, desk: Desk) -> Letter
 def _derive_token(vault: Vault, invitation_id: UUID) -> str:
     """Return the token of an invitation: made from its id by the platform's key, so that the mail can carry what nobody
     has kept."""
-    return vault.fingerprint(f"invitation/{invitation_id}".encode())
+    return vault.fingerprint(_said_of(invitation_id))
+
+
+def _said_of(invitation_id: UUID) -> bytes:
+    return f"invitation/{invitation_id}".encode()
+
+
+def _stored_token(vault: Vault, token_hash: str, invitation_id: UUID) -> str | None:
+    """Return the token that an invitation was made with, also when the platform's key has changed since."""
+    tokens = vault.fingerprints(_said_of(invitation_id))
+    return next((token for token in tokens if hash_token(token) == token_hash), None)
 
 
 def cancel(session: Session, invitation: Invitation) -> None:

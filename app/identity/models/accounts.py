@@ -17,6 +17,7 @@ from app.identity.permissions import BUILT_IN, OWN_ROLE_SCOPES, USER
 from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.kernel.ids import new_id
+from app.kernel.sealing import seals
 
 
 class User(Base):
@@ -247,3 +248,11 @@ audited(Role, "role", ("name", "description", "permissions"))
 audited(RoleAssignment, "role_assignment", ("user_id", "role_id", "scope_type", "scope_id", "namespace", "expires_at"))
 audited(ApiKey, "api_key", ("name", "scopes", "expires_at", "revoked_at"), hidden=("secret_hash",))
 audited(LoginSession, "login_session", ("user_id", "ip_address", "user_agent"))
+
+
+def place_of_key(kid: str) -> str:
+    """Return what a signing key's private part is bound to in the vault."""
+    return f"signing_keys/{kid}"
+
+
+seals(SigningKey, "sealed_private_key", lambda row: place_of_key(row.kid))

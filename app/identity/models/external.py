@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
 from app.kernel.ids import new_id
+from app.kernel.sealing import seals
 
 
 class ExternalAccount(Base):
@@ -39,3 +40,11 @@ class ExternalLogin(Base):
     provider: Mapped[str]
     sealed: Mapped[bytes | None]
     expires_at: Mapped[datetime]
+
+
+def place_of_login(token_hash: str) -> str:
+    """Return what the secrets of a login at a provider are bound to in the vault."""
+    return f"external_logins/{token_hash}"
+
+
+seals(ExternalLogin, "sealed", lambda row: place_of_login(row.token_hash))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.audit import audited
 from app.kernel.db import Base
+from app.kernel.sealing import seals
 
 
 class MfaFactor(Base):
@@ -47,3 +48,11 @@ class MfaChallenge(Base):
 
 
 audited(MfaFactor, "mfa_factor", ("user_id", "confirmed_at"), hidden=("sealed_secret",))
+
+
+def place_of_secret(user_id: UUID) -> str:
+    """Return what an authenticator's secret is bound to in the vault."""
+    return f"mfa_factors/{user_id}"
+
+
+seals(MfaFactor, "sealed_secret", lambda row: place_of_secret(row.user_id))

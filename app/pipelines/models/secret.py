@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.audit import audited
 from app.kernel.db import Base
+from app.kernel.sealing import seals
 
 
 class WorkspaceSecret(Base):
@@ -34,3 +35,6 @@ audited(WorkspaceSecret, "workspace_secret", ("name",), hidden=("value",))
 def vault_context(workspace_id: UUID, secret_id: UUID, name: str) -> str:
     """Return what a value is bound to: moved to another row, workspace or name, it does not open."""
     return f"workspace_secret:{workspace_id}:{secret_id}:{name}"
+
+
+seals(WorkspaceSecret, "value", lambda row: vault_context(row.workspace_id, row.id, row.name))

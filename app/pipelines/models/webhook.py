@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
+from app.kernel.sealing import seals
 
 TRIGGERED: Final = "triggered"
 NOTHING: Final = "nothing"
@@ -78,3 +79,7 @@ class WebhookDelivery(Base):
 def vault_context(workspace_id: UUID) -> str:
     """Return what a secret is bound to: moved to another workspace, it does not open."""
     return f"workspace_webhook:{workspace_id}"
+
+
+for _column in ("secret", "previous_secret"):
+    seals(WorkspaceWebhook, _column, lambda row: vault_context(row.workspace_id))
