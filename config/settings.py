@@ -75,7 +75,9 @@ class Settings:
     rate_limit_login: str = setting("5/15minutes", "logins per address and account")
     rate_limit_register: str = setting("3/hour", "registrations per address")
     rate_limit_mail: str = setting("5/hour", "mails somebody may ask for, per address and account")
-    rate_limit_refresh: str = setting("10/minute", "token refreshes per address")
+    rate_limit_refresh: str = setting(
+        "10/minute", "token refreshes per address, and logins by an application's own code or id token"
+    )
     rate_limit_webhook: str = setting("1200/minute", "deliveries of code hosts per address")
 
     oauth_providers: str = setting(

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
 
-from app.identity.errors import ProviderRefused
+from app.identity.errors import ProviderAway, ProviderRefused
 from app.identity.gateways.base import (
     SECONDS,
     Profile,
@@ -27,6 +28,9 @@ ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDS
 
 SCOPE: Final = "openid email profile"
 FRESH_SECONDS: Final = 600.0
+PATIENCE_SECONDS: Final = 10.0
+"""How long what was read is not read again for a key that is not in it, nor a provider asked that did not answer."""
+
 LEEWAY_SECONDS: Final = 30
 LONGEST_AGE: Final = 600
 """How old, in seconds, an id token may be that an application hands over."""
@@ -39,6 +43,7 @@ class OpenIdProvider:
         self._settings = settings
         self._lock = Lock()
         self._read_at = float("-inf")
+        self._failed_at = float("-inf")
         self._published: dict[str, Any] = {}
         self._keys = KeySet([])
 
@@ -68,7 +73,7 @@ class OpenIdProvider:
         self, id_token: str, nonce: str | None, *, access_token: str | None = None, longest_age: int | None = None
     ) -> Profile:
         with naming_faults():
-            token = jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
+            token = self._verify(id_token)
             expected = {"iss": {"essential": True, "value": self._settings.issuer}}
             params = {"client_id": self._settings.client_id, "nonce": nonce, "access_token": access_token}
             claims = CodeIDToken(token.claims, token.header, expected, params)
@@ -78,23 +83,45 @@ class OpenIdProvider:
                 raise ProviderRefused("This id token is too old.")
             return _profile(token.claims)
 
+    def _verify(self, id_token: str) -> jwt.Token:
+        try:
+            return jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
+        except InvalidKeyIdError:
+            # The provider may have changed its keys.
+            self._read(PATIENCE_SECONDS)
+            return jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
+
     def _check_audience(self, claims: dict[str, Any]) -> None:
         audience = claims["aud"]
         if self._settings.client_id not in ([audience] if isinstance(audience, str) else audience):
             raise ProviderRefused("This id token was made for somebody else.")
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, fresh: float = FRESH_SECONDS) -> dict[str, Any]:
         """Return what the provider publishes of itself, with its keys read."""
-        with self._lock:
-            if time.monotonic() - self._read_at > FRESH_SECONDS:
-                issuer = self._settings.issuer
-                with naming_faults():
-                    published = fetch_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-                    if published["issuer"] != issuer:
-                        raise ProviderRefused("The provider names another issuer than the settings do.")
-                    self._keys = KeySet.import_key_set(fetch_json(published["jwks_uri"]))
-                self._published, self._read_at = published, time.monotonic()
+        if not self._lock.acquire(timeout=SECONDS):
+            raise ProviderAway
+        try:
+            if time.monotonic() - self._read_at > fresh:
+                self._read_anew()
             return self._published
+        finally:
+            self._lock.release()
+
+    def _read_anew(self) -> None:
+        """Ask the provider; one that has just not answered is not asked, for each who asks waits."""
+        if time.monotonic() - self._failed_at < PATIENCE_SECONDS:
+            raise ProviderAway
+        issuer = self._settings.issuer
+        try:
+            with naming_faults():
+                published = fetch_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+                if published["issuer"] != issuer:
+                    raise ProviderRefused("The provider names another issuer than the settings do.")
+                self._keys = KeySet.import_key_set(fetch_json(published["jwks_uri"]))
+        except ProviderAway:
+            self._failed_at = time.monotonic()
+            raise
+        self._published, self._read_at = published, time.monotonic()
 
 
 def _profile(claims: dict[str, Any]) -> Profile:

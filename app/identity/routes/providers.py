@@ -61,7 +61,6 @@ class ProviderCallback(MethodView):
     @public
     def get(self, query: dict[str, Any], provider: str) -> Reply:
         """Finish a login at a provider: it sends browsers here, each state works once, in the browser that began it"""
-        limit_rate("login", provider)
         opened = _find(provider)
         with transaction() as session:
             secrets = take_up(session, platform().vault, provider, query["state"], read_state_cookie(request))
@@ -79,7 +78,7 @@ class ProviderExchange(MethodView):
     @public
     def post(self, body: dict[str, Any], provider: str) -> Reply:
         """Log in by an id token of a provider, once, or by a code with its `redirect_uri` and the verifier"""
-        limit_rate("login", provider)
+        limit_rate("refresh", provider)
         profile = _profile_of(_find(provider), provider, body)
         return welcome(_sign_in(provider, profile), in_body=body["delivery"] == BODY)
 
