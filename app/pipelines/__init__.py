@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from app import jobs, tenancy
 from app.pipelines.chaining import accept_followers, start_followers
-from app.pipelines.errors import ConditionInvalid, StageFailed, StageTimedOut
+from app.pipelines.errors import ApprovalExpired, ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.incoming import forget_deliveries
 from app.pipelines.intents import (
+    AwaitApproval,
     ExecutePipeline,
     PruneArtifacts,
     PruneDeliveries,
@@ -21,7 +22,7 @@ from app.pipelines.intents import (
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step
-from app.pipelines.progress import begin_execution, execution_job_ended, stage_job_ended
+from app.pipelines.progress import begin_execution, execution_job_ended, gate_job_ended, stage_job_ended
 from app.pipelines.recording import (
     Briefing,
     NeededArtifact,
@@ -45,9 +46,12 @@ if TYPE_CHECKING:
 tenancy.tells_activity(tell_activity)
 tenancy.before_deletion(refuse_while_running)
 jobs.follow(ExecutePipeline.kind, ended=execution_job_ended, retried=execution_job_retried)
+jobs.follow(AwaitApproval.kind, ended=gate_job_ended)
 jobs.follow(RunStage.kind, ended=stage_job_ended)
 
 __all__ = [
+    "ApprovalExpired",
+    "AwaitApproval",
     "Briefing",
     "ConditionInvalid",
     "ExecutePipeline",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import Conflict, HeadraceError, Permanent
+from app.kernel.errors import Conflict, Forbidden, HeadraceError, Permanent
 
 
 class IllegalMove(Conflict):
@@ -25,6 +25,24 @@ class StageTimedOut(Permanent):
     """The stage outlived its timeout."""
 
     code = "STAGE_TIMED_OUT"
+
+
+class ApprovalRejected(Permanent):
+    """Somebody who may approve the stage rejected it."""
+
+    code = "APPROVAL_REJECTED"
+
+
+class ApprovalExpired(Permanent):
+    """Nobody approved the stage in time."""
+
+    code = "APPROVAL_EXPIRED"
+
+
+class NotAnApprover(Forbidden):
+    """Others are to decide on this stage."""
+
+    code = "NOT_AN_APPROVER"
 
 
 class ConditionInvalid(Permanent):

@@ -70,3 +70,14 @@ class RunStage(Intent):
     cancel_seconds: ClassVar[float] = 1.6
 
     stage_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitApproval(Intent):
+    """Wait for somebody to approve a stage: due when the approval expires, and then it has failed."""
+
+    kind: ClassVar[str] = "pipelines.await_approval"
+    queue: ClassVar[str] = "interactive"
+    priority: ClassVar[int] = 3
+
+    stage_id: UUID

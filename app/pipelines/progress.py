@@ -15,9 +15,10 @@ from app import jobs
 from app.jobs import Job
 from app.kernel.events import announce
 from app.kernel.stream import publish
+from app.pipelines.approvals import ask_approval, close_gate, gate_of, is_wanted
 from app.pipelines.attempts import queue_stage_again
 from app.pipelines.ends import end_execution, end_stage, finish_execution, now, stages_of
-from app.pipelines.errors import StageTimedOut
+from app.pipelines.errors import ApprovalExpired, StageTimedOut
 from app.pipelines.events import ExecutionStarted
 from app.pipelines.intents import RunStage
 from app.pipelines.models import (
@@ -34,7 +35,8 @@ from app.pipelines.models import (
     Step,
 )
 
-ENDED_BY_ERROR = {StageTimedOut.code: TIMED_OUT}
+NOT_WANTED = "Its condition does not hold."
+ENDED_BY_ERROR = {StageTimedOut.code: TIMED_OUT, ApprovalExpired.code: TIMED_OUT}
 
 
 def begin_execution(session: Session, execution: Execution, job: Job, commit_sha: str) -> None:
@@ -84,6 +86,20 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
         stage.blocks = True
         end_stage(session, execution, stage, SKIPPED, reason=f"A stage it depends on did not succeed: {names}.")
         return True
+    gate = None if stage.approved else gate_of(execution, stage)
+    wanted = is_wanted(execution, stage, blocked=bool(blocking)) if gate else None
+    if gate and wanted:
+        ask_approval(session, execution, job, stage, gate)
+        return False
+    if wanted is False:
+        stage.blocks = bool(blocking)
+        end_stage(session, execution, stage, SKIPPED, reason=NOT_WANTED)
+        return True
+    _run_stage(session, execution, job, stage)
+    return False
+
+
+def _run_stage(session: Session, execution: Execution, job: Job, stage: Stage) -> None:
     stage.job_id = jobs.accept(
         session,
         RunStage(stage.id),
@@ -94,7 +110,6 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
         parent_id=job.id,
     )
     session.flush()
-    return False
 
 
 def tell_progress(session: Session, job: Job, stages: list[Stage]) -> None:
@@ -110,10 +125,8 @@ def tell_progress(session: Session, job: Job, stages: list[Stage]) -> None:
 
 def stage_job_ended(session: Session, job: Job) -> None:
     """Follow the end of a stage's job: record the stage's end, or queue it again while it has retries left."""
-    stage = session.execute(
-        select(Stage).where(Stage.job_id == job.id).execution_options(populate_existing=True)
-    ).scalar_one_or_none()
-    if stage is None or stage.is_final:
+    stage = _stage_of(session, job)
+    if stage is None:
         return
     execution = session.get_one(Execution, stage.execution_id, populate_existing=True)
     parent = session.get_one(Job, job.parent_id)
@@ -125,6 +138,26 @@ def stage_job_ended(session: Session, job: Job) -> None:
         end_stage(session, execution, stage, status, reason=reason, error=job.error)
     if not parent.is_final:
         settle(session, execution, parent)
+
+
+def gate_job_ended(session: Session, job: Job) -> None:
+    """Follow the end of a wait for approval: let the stage run, or record why it may not. Nothing is tried again."""
+    stage = _stage_of(session, job)
+    if stage is None:
+        return
+    execution = session.get_one(Execution, stage.execution_id, populate_existing=True)
+    parent = session.get_one(Job, job.parent_id)
+    if not close_gate(session, execution, stage, job):
+        status, reason = _stage_end_of(job)
+        end_stage(session, execution, stage, status, reason=reason, error=job.error)
+    if not parent.is_final:
+        settle(session, execution, parent)
+
+
+def _stage_of(session: Session, job: Job) -> Stage | None:
+    mine = select(Stage).where(Stage.job_id == job.id).execution_options(populate_existing=True)
+    stage = session.execute(mine).scalar_one_or_none()
+    return None if stage is None or stage.is_final else stage
 
 
 def _stage_end_of(job: Job) -> tuple[str, str | None]:

@@ -100,4 +100,5 @@ def _queue_stages(session: Session, execution: Execution, stages: Iterable[Stage
     for stage in stages:
         if stage.is_final:
             stage.retries_left = execution.plan["stages"][stage.position]["retry_count"]
+            stage.approved = False
             queue_stage_again(session, execution, stage)

@@ -1,11 +1,11 @@
-"""The shapes of running again: what is wanted, and what became of earlier attempts."""
+"""The shapes of running again and of approving: what is wanted, and what became of earlier attempts and waits."""
 
 from __future__ import annotations
 
 from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
-from app.pipelines.models import FINAL
+from app.pipelines.models import DECISIONS, FINAL
 
 
 class RetrySchema(Schema):
@@ -43,3 +43,29 @@ class StepAttemptSchema(Schema):
     started_at = Timestamp()
     finished_at = Timestamp()
     logs_url = fields.String()
+
+
+class DecisionSchema(Schema):
+    """What is said with a decision."""
+
+    comment = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=1000))
+
+
+class StageDecisionSchema(Schema):
+    """One time a stage was waiting for approval."""
+
+    id = fields.UUID()
+    stage = fields.String(attribute="stage_name")
+    status = fields.String(validate=validate.OneOf(DECISIONS))
+    requested_at = Timestamp()
+    expires_at = Timestamp()
+    decided_by = fields.UUID(allow_none=True)
+    decided_at = Timestamp(allow_none=True)
+    comment = fields.String(allow_none=True)
+
+
+class StageApprovalSchema(StageDecisionSchema):
+    """The same with what the plan says of it."""
+
+    description = fields.String(allow_none=True)
+    approvers = fields.List(fields.String(), metadata={"description": "empty: all who may approve executions"})

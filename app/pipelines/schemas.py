@@ -8,7 +8,8 @@ from marshmallow import ValidationError, fields, validate, validates, validates_
 
 from app.http import Schema, Timestamp
 from app.pipelines.definition import DefinitionInvalid, find_secret_name_fault, parse_variables
-from app.pipelines.models.execution import STATUSES
+from app.pipelines.models.execution import STAGE_STATUSES, STATUSES
+from app.pipelines.run_schemas import StageApprovalSchema
 
 VARIABLE_NAME = validate.Regexp(r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z", error="must be letters, digits and underscores")
 BRANCH = validate.And(
@@ -135,10 +136,11 @@ class StageSchema(Schema):
 
     id = fields.UUID()
     name = fields.String()
-    status = fields.String(validate=validate.OneOf(STATUSES))
+    status = fields.String(validate=validate.OneOf(STAGE_STATUSES))
     attempt = fields.Integer()
     depends_on = fields.List(fields.String())
     job_id = fields.UUID(allow_none=True)
+    approval = fields.Nested(StageApprovalSchema, allow_none=True, metadata={"description": "the newest, if any"})
     reason = fields.String(allow_none=True)
     error = fields.Nested(ErrorSchema, allow_none=True)
     started_at = Timestamp(allow_none=True)

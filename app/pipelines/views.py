@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -12,7 +13,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from app.kernel.db import Base
-from app.pipelines.models import Artifact, Execution, Stage, Step
+from app.pipelines.models import Artifact, Execution, Stage, StageApproval, Step
 from app.pipelines.service import Started
 
 Values = dict[str, Any]
@@ -22,7 +23,17 @@ def execution_view(session: Session, execution: Execution) -> dict[str, Any]:
     """Return an execution with its stages and steps, in the plan's order."""
     stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position))
     steps = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.position))
-    return _show(execution, map(_columns, stages), map(_columns, steps))
+    return _show(execution, map(_columns, stages), map(_columns, steps), _approvals_of(session, execution))
+
+
+def _approvals_of(session: Session, execution: Execution) -> dict[UUID, Values]:
+    """Return the newest approval of each stage that has waited for one."""
+    if not any("approval" in planned for planned in execution.plan["stages"]):
+        return {}
+    asked = select(StageApproval).where(StageApproval.execution_id == execution.id)
+    newest = {one.stage_id: one for one in session.scalars(asked.order_by(StageApproval.requested_at))}
+    gates = {planned["name"]: planned.get("approval", {}) for planned in execution.plan["stages"]}
+    return {stage_id: gates[one.stage_name] | _columns(one) for stage_id, one in newest.items()}
 
 
 def started_view(started: Started) -> dict[str, Any]:
@@ -33,11 +44,19 @@ def started_view(started: Started) -> dict[str, Any]:
     )
 
 
-def _show(execution: Execution, stages: Iterable[Values], steps: Iterable[Values]) -> Values:
+def _show(
+    execution: Execution,
+    stages: Iterable[Values],
+    steps: Iterable[Values],
+    approvals: Mapping[UUID, Values] = MappingProxyType({}),
+) -> Values:
     steps_of: dict[UUID, list[Values]] = {}
     for step in steps:
         steps_of.setdefault(step["stage_id"], []).append(step)
-    return _columns(execution) | {"stages": [_stage_view(stage, steps_of.get(stage["id"], [])) for stage in stages]}
+    shown = [
+        _stage_view(stage, steps_of.get(stage["id"], [])) | {"approval": approvals.get(stage["id"])} for stage in stages
+    ]
+    return _columns(execution) | {"stages": shown}
 
 
 def _stage_view(stage: Values, steps: list[Values]) -> Values:

@@ -6,6 +6,8 @@ from typing import Any
 
 from app.jobs import Run
 from app.pipelines import (
+    ApprovalExpired,
+    AwaitApproval,
     ExecutePipeline,
     PruneArtifacts,
     PruneDeliveries,
@@ -26,6 +28,12 @@ from tasks.tools import Tools
 def execute_pipeline(run: Run, intent: ExecutePipeline, tools: Tools) -> None:
     """Find the commit and start the first stages."""
     begin(run, intent.execution_id, tools)
+
+
+@handles(AwaitApproval)
+def let_approval_expire(_: Run, __: AwaitApproval, ___: Tools) -> None:
+    """Fail the wait: it is over, and nobody has decided."""
+    raise ApprovalExpired
 
 
 @handles(RunStage)

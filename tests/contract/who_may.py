@@ -72,7 +72,9 @@ _SAID = {
         GET /api/v1/executions/{execution_id}, GET /api/v1/executions/{execution_id}/events
         POST /api/v1/executions/{execution_id}/cancel, POST /api/v1/executions/{execution_id}/retry
         POST /api/v1/executions/{execution_id}/trust, GET /api/v1/executions/{execution_id}/attempts
-        POST /api/v1/executions/{execution_id}/stages/{stage}/retry
+        POST /api/v1/executions/{execution_id}/stages/{stage}/retry, GET /api/v1/executions/{execution_id}/approvals
+        POST /api/v1/executions/{execution_id}/stages/{stage}/approve
+        POST /api/v1/executions/{execution_id}/stages/{stage}/reject
         GET /api/v1/executions/{execution_id}/logs/{stage}/{step}
         GET /api/v1/executions/{execution_id}/artifacts, GET /api/v1/executions/{execution_id}/artifacts/{name}
         GET /api/v1/executions/{execution_id}/tests, GET /api/v1/executions/{execution_id}/tests/summary

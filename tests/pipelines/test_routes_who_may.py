@@ -30,6 +30,7 @@ READING = {
     "/pipelines/{pipeline}/tests/slowest": None,
     "/executions/{execution}/artifacts": None,
     "/executions/{execution}/attempts": None,
+    "/executions/{execution}/approvals": None,
     "/executions/{execution}/artifacts/kept.txt": None,
     "/jobs/{job}": None,
     "/jobs/{job}/events": "application/json",
@@ -44,6 +45,8 @@ WRITING: list[tuple[str, str, Any, str]] = [
     ("POST", "/executions/{execution}/cancel", None, "executions:cancel"),
     ("POST", "/executions/{execution}/retry", None, "executions:retry"),
     ("POST", "/executions/{execution}/stages/a/retry", None, "executions:retry"),
+    ("POST", "/executions/{execution}/stages/a/approve", {}, "executions:approve"),
+    ("POST", "/executions/{execution}/stages/a/reject", {}, "executions:approve"),
     ("POST", "/jobs/{job}/cancel", None, "jobs:cancel"),
     ("POST", "/jobs/{job}/retry", None, "jobs:retry"),
 ]

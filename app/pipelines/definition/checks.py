@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.pipelines.definition.conditions import ConditionInvalid, parse_condition
+from app.pipelines.definition.conditions import Condition, ConditionInvalid, parse_condition, with_state
 from app.pipelines.definition.expansion import malformed_reference, matrix_axes
 from app.pipelines.definition.faults import Faults, child, item, shorten
 from app.pipelines.definition.graph import check_graph
@@ -94,9 +94,23 @@ def _check_condition(holder: Draft, path: str, axes: set[str], faults: Faults) -
     except ConditionInvalid as error:
         faults.add_within(path, f"cannot be read: {error.message}", error.character)
         return
+    _check_when(holder, path, condition, faults)
     for axis, character in condition.axes:
         if axis not in axes:
             faults.add_within(path, f"the stage's matrix has no axis {shorten(axis)}", character)
+
+
+def _check_when(holder: Draft, path: str, condition: Condition, faults: Faults) -> None:
+    when = holder.get("when")
+    if when is None:
+        return
+    if condition.asks_state:
+        faults.add(path, "asks for the state beside when; say it in one of them")
+        return
+    try:
+        parse_condition(with_state(when, holder["condition"]) or "")
+    except ConditionInvalid as error:
+        faults.add(path, f"cannot be read beside when: {error.message}")
 
 
 def _check_artifacts(artifacts: Sequence[Draft | None], path: str, axes: set[str], faults: Faults) -> None:

@@ -15,6 +15,7 @@ MAX_SECRETS: Final = 50
 DAY: Final = 24 * 3600
 DEFAULT_TIMEOUT: Final = 3600
 DEFAULT_RETENTION: Final = 30 * DAY
+DEFAULT_APPROVAL: Final = 7 * DAY
 
 # Control characters, and those that change the direction or hide the end of a text: a name is shown in logs and pages.
 _HIDDEN: Final = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
@@ -87,6 +88,8 @@ CONDITION = Text(at_most=1000)
 SCRIPT = Text(at_most=MAX_SCRIPT)
 RETRIES = Number(0, MAX_RETRIES)
 TIMEOUT = duration(1, DAY)
+WHEN = Word({"on_success": "on_success", "on_failure": "on_failure", "always": "always"})
+APPROVER: Final = "an approver is the name of a user, or role: and the name of a role"
 PATTERNS = ListOf(Text(at_most=200))
 ENVIRONMENT = Record(
     names=Text(
@@ -200,6 +203,7 @@ STEP = Record(
         "step_type": Key(Word(STEP_TYPES), "What runs the step.", default="shell"),
         "type": Key(Word(STEP_TYPES), "Short for step_type."),
         "condition": Key(CONDITION, "Expression; the step is skipped unless it holds."),
+        "when": Key(WHEN, "After which steps it runs: on_success, on_failure or always."),
         "continue_on_error": Key(Flag(), "Whether later steps run although this one failed.", default=False),
         "timeout": Key(TIMEOUT, "Seconds, or text such as 10m; the stage's when it is left out."),
         "retry_count": Key(RETRIES, "How often a failed step is tried again.", default=0),
@@ -245,12 +249,25 @@ REPORTS = Record(
         ),
     }
 )
+APPROVAL = Record(
+    {
+        "description": Key(DESCRIPTION, "What whoever decides should know."),
+        "approvers": Key(
+            ListOf(Text(at_most=200, pattern=rf"(?:role:)?[^\s:{_HIDDEN}]+", hint=APPROVER), at_most=50),
+            "Who may decide: names of users, or role:NAME; all who may approve executions when left out.",
+        ),
+        "expires_in": Key(duration(60, 30 * DAY), "How long the stage waits, as 2h.", default="7d"),
+        "not_by_starter": Key(Flag(), "Whether it must be somebody else than who started the run.", default=False),
+    }
+)
 STAGE = Record(
     {
         "name": Key(NAME, "Name of the stage, unique in the pipeline.", required=True),
         "description": Key(DESCRIPTION, "What the stage is for."),
         "depends_on": Key(ListOf(NAME), "Stages that must end first; the one before it when left out, [] for none."),
         "condition": Key(CONDITION, "Expression; the stage is skipped unless it holds."),
+        "when": Key(WHEN, "After which stages it runs: on_success, on_failure or always."),
+        "approval": Key(APPROVAL, "Somebody must let the stage run."),
         "parallel": Key(Flag(), "Whether the stage's steps run at once.", default=False),
         "environment": Key(ENVIRONMENT, "Variables of the stage's steps."),
         "timeout": Key(TIMEOUT, "Seconds, or text such as 10m; the pipeline's when it is left out."),

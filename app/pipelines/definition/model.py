@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.pipelines.definition.codec import from_plain, to_plain
-from app.pipelines.definition.language import DEFAULT_RETENTION, DEFAULT_TIMEOUT
+from app.pipelines.definition.language import DEFAULT_APPROVAL, DEFAULT_RETENTION, DEFAULT_TIMEOUT
 from app.pipelines.definition.matrix import Matrix
 
 Environment = Mapping[str, str]
@@ -80,6 +80,16 @@ class Reports:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """Who must let a stage run; `approvers` are names of users and `role:` names, `expires_in` seconds."""
+
+    description: str | None = None
+    approvers: tuple[str, ...] = ()
+    expires_in: int = DEFAULT_APPROVAL
+    not_by_starter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one.
 
@@ -89,6 +99,7 @@ class Step:
     name: str
     step_type: str = "shell"
     condition: str | None = None
+    when: str | None = None
     continue_on_error: bool = False
     timeout: int | None = None
     retry_count: int = 0
@@ -112,6 +123,8 @@ class Stage:
     depends_on: tuple[str, ...] = ()
     description: str | None = None
     condition: str | None = None
+    when: str | None = None
+    approval: Approval | None = None
     parallel: bool = False
     environment: Environment = field(default_factory=dict)
     timeout: int | None = None

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from app.pipelines.definition.codec import canonical_json, digest_of, from_plain, to_plain
+from app.pipelines.definition.conditions import with_state
 from app.pipelines.definition.expansion import variable_name
 from app.pipelines.definition.matrix import Cell, cell_name
-from app.pipelines.definition.model import Artifact, Definition, Environment, Limits, Reports, Stage, Step
+from app.pipelines.definition.model import Approval, Artifact, Definition, Environment, Limits, Reports, Stage, Step
 
 MAX_PLANNED_STAGES: Final = 512
 MAX_PLAN_SIZE: Final = 4 * 1024 * 1024
@@ -89,6 +90,7 @@ class PlannedStage:
     matrix: Environment = field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()
     reports: Reports | None = None
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         stage=stage.name,
         description=stage.description,
         depends_on=needed,
-        condition=stage.condition,
+        condition=with_state(stage.when, stage.condition),
         parallel=stage.parallel,
         environment=stage.environment,
         matrix=cell,
@@ -199,6 +201,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         continue_on_error=stage.continue_on_error,
         artifacts=stage.artifacts,
         reports=stage.reports,
+        approval=stage.approval,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )
 
@@ -207,7 +210,7 @@ def _plan_step(stage: Stage, step: Step, timeout: int) -> PlannedStep:
     return PlannedStep(
         name=step.name,
         step_type=step.step_type,
-        condition=step.condition,
+        condition=with_state(step.when, step.condition),
         continue_on_error=step.continue_on_error,
         timeout=min(step.timeout or timeout, timeout),
         retry_count=step.retry_count,

@@ -1,5 +1,6 @@
 """The tables of pipelines, and the states and legal moves of what runs."""
 
+from app.pipelines.models.approval import DECISIONS, StageApproval
 from app.pipelines.models.attempt import StepAttempt
 from app.pipelines.models.execution import (
     CANCELLED,
@@ -10,6 +11,7 @@ from app.pipelines.models.execution import (
     SKIPPED,
     SUCCEEDED,
     TIMED_OUT,
+    WAITING,
     Execution,
     Stage,
     Step,
@@ -23,6 +25,7 @@ from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 
 __all__ = [
     "CANCELLED",
+    "DECISIONS",
     "FAILED",
     "FINAL",
     "QUEUED",
@@ -30,6 +33,7 @@ __all__ = [
     "SKIPPED",
     "SUCCEEDED",
     "TIMED_OUT",
+    "WAITING",
     "Artifact",
     "Execution",
     "LogChunk",
@@ -38,6 +42,7 @@ __all__ = [
     "ReportedTest",
     "Schedule",
     "Stage",
+    "StageApproval",
     "Step",
     "StepAttempt",
     "WebhookDelivery",

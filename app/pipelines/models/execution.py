@@ -2,6 +2,7 @@
 
 execution   queued → running → succeeded | failed | cancelled | timed_out
 stage, step          the same, and  queued → skipped
+stage                queued → waiting (for approval) → queued (approved) | failed | timed_out | cancelled
 (a stage or an execution that is tried again goes from its end back to queued)
 """
 
@@ -33,6 +34,7 @@ from app.pipelines.errors import IllegalMove
 
 QUEUED: Final = "queued"
 RUNNING: Final = "running"
+WAITING: Final = "waiting"
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
@@ -40,10 +42,12 @@ TIMED_OUT: Final = "timed_out"
 SKIPPED: Final = "skipped"
 FINAL: Final = (SUCCEEDED, FAILED, CANCELLED, TIMED_OUT, SKIPPED)
 STATUSES: Final = (QUEUED, RUNNING, *FINAL)
+STAGE_STATUSES: Final = (*STATUSES, WAITING)
 
 _MOVES: Final = {
-    QUEUED: {RUNNING, FAILED, CANCELLED, TIMED_OUT, SKIPPED},
+    QUEUED: {WAITING, RUNNING, FAILED, CANCELLED, TIMED_OUT, SKIPPED},
     RUNNING: {RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT, SKIPPED},
+    WAITING: {QUEUED, FAILED, CANCELLED, TIMED_OUT},
     SUCCEEDED: {QUEUED},
     FAILED: {QUEUED},
     CANCELLED: {QUEUED},
@@ -77,7 +81,7 @@ class Moving:
             self.started_at = self.finished_at = None
         elif status == RUNNING:
             self.started_at = moment
-        else:
+        elif status != WAITING:
             self.finished_at = moment
 
 
@@ -146,11 +150,12 @@ class Stage(Moving, Base):
 
     `blocks` is set at an end after which the stages that need this one may not run as a matter of course: it failed,
     was cancelled, or was skipped because a stage it needs blocks it. A stage that `may_fail` blocks none by failing.
+    One whose plan asks for approval waits until it is `approved`, which holds for its retries, not for a re-run.
     """
 
     __tablename__ = "stages"
     __table_args__ = (
-        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint(f"status IN {STAGE_STATUSES}", name="status"),
         UniqueConstraint("execution_id", "name"),
         UniqueConstraint("execution_id", "position"),
     )
@@ -165,6 +170,7 @@ class Stage(Moving, Base):
     retries_left: Mapped[int] = mapped_column(Integer, server_default="0")
     may_fail: Mapped[bool] = mapped_column(server_default=false())
     blocks: Mapped[bool] = mapped_column(server_default=false())
+    approved: Mapped[bool] = mapped_column(server_default=false())
     job_id: Mapped[UUID | None] = mapped_column(index=True)
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]

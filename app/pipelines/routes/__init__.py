@@ -1,12 +1,23 @@
 """The routes of pipelines; importing a module adds its routes to the room's one blueprint."""
 
-from app.pipelines.routes import artifacts, executions, logs, pipelines, runs, secrets, tests, workspace_webhook
+from app.pipelines.routes import (
+    approvals,
+    artifacts,
+    executions,
+    logs,
+    pipelines,
+    runs,
+    secrets,
+    tests,
+    workspace_webhook,
+)
 from app.pipelines.routes.base import blueprint
 from app.pipelines.routes.webhooks import webhooks
 
 blueprints = (blueprint, webhooks)
 
 __all__ = [
+    "approvals",
     "artifacts",
     "blueprint",
     "blueprints",

@@ -6,7 +6,16 @@ from app.pipelines.definition.conditions.lexer import ConditionInvalid
 from app.pipelines.definition.conditions.parser import Condition, parse_condition
 from app.pipelines.definition.conditions.syntax import Scope, State, is_true
 
-__all__ = ["Condition", "ConditionInvalid", "State", "evaluate", "parse_condition", "should_run"]
+__all__ = ["Condition", "ConditionInvalid", "State", "evaluate", "parse_condition", "should_run", "with_state"]
+
+_STATES = {"on_success": "success()", "on_failure": "failure()", "always": "always()"}
+
+
+def with_state(when: str | None, expression: str | None) -> str | None:
+    """The expression of `when` (on_success, on_failure, always) and a condition that does not ask for the state."""
+    if when is None:
+        return expression
+    return f"{_STATES[when]} && ({expression})" if expression is not None else _STATES[when]
 
 
 def evaluate(expression: str, variables: Mapping[str, str], state: State) -> bool:
