@@ -7,10 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs, tenancy
+from app.pipelines.admission import admit_executions
 from app.pipelines.chaining import accept_followers, start_followers
 from app.pipelines.errors import ApprovalExpired, ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.incoming import forget_deliveries
 from app.pipelines.intents import (
+    AdmitExecutions,
     AwaitApproval,
     ExecutePipeline,
     PruneArtifacts,
@@ -50,6 +52,7 @@ jobs.follow(AwaitApproval.kind, ended=gate_job_ended)
 jobs.follow(RunStage.kind, ended=stage_job_ended)
 
 __all__ = [
+    "AdmitExecutions",
     "ApprovalExpired",
     "AwaitApproval",
     "Briefing",
@@ -75,6 +78,7 @@ __all__ = [
     "StepEnd",
     "accept_followers",
     "add_log_chunk",
+    "admit_executions",
     "begin_execution",
     "blueprints",
     "encode_chunk",

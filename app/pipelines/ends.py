@@ -28,6 +28,7 @@ from app.pipelines.models import (
     Stage,
     Step,
 )
+from app.pipelines.turns import ask_admission
 
 
 def now(session: Session) -> datetime:
@@ -126,6 +127,7 @@ def finish_execution(session: Session, execution: Execution, status: str, error:
     execution.move(status, now(session))
     execution.error = error
     session.flush()
+    ask_admission(session, execution)
     publish(session, execution.topic, "execution.status", execution.as_event())
     publish(session, execution.topic, "execution.finished", execution.as_event())
     announce(

@@ -81,3 +81,16 @@ class AwaitApproval(Intent):
     priority: ClassVar[int] = 3
 
     stage_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitExecutions(Intent):
+    """Let the executions of a concurrency group begin whose turn it is."""
+
+    kind: ClassVar[str] = "pipelines.admit_executions"
+    queue: ClassVar[str] = "interactive"
+    priority: ClassVar[int] = 2
+    max_attempts: ClassVar[int] = 10
+
+    workspace_id: UUID
+    group: str

@@ -34,15 +34,25 @@ from app.pipelines.models import (
     Stage,
     Step,
 )
+from app.pipelines.turns import wait_for_turn
 
 NOT_WANTED = "Its condition does not hold."
 ENDED_BY_ERROR = {StageTimedOut.code: TIMED_OUT, ApprovalExpired.code: TIMED_OUT}
 
 
 def begin_execution(session: Session, execution: Execution, job: Job, commit_sha: str) -> None:
+    """Begin an execution whose commit was found, or let it wait for its turn; its job has been parked."""
+    execution.commit_sha = commit_sha
+    if execution.concurrency_group is None:
+        open_execution(session, execution, job)
+    else:
+        wait_for_turn(session, execution, job)
+
+
+def open_execution(session: Session, execution: Execution, job: Job) -> None:
     """Start the stages that need no other; after a retry, those among the ones that are queued again."""
     moment = now(session)
-    execution.commit_sha = commit_sha
+    execution.reason = None
     execution.deadline_at = moment + timedelta(seconds=execution.plan["timeout"])
     execution.move(RUNNING, moment)
     publish(session, execution.topic, "execution.status", execution.as_event())

@@ -90,8 +90,10 @@ def _refuse_under_way(job: Job, again: Iterable[Stage]) -> None:
 
 
 def _queue_again(session: Session, execution: Execution, stages: Iterable[Stage]) -> None:
-    execution.move(QUEUED, now(session))
-    execution.error = None
+    moment = now(session)
+    execution.move(QUEUED, moment)
+    execution.queued_at = moment
+    execution.error = execution.reason = None
     _queue_stages(session, execution, stages)
     publish(session, execution.topic, "execution.status", execution.as_event())
 

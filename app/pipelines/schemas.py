@@ -176,7 +176,9 @@ class ExecutionSchema(Schema):
     trusted = fields.Boolean(metadata={"description": "false: code from a fork, whose steps get no secrets"})
     variables = fields.Dict(keys=fields.String(), values=fields.String())
     plan_digest = fields.String(metadata={"description": "SHA-256 of the frozen plan"})
+    reason = fields.String(allow_none=True, metadata={"description": "why it waits, or what cancelled it"})
     error = fields.Nested(ErrorSchema, allow_none=True)
+    concurrency_group = fields.String(allow_none=True)
     created_by = fields.UUID(allow_none=True)
     created_at = Timestamp()
     started_at = Timestamp(allow_none=True)
@@ -187,6 +189,9 @@ class ExecutionDetailSchema(ExecutionSchema):
     """An execution with its stages and steps."""
 
     stages = fields.List(fields.Nested(StageSchema))
+    queue_position = fields.Integer(
+        allow_none=True, metadata={"description": "its place among those that wait in its concurrency group"}
+    )
 
 
 class ExecutionFilterSchema(Schema):

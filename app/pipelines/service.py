@@ -20,7 +20,7 @@ from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
-from app.pipelines.definition import Definition, Plan, PullRequest, RunContext, make_plan
+from app.pipelines.definition import Definition, Plan, PullRequest, RunContext, find_group, make_plan
 from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
@@ -155,6 +155,8 @@ def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], crea
         "status": QUEUED,
         "created_by": created_by,
         "created_at": moment,
+        "queued_at": moment,
+        "concurrency_group": _group_of(plan, trusted=asked["trusted"]),
     }
     started = Started(Execution(**values), *_stages_of(plan, execution_id))
     # The unit of work takes four times as long, and nothing else is to be done with these rows.
@@ -162,6 +164,12 @@ def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], crea
         session.execute(insert(table_of(model)), rows)
     publish(session, started.execution.topic, "execution.status", started.execution.as_event())
     return started
+
+
+def _group_of(plan: Plan, *, trusted: bool) -> str | None:
+    """Return the plan's group; strangers, who may choose names that are filled in, have groups of their own."""
+    group = find_group(plan)
+    return group if group is None or trusted else f"untrusted/{group}"
 
 
 def _asked(pipeline: Pipeline, workspace: Workspace, start: Start) -> dict[str, Any]:

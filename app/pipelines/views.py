@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.kernel.db import Base
 from app.pipelines.models import Artifact, Execution, Stage, StageApproval, Step
 from app.pipelines.service import Started
+from app.pipelines.turns import position_of
 
 Values = dict[str, Any]
 
@@ -23,7 +24,8 @@ def execution_view(session: Session, execution: Execution) -> dict[str, Any]:
     """Return an execution with its stages and steps, in the plan's order."""
     stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position))
     steps = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.position))
-    return _show(execution, map(_columns, stages), map(_columns, steps), _approvals_of(session, execution))
+    shown = _show(execution, map(_columns, stages), map(_columns, steps), _approvals_of(session, execution))
+    return shown | {"queue_position": position_of(session, execution)}
 
 
 def _approvals_of(session: Session, execution: Execution) -> dict[UUID, Values]:
@@ -56,7 +58,7 @@ def _show(
     shown = [
         _stage_view(stage, steps_of.get(stage["id"], [])) | {"approval": approvals.get(stage["id"])} for stage in stages
     ]
-    return _columns(execution) | {"stages": shown}
+    return _columns(execution) | {"stages": shown, "queue_position": None}
 
 
 def _stage_view(stage: Values, steps: list[Values]) -> Values:

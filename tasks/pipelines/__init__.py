@@ -6,6 +6,7 @@ from typing import Any
 
 from app.jobs import Run
 from app.pipelines import (
+    AdmitExecutions,
     ApprovalExpired,
     AwaitApproval,
     ExecutePipeline,
@@ -14,6 +15,7 @@ from app.pipelines import (
     RunSchedules,
     RunStage,
     StartFollowers,
+    admit_executions,
     start_followers,
 )
 from tasks.handling import handles
@@ -28,6 +30,14 @@ from tasks.tools import Tools
 def execute_pipeline(run: Run, intent: ExecutePipeline, tools: Tools) -> None:
     """Find the commit and start the first stages."""
     begin(run, intent.execution_id, tools)
+
+
+@handles(AdmitExecutions)
+def give_out_turns(run: Run, intent: AdmitExecutions, _: Tools) -> dict[str, Any]:
+    """Begin the executions of a concurrency group whose turn it is."""
+    with run.recording() as (session, _job):
+        admitted = admit_executions(session, intent.workspace_id, intent.group)
+    return {"admitted": [str(execution_id) for execution_id in admitted]}
 
 
 @handles(AwaitApproval)

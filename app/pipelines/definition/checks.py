@@ -23,6 +23,8 @@ def check_draft(draft: Draft, faults: Faults, executors: Collection[str]) -> Non
     """Add what is wrong with a normalised draft; what could not be read before is passed over."""
     check_names(draft["environment"], faults, "environment", "variables")
     check_triggers(draft["triggers"], draft.get("name"), faults)
+    if group := (draft.get("concurrency") or {}).get("group"):
+        _check_references(group, "concurrency.group", set(), faults)
     stages = draft["stages"]
     _check_unique(stages, "stages", "stage", faults)
     check_graph(stages, "stages", faults)

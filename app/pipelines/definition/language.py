@@ -280,6 +280,13 @@ STAGE = Record(
         "steps": Key(ListOf(STEP, at_least=1, at_most=MAX_STEPS), "What the stage does, in order.", required=True),
     }
 )
+CONCURRENCY = Record(
+    {
+        "group": Key(Text(at_most=200), "Name of the group; may hold ${NAME}.", required=True),
+        "cancel_in_progress": Key(Flag(), "Whether a newer run cancels the older ones.", default=False),
+        "limit": Key(Number(1, 100), "How many runs of the group may go on at once.", default=1),
+    }
+)
 PIPELINE = Record(
     {
         "version": Key(VERSION, "Version of this language.", default="1"),
@@ -291,6 +298,7 @@ PIPELINE = Record(
         "variables": Key(ENVIRONMENT, "Another name for environment; both may be given."),
         "timeout": Key(TIMEOUT, "Seconds, or text such as 1h30m.", default=DEFAULT_TIMEOUT),
         "retry_count": Key(RETRIES, "How often a failed stage is run again.", default=0),
+        "concurrency": Key(CONCURRENCY, "Which other runs this one waits for."),
         "notifications": Key(NOTIFICATIONS, "Who is told."),
         "stages": Key(ListOf(STAGE, at_least=1, at_most=MAX_STAGES), "What the pipeline does.", required=True),
     }

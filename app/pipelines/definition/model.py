@@ -137,6 +137,15 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Concurrency:
+    """Of the runs of a group, which is named after variables are filled in, `limit` go on at once."""
+
+    group: str
+    cancel_in_progress: bool = False
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """A whole pipeline. `name` is None when the text gives none; timeouts are seconds."""
 
@@ -148,6 +157,7 @@ class Definition:
     environment: Environment = field(default_factory=dict)
     timeout: int = DEFAULT_TIMEOUT
     retry_count: int = 0
+    concurrency: Concurrency | None = None
     notifications: Notifications = Notifications()
 
     def to_json(self) -> dict[str, Any]:

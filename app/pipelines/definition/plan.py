@@ -8,7 +8,17 @@ from app.pipelines.definition.codec import canonical_json, digest_of, from_plain
 from app.pipelines.definition.conditions import with_state
 from app.pipelines.definition.expansion import variable_name
 from app.pipelines.definition.matrix import Cell, cell_name
-from app.pipelines.definition.model import Approval, Artifact, Definition, Environment, Limits, Reports, Stage, Step
+from app.pipelines.definition.model import (
+    Approval,
+    Artifact,
+    Concurrency,
+    Definition,
+    Environment,
+    Limits,
+    Reports,
+    Stage,
+    Step,
+)
 
 MAX_PLANNED_STAGES: Final = 512
 MAX_PLAN_SIZE: Final = 4 * 1024 * 1024
@@ -109,6 +119,7 @@ class Plan:
     tag: str | None = None
     pull_request: PullRequest | None = None
     environment: Environment = field(default_factory=dict)
+    concurrency: Concurrency | None = None
     version: int = 1
 
     @property
@@ -154,6 +165,7 @@ def make_plan(definition: Definition, run: RunContext) -> Plan:
         pull_request=run.pull_request,
         trigger=run.trigger,
         timeout=definition.timeout,
+        concurrency=definition.concurrency,
         environment={**definition.environment, **run.variables},
         stages=tuple(_plan_stages(definition)),
     )

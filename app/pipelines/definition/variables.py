@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.pipelines.definition.expansion import expand_path
+from app.pipelines.definition.codec import digest_of
+from app.pipelines.definition.expansion import expand, expand_path
 from app.pipelines.definition.faults import Faults, child
 from app.pipelines.definition.language import ENVIRONMENT
 from app.pipelines.definition.plan import Plan, PlannedStage, PlannedStep
@@ -43,6 +44,7 @@ RESERVED_NAMES: Final = frozenset(
     }
 )
 _SHORT_SHA: Final = 8
+_GROUP_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,16 @@ def built_in_variables(
         "CI_PULL_REQUEST_BRANCH": request.branch if request else "",
         "CI_PULL_REQUEST_TARGET": request.base_branch if request else "",
     }
+
+
+def find_group(plan: Plan) -> str | None:
+    """The name of the plan's concurrency group, or None. What only a checkout tells is empty in it."""
+    if plan.concurrency is None:
+        return None
+    name = expand(plan.concurrency.group, _override(built_in_variables(plan), plan.environment)).strip()
+    if len(name) > _GROUP_LENGTH:
+        name = f"{name[:100]}-{digest_of(name)}"
+    return name or None
 
 
 def stage_variables(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
+    text,
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -90,7 +91,8 @@ class Execution(Moving, Base):
 
     It is of a branch, of a tag, or of a pull request, whose `branch` is `pull/` and its number: strangers choose the
     names of their branches. One that is not `trusted` runs code of theirs and gets no secrets. `cause` names what asked
-    for it where no person did, `depth` how many executions led to it.
+    for it where no person did, `depth` how many executions led to it. Of a workspace's `concurrency_group` only so many
+    go on at once as the plan says; the others wait in the order of `queued_at`.
     """
 
     __tablename__ = "executions"
@@ -99,6 +101,11 @@ class Execution(Moving, Base):
         UniqueConstraint("pipeline_id", "number"),
         Index("ix_executions_pipeline_id_created_at", "pipeline_id", "created_at", "id"),
         Index("ix_executions_organization_id_created_at", "organization_id", "created_at", "id"),
+        Index(
+            "ix_executions_concurrency_group",
+            *("workspace_id", "concurrency_group", "queued_at", "id"),
+            postgresql_where=text(f"concurrency_group IS NOT NULL AND status IN ('{QUEUED}', '{RUNNING}')"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -121,9 +128,12 @@ class Execution(Moving, Base):
     variables: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any]]
     plan_digest: Mapped[str]
+    reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    concurrency_group: Mapped[str | None]
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    queued_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime | None]
@@ -138,6 +148,7 @@ class Execution(Moving, Base):
         return {
             "execution_id": str(self.id),
             "status": self.status,
+            "reason": self.reason,
             "commit_sha": self.commit_sha,
             "started_at": _time(self.started_at),
             "finished_at": _time(self.finished_at),

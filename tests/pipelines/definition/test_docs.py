@@ -15,6 +15,7 @@ RECORDS = {
     "The pipeline": language.PIPELINE,
     "A stage": language.STAGE,
     "A step": language.STEP,
+    "Concurrency": language.CONCURRENCY,
     "An approval": language.APPROVAL,
     "limits": language.LIMITS,
     "config": language.STEP_CONFIG,
