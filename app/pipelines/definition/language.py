@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.pipelines.definition.forms import Anything, Either, Flag, Key, ListOf, Number, Record, Text, Word
+from app.pipelines.definition.synonyms import STEP_TYPES, TARGET_TYPES, TRIGGER_TYPES
 from app.pipelines.definition.units import cpus, duration, size
 
 MAX_STAGES: Final = 100
@@ -21,41 +22,7 @@ DEFAULT_APPROVAL: Final = 7 * DAY
 _HIDDEN: Final = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 
-TRIGGER_TYPES: Final = {
-    "manual": "manual",
-    "webhook": "webhook",
-    "schedule": "schedule",
-    "scheduled": "schedule",
-    "git_push": "git_push",
-    "push": "git_push",
-    "pull_request": "pull_request",
-    "git_tag": "git_tag",
-    "tag": "git_tag",
-    "pipeline": "pipeline",
-}
 ENDS: Final = {name: name for name in ("succeeded", "failed", "cancelled", "timed_out")}
-STEP_TYPES: Final = {
-    "shell": "shell",
-    "docker": "docker",
-    "kubernetes": "kubernetes",
-    "aws": "aws",
-    "a_w_s": "aws",
-    "azure": "azure",
-    "gcp": "gcp",
-    "g_c_p": "gcp",
-    "github": "github",
-    "git_hub": "github",
-    "gitlab": "gitlab",
-    "git_lab": "gitlab",
-    "custom": "custom",
-}
-TARGET_TYPES: Final = {
-    "email": "email",
-    "slack": "slack",
-    "webhook": "webhook",
-    "github": "github",
-    "git_hub": "github",
-}
 
 NAME = Text(
     at_most=100,
