@@ -15,7 +15,8 @@ from app.kernel.stream import publish
 Follow = Callable[[Session, dict[str, Any], UUID], None]
 
 FOLLOWS: Final[Mapping[str, tuple[Follow, ...]]] = {
-    "execution.finished": (pipelines.accept_followers,),
+    "execution.started": (pipelines.accept_report,),
+    "execution.finished": (pipelines.accept_followers, pipelines.accept_report),
 }
 """What follows from events, by their type; each is given the event's fields and its id, by which it asks only once."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tasks.identity.gateways import Mailer
     from tasks.pipelines.gateways.base import Source
     from tasks.pipelines.gateways.sandbox import Limits, Sandbox
+    from tasks.pipelines.gateways.statuses import Statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Tools:
     artifact_store: BlobStore
     source: Source
     sandbox: Sandbox
+    statuses: Statuses
     workspaces: Path
     steps: StepDefaults
     history_days: int

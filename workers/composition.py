@@ -16,6 +16,7 @@ from config.settings import Settings
 from tasks.identity.gateways import Mailer, choose_mailer
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
+from tasks.pipelines.gateways.statuses import HttpStatuses
 from tasks.tools import StepDefaults, Tools
 from workers.sender import CelerySender
 
@@ -45,6 +46,7 @@ def open_tools(settings: Settings) -> Tools:
         sandbox=choose_sandbox(
             settings.sandbox, extra_read_only=_paths(settings.sandbox_read_only), step_uid=settings.step_uid or None
         ),
+        statuses=HttpStatuses(allow_private_addresses=settings.allow_private_addresses),
         workspaces=settings.workspaces,
         steps=_step_defaults(settings),
         history_days=settings.job_history_days,

@@ -105,7 +105,7 @@ def _finish(response: Response) -> Response:
         fixed.append(("Cache-Control", "no-store"))
     if "standing" in g:
         fixed += rate_headers(g.standing)
-    headers.extend(fixed)
+    headers.extend((name, value) for name, value in fixed if name not in headers)
     if "Origin" in request.headers:
         _allow_origin(response)
     if response.status_code >= 400:

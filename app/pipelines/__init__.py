@@ -17,6 +17,7 @@ from app.pipelines.intents import (
     ExecutePipeline,
     PruneArtifacts,
     PruneDeliveries,
+    ReportStatus,
     RunSchedules,
     RunStage,
     StartFollowers,
@@ -36,6 +37,8 @@ from app.pipelines.recording import (
     start_stage,
     start_step,
 )
+from app.pipelines.reporting import TOKENS as STATUS_TOKENS
+from app.pipelines.reporting import StatusReport, accept_report, read_report
 from app.pipelines.reports import record_report
 from app.pipelines.retrying import execution_job_retried
 from app.pipelines.scheduling import run_next_due
@@ -52,6 +55,7 @@ jobs.follow(AwaitApproval.kind, ended=gate_job_ended)
 jobs.follow(RunStage.kind, ended=stage_job_ended)
 
 __all__ = [
+    "STATUS_TOKENS",
     "AdmitExecutions",
     "ApprovalExpired",
     "AwaitApproval",
@@ -67,6 +71,7 @@ __all__ = [
     "Pipeline",
     "PruneArtifacts",
     "PruneDeliveries",
+    "ReportStatus",
     "RunSchedules",
     "RunStage",
     "Segment",
@@ -74,9 +79,11 @@ __all__ = [
     "StageFailed",
     "StageTimedOut",
     "StartFollowers",
+    "StatusReport",
     "Step",
     "StepEnd",
     "accept_followers",
+    "accept_report",
     "add_log_chunk",
     "admit_executions",
     "begin_execution",
@@ -85,6 +92,7 @@ __all__ = [
     "expired_artifacts",
     "finish_step",
     "forget_deliveries",
+    "read_report",
     "record_report",
     "replace_artifacts",
     "reveal_secrets",

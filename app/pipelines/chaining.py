@@ -13,21 +13,19 @@ from app.kernel.errors import HeadraceError
 from app.pipelines.definition import PullRequest, Trigger, from_stored_triggers
 from app.pipelines.intents import StartFollowers
 from app.pipelines.models import Execution, Pipeline
+from app.pipelines.models.pipeline import FOLLOWS_OTHERS
 from app.pipelines.service import Start, start_execution
 from app.pipelines.triggers import judge_finished
 from app.tenancy import Workspace
 
 MOST_DEPTH: Final = 10
 TOO_DEEP: Final = f"It would be the {MOST_DEPTH + 1}th execution in a row; at most {MOST_DEPTH} may follow each other."
-WAITS_FOR_OTHERS: Final = [{"trigger_type": "pipeline"}]
 
 
 def accept_followers(session: Session, event: dict[str, Any], event_id: UUID) -> None:
     """Ask for what follows from an `execution.finished`, if any pipeline of its workspace waits for another's end."""
     workspace_id = UUID(event["workspace_id"])
-    waiting = select(Pipeline.id).where(
-        Pipeline.workspace_id == workspace_id, Pipeline.definition["triggers"].contains(WAITS_FOR_OTHERS)
-    )
+    waiting = select(Pipeline.id).where(Pipeline.workspace_id == workspace_id, FOLLOWS_OTHERS)
     if session.execute(waiting.limit(1)).scalar() is None:
         return
     jobs.accept(
@@ -62,10 +60,9 @@ def start_followers(session: Session, execution_id: UUID, status: str, cause: st
 
 
 def _with_triggers(session: Session, workspace_id: UUID) -> list[tuple[UUID, str, tuple[Trigger, ...]]]:
-    triggers = Pipeline.definition["triggers"]
     rows = session.execute(
-        select(Pipeline.id, Pipeline.name, triggers)
-        .where(Pipeline.workspace_id == workspace_id, triggers.contains(WAITS_FOR_OTHERS))
+        select(Pipeline.id, Pipeline.name, Pipeline.definition["triggers"])
+        .where(Pipeline.workspace_id == workspace_id, FOLLOWS_OTHERS)
         .order_by(Pipeline.id)
     )
     return [(row[0], row[1], from_stored_triggers(row[2])) for row in rows]

@@ -60,6 +60,17 @@ class StartFollowers(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportStatus(Intent):
+    """Tell a code host how an execution fares."""
+
+    kind: ClassVar[str] = "pipelines.report_status"
+    queue: ClassVar[str] = "default"
+    max_attempts: ClassVar[int] = 10
+
+    execution_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class RunStage(Intent):
     """Check out and run the steps of one stage."""
 

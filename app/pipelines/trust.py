@@ -29,7 +29,8 @@ def trust_execution(session: Session, execution: Execution, by: UUID) -> Started
     if execution.trusted:
         raise IllegalMove("The execution is trusted already.")
     cause = f"trust:{execution.id}"
-    # The caller has locked the execution, so that of two who approve it at once the second finds the first one's.
+    # Of two who approve it at once the second meets the constraint: the row is not locked, for whoever ends a stage
+    # locks the job before it.
     if session.execute(select(Execution.id).where(Execution.cause == cause)).scalar() is not None:
         raise IllegalMove("The execution was approved already.")
     if not execution.is_final:

@@ -5,6 +5,7 @@ The session comes first; nothing here commits.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,11 +17,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
 from app.kernel.clock import database_now
-from app.kernel.crypto import Vault
+from app.kernel.crypto import Undecryptable, Vault
 from app.kernel.errors import NotFound
 from app.pipelines.models.webhook import WorkspaceWebhook, vault_context
 from app.pipelines.triggers import make_secret
 from app.tenancy import Workspace, find_repository_key
+
+log = logging.getLogger(__name__)
 
 OVERLAP: Final = timedelta(hours=24)
 MOST_WORKSPACES: Final = 200
@@ -114,7 +117,12 @@ _PREVIOUS: Final = (
 
 
 def _open(vault: Vault, workspace_id: UUID, *stored: bytes | None) -> list[str]:
-    return [vault.decrypt(one, vault_context(workspace_id)).decode() for one in stored if one]
+    """What cannot be read proves nothing, and keeps no other workspace of the repository from being asked."""
+    try:
+        return [vault.decrypt(one, vault_context(workspace_id)).decode() for one in stored if one]
+    except Undecryptable:
+        log.warning("the secret of a webhook cannot be read", extra={"workspace_id": workspace_id})
+        return []
 
 
 def _count_refusals(session: Session, workspace_ids: list[UUID]) -> None:

@@ -12,6 +12,7 @@ from app.pipelines import (
     ExecutePipeline,
     PruneArtifacts,
     PruneDeliveries,
+    ReportStatus,
     RunSchedules,
     RunStage,
     StartFollowers,
@@ -21,6 +22,7 @@ from app.pipelines import (
 from tasks.handling import handles
 from tasks.pipelines.begin import begin
 from tasks.pipelines.prune import prune_artifacts, prune_deliveries
+from tasks.pipelines.report_status import report_status
 from tasks.pipelines.run_schedules import run_schedules
 from tasks.pipelines.run_stage import run_stage
 from tasks.tools import Tools
@@ -76,3 +78,9 @@ def start_following_pipelines(run: Run, intent: StartFollowers, _: Tools) -> Non
     with run.recording() as (session, job):
         cause = f"followers:{job.id}"
         run.finish(session, job, start_followers(session, intent.execution_id, intent.status, cause))
+
+
+@handles(ReportStatus)
+def tell_status(run: Run, intent: ReportStatus, tools: Tools) -> dict[str, Any]:
+    """Tell a code host how an execution fares."""
+    return report_status(run, intent.execution_id, tools)

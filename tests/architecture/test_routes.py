@@ -62,6 +62,7 @@ def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
         "POST /api/v1/auth/reset-password",
         "GET /api/v1/changelog",
         "GET /api/v1/schemas/pipeline.json",
+        "GET /api/v1/pipelines/<uuid:pipeline_id>/badge.svg",
         "POST /api/v1/webhooks/github",
         "POST /api/v1/webhooks/gitlab",
         "POST /api/v1/webhooks/gitea",

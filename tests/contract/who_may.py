@@ -20,6 +20,7 @@ _SAID = {
         GET /health, GET /health/live, GET /health/ready, GET /metrics, GET /openapi.json, GET /docs, GET /redoc, GET /
         GET /ws, GET /api/v1/websocket/open, GET /ws/executions/{execution_id}
         GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
+        GET /api/v1/pipelines/{pipeline_id}/badge.svg
         POST /api/v1/webhooks/github, POST /api/v1/webhooks/gitlab, POST /api/v1/webhooks/gitea
         POST /api/v1/auth/register, POST /api/v1/auth/login, POST /api/v1/auth/refresh, POST /api/v1/auth/logout
         POST /api/v1/auth/mfa/challenge
@@ -81,6 +82,7 @@ _SAID = {
         GET /api/v1/pipelines/{pipeline_id}/tests/flaky, GET /api/v1/pipelines/{pipeline_id}/tests/slowest
         GET POST /api/v1/workspaces/{workspace_id}/secrets
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/secrets/{name}
+        GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history

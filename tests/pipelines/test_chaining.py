@@ -8,14 +8,15 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from app.jobs import Job
-from app.kernel.clock import database_now
-from app.kernel.events import EventRecord, undispatched
+from app.kernel.events import EventRecord
 from app.pipelines import Execution, StartFollowers
 from app.pipelines.chaining import MOST_DEPTH
-from app.switchboard import dispatch
+from app.pipelines.models import Pipeline
+from app.pipelines.models.pipeline import FOLLOWS_OTHERS
+from tests.support.chains import settle
 from tests.support.identity import Person, data_of
 from tests.support.pipelines import Engine, pipeline, stage
 from tests.support.repositories import Repository
@@ -44,19 +45,6 @@ def run(client: FlaskClient, alice: Person, engine_of_alice: Engine) -> Callable
         return started
 
     return run
-
-
-def settle(engine: Engine) -> None:
-    """Do what is due and dispatch what was announced, until nothing is left."""
-    while True:
-        done = engine.drain()
-        with engine.database.transaction() as session:
-            records = session.scalars(undispatched()).all()
-            for record in records:
-                dispatch(session, record)
-                record.dispatched_at = session.scalars(database_now().select()).one()
-        if not done and not records:
-            return
 
 
 def executions(engine: Engine, pipeline_id: str) -> list[Execution]:
@@ -145,3 +133,15 @@ def test_what_follows_code_of_a_fork_is_not_trusted_either(
     settle(engine_of_alice)
     [second] = executions(engine_of_alice, after)
     assert (second.trusted, second.branch, second.pull_request) == (False, "pull/7", request)
+
+
+def test_who_follows_is_found_by_an_index_alone(engine_of_alice: Engine, make: Callable[..., str]) -> None:
+    make("build")
+    make("deploy", "build")
+    asked = select(Pipeline.id).where(Pipeline.workspace_id == engine_of_alice.workspace.id, FOLLOWS_OTHERS)
+    with engine_of_alice.database.transaction() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        said = str(asked.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
+        plan = "\n".join(session.scalars(text(f"EXPLAIN {said}".replace(":jsonb", "\\:jsonb"))))
+    assert "ix_pipelines_followers" in plan
+    assert "Filter" not in plan

@@ -150,3 +150,16 @@ def test_who_may(app: Flask, client: FlaskClient, database: Database, alice: Per
         error_of(client.get(place, headers=charlie.headers), 404)
         error_of(client.get(place), 401)
     error_of(client.post(f"{path}/rotate", json={}, headers=charlie.headers), 404)
+
+
+def test_a_secret_that_cannot_be_read_keeps_no_other_workspace_back(
+    app: Flask, client: FlaskClient, database: Database, alice: Person, workspace: Workspace, secret: str
+) -> None:
+    charlie = make_person(app, database, "charlie")
+    other = make_workspace(database, charlie, repository_url=GITHUB)
+    his = make_secret(client, charlie, other)
+    mine = WorkspaceWebhook.workspace_id == workspace.id
+    with database.transaction() as session:
+        session.execute(update(WorkspaceWebhook).where(mine).values(secret=b"x" * 60))
+    assert deliver(client, "github_push", his).status_code == 200
+    error_of(deliver(client, "github_push", secret), 401)

@@ -21,6 +21,7 @@ from app.pipelines.models.produce import Artifact, LogChunk
 from app.pipelines.models.report import Report, ReportedTest
 from app.pipelines.models.schedule import Schedule
 from app.pipelines.models.secret import WorkspaceSecret
+from app.pipelines.models.settings import PipelineSettings
 from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Execution",
     "LogChunk",
     "Pipeline",
+    "PipelineSettings",
     "Report",
     "ReportedTest",
     "Schedule",

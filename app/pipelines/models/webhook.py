@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.kernel.sealing import seals
 
@@ -74,6 +75,9 @@ class WebhookDelivery(Base):
     executions: Mapped[list[Any]]
     redelivered: Mapped[int] = mapped_column(Integer, server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+audited(WorkspaceWebhook, "workspace_webhook", ("previous_until",), hidden=("secret",))
 
 
 def vault_context(workspace_id: UUID) -> str:

@@ -3,11 +3,13 @@
 from app.pipelines.routes import (
     approvals,
     artifacts,
+    badges,
     executions,
     logs,
     pipelines,
     runs,
     secrets,
+    settings,
     tests,
     workspace_webhook,
 )
@@ -19,6 +21,7 @@ blueprints = (blueprint, webhooks)
 __all__ = [
     "approvals",
     "artifacts",
+    "badges",
     "blueprint",
     "blueprints",
     "executions",
@@ -26,6 +29,7 @@ __all__ = [
     "pipelines",
     "runs",
     "secrets",
+    "settings",
     "tests",
     "workspace_webhook",
 ]

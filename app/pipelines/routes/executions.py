@@ -116,6 +116,6 @@ class ExecutionTrust(MethodView):
     def post(self, execution_id: UUID) -> Reply:
         """Start an execution of a fork's pull request over, as a new one whose steps get the secrets they name."""
         with transaction() as session:
-            execution = load(session, Execution, execution_id, for_update=True)
+            execution = load(session, Execution, execution_id)
             started = trust.trust_execution(session, execution, principal().user_id)
         return accepted(views.started_view(started), started.execution.job_id)
