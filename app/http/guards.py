@@ -113,7 +113,7 @@ def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool =
     row = session.get(model, row_id, with_for_update=for_update)
     if row is None:
         raise _not_found(model.__name__, row_id)
-    if row.organization_id is not None or getattr(row, "created_by", None) != principal().user_id:
+    if not principal().owns(row):
         _judge(places_of(row), model.__name__, row_id)
     concern(session, _snake(model.__name__), row_id, row.organization_id)
     if str(row_id) == str(next(reversed((request.view_args or {}).values()), None)):

@@ -1,12 +1,13 @@
 """Moving many jobs at once: what a bulk job is asked to do, which jobs it takes, and the move of each.
 
-A bulk job takes what its filter matched when it was accepted, in the order of the ids. Each move is a transaction of
-its own, which also counts it and notes the place: whoever goes on after an interruption does nothing twice.
+A bulk job takes what its filter matched when it was accepted, in the order of the ids, with the rights its asker had
+then and has not lost since. Each move is a transaction of its own, which also counts it and notes the place: whoever
+goes on after an interruption does nothing twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,9 @@ STATE_CHANGED = "STATE_CHANGED"
 PART_OF_ANOTHER_JOB = "PART_OF_ANOTHER_JOB"
 ALREADY_CANCELLING = "ALREADY_CANCELLING"
 GONE = "GONE"
+
+ReadRights = Callable[[Session, UUID], Principal | None]
+"""Tells what a user holds now; None of one who is gone or disabled."""
 
 _READERS: Mapping[str, Any] = {
     "resource_id": UUID,
@@ -102,6 +106,8 @@ def _narrow(caller: Principal, action: str) -> Principal:
     permission = permission_for(action)
     readable = set(caller.places_with(READ))
     places = [place for place in caller.places_with(permission) if place in readable]
+    if caller.holds_account and caller.permits(permission):
+        places.append(caller.user_id)
     everything = caller.may(permission) and caller.may(READ)
     return Principal(caller.user_id, caller.username, everything, dict.fromkeys(places, frozenset({permission})))
 
@@ -110,33 +116,37 @@ def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def begin_bulk(session: Session, job_id: UUID) -> JobBulk:
+def begin_bulk(session: Session, job_id: UUID, read_rights: ReadRights) -> JobBulk:
     """Return what is to be done; the first attempt counts how much it is."""
     bulk = session.get_one(JobBulk, job_id, with_for_update=True)
     if bulk.matched is None:
-        counted = select(func.count()).select_from(_candidates(bulk).subquery())
+        counted = select(func.count()).select_from(_candidates(bulk, read_rights(session, bulk.user_id)).subquery())
         bulk.matched = session.execute(counted).scalar_one()
     return bulk
 
 
-def next_in_bulk(session: Session, bulk: JobBulk, after: UUID | None) -> Sequence[UUID]:
+def next_in_bulk(session: Session, bulk: JobBulk, after: UUID | None, read_rights: ReadRights) -> Sequence[UUID]:
     """Return the ids of the next jobs to take after an id; they are looked at again when their turn comes."""
-    ids = _candidates(bulk)
+    ids = _candidates(bulk, read_rights(session, bulk.user_id))
     if after is not None:
         ids = ids.where(Job.id > after)
     return session.execute(ids.order_by(Job.id).limit(BATCH)).scalars().all()
 
 
-def _candidates(bulk: JobBulk) -> Select[UUID]:
+def _candidates(bulk: JobBulk, holder: Principal | None) -> Select[UUID]:
     filters = {name: _READERS.get(name, str)(value) for name, value in bulk.filter.items()}
-    matching = _matching(bulk.action, filters, _asker(bulk), bulk.accepted_at)
+    matching = _matching(bulk.action, filters, _asker(bulk, holder), bulk.accepted_at)
     return matching.with_only_columns(Job.id).where(Job.id != bulk.job_id)
 
 
-def _asker(bulk: JobBulk) -> Principal:
-    """Return who asked, with what they might do then."""
-    held = frozenset({permission_for(bulk.action)})
-    return Principal(bulk.user_id, "", bulk.everything, dict.fromkeys(map(UUID, bulk.places), held))
+def _asker(bulk: JobBulk, holder: Principal | None) -> Principal:
+    """Return who asked, with what they might do then and, as `holder`, may do still: else somebody who has left an
+    organization could move its jobs by a bulk job that they had kept."""
+    if holder is None:
+        return Principal(bulk.user_id, "")
+    now, held = _narrow(holder, bulk.action), frozenset({permission_for(bulk.action)})
+    places = [place for place in map(UUID, bulk.places) if now.is_admin or place in now.grants]
+    return Principal(bulk.user_id, "", bulk.everything and now.is_admin, dict.fromkeys(places, held))
 
 
 def _matching(action: str, filters: Mapping[str, Any], caller: Principal, moment: datetime) -> Select[Job]:

@@ -227,7 +227,7 @@ class JobLimit(Base):
 class JobBulk(Base):
     """What a job of kind `jobs.bulk` is asked to do, frozen at its acceptance, and how far it is.
 
-    `everything`, `places` and `user_id` are the rights it acts with; `position` is the last id it has dealt
+    `everything`, `places` and `user_id` are the rights its asker had; `position` is the last id it has dealt
     with; `skipped` counts by reason.
     """
 

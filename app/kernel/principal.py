@@ -53,6 +53,17 @@ class Principal:
             return []
         return [place for place, held in self.grants.items() if permission in held]
 
+    def owns(self, row: Any) -> bool:
+        """Tell whether a row lies in no organization and is the caller's own. A key of an organization, which does not
+        reach its maker's account, owns nothing."""
+        is_own = row.organization_id is None and getattr(row, "created_by", None) == self.user_id
+        return is_own and self.holds_account
+
+    @property
+    def holds_account(self) -> bool:
+        """Whether the caller's own account is within reach."""
+        return self.user_id in self.grants
+
     def lacks(self, permissions: Iterable[str], *places: UUID | None) -> list[str]:
         """Return, sorted, those of the permissions that this caller does not hold in any of the places."""
         return sorted(permission for permission in permissions if not self.may(permission, *places))

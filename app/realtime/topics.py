@@ -62,6 +62,5 @@ def visible_topics(session: Session, caller: Principal, topics: Iterable[str]) -
 def _visible(session: Session, caller: Principal, kind: str, ids: Iterable[UUID]) -> Iterable[Visible]:
     model, permission = KINDS[kind]
     for row in session.scalars(select(model).where(model.id.in_(ids))):
-        is_own = row.organization_id is None and row.created_by == caller.user_id and caller.permits(permission)
-        if is_own or caller.may(permission, *places_of(row)):
+        if (caller.owns(row) and caller.permits(permission)) or caller.may(permission, *places_of(row)):
             yield Visible(f"{kind}:{row.id}", permission, places_of(row))

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from app import jobs
+from app.identity import read_rights
 from app.jobs import Cancelled, Run
 from app.kernel.errors import Conflict
 from tasks.patience import patiently
@@ -35,16 +36,16 @@ class Pace:
 def move_jobs(run: Run) -> dict[str, Any]:
     """Do what the bulk job's row says, and return what was done; so does its end when it is cancelled."""
     with run.recording() as (session, _):
-        bulk = jobs.begin_bulk(session, run.claim.job_id)
+        bulk = jobs.begin_bulk(session, run.claim.job_id, read_rights)
     try:
         _walk(run, bulk)
     except Cancelled:
         with run.recording() as (session, job):
-            now = jobs.begin_bulk(session, run.claim.job_id)
+            now = jobs.begin_bulk(session, run.claim.job_id, read_rights)
             jobs.end(session, job, jobs.CANCELLED, result=jobs.result_of(now, ended=False))
         run.settled = True
     with run.reading() as session:
-        return jobs.result_of(jobs.begin_bulk(session, run.claim.job_id), ended=True)
+        return jobs.result_of(jobs.begin_bulk(session, run.claim.job_id, read_rights), ended=True)
 
 
 def _walk(run: Run, bulk: jobs.JobBulk) -> None:
@@ -73,7 +74,7 @@ def _each(run: Run, bulk: jobs.JobBulk) -> Iterator[UUID]:
 
 def _look(run: Run, bulk: jobs.JobBulk, after: UUID | None) -> Sequence[UUID]:
     with run.reading() as session:
-        return jobs.next_in_bulk(session, bulk, after)
+        return jobs.next_in_bulk(session, bulk, after, read_rights)
 
 
 def _move(run: Run, job_id: UUID) -> None:

@@ -11,8 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text, update
 
+from app import jobs
 from app.identity import Membership, User, rights_ended
 from app.identity.models import ApiKey
+from app.jobs import MoveJobs
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from tests.identity.test_rights import Right
@@ -21,6 +23,7 @@ from tests.support.tenancy import make_workspace
 
 KEYS = "/api/v1/api-keys"
 WORKSPACES = "/api/v1/workspaces"
+JOBS = "/api/v1/jobs"
 
 
 @pytest.fixture
@@ -179,6 +182,26 @@ def test_a_key_of_an_organization_reaches_nothing_outside_of_it(
     root = make_person(app, database, "root-admin", role="admin")
     of_root = make(client, root, "workspaces:read", path=path)
     assert [one["id"] for one in data_of(client.get(WORKSPACES, headers=bearer(of_root)))] == [str(shop.id)]
+
+
+def test_a_key_of_an_organization_does_not_reach_what_is_its_makers_alone(
+    client: FlaskClient, alice: Person, bob: Person, database: Database
+) -> None:
+    own = make(client, bob, "jobs:read", "keys:read")
+    with database.transaction() as session:
+        hers = jobs.accept(session, MoveJobs(), created_by=bob.user.id)
+    path = f"/api/v1/organizations/{alice.organization_id}/api-keys"
+    bound = make(client, bob, "jobs:read", "jobs:cancel", "keys:read", path=path)
+    assert [job["id"] for job in data_of(client.get(JOBS, headers=bearer(own)))] == [str(hers)]
+    assert data_of(client.get(JOBS, headers=bearer(bound))) == []
+    assert client.get(f"{JOBS}/{hers}", headers=bearer(own)).status_code == 200
+    for refused in (
+        client.get(f"{JOBS}/{hers}", headers=bearer(bound)),
+        client.post(f"{JOBS}/{hers}/cancel", headers=bearer(bound)),
+        client.get(KEYS, headers=bearer(bound)),
+        client.get(f"{KEYS}/{own['id']}", headers=bearer(bound)),
+    ):
+        assert refused.status_code == 404
 
 
 def test_an_organizations_keys_are_its_administrators_and_nobody_elses(

@@ -7,13 +7,16 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import func, update
 
 from app import jobs
+from app.identity import User
 from app.jobs import bulk as bulk_room
 from app.kernel.db import Database
 from app.kernel.ids import new_id
 from tests.support.bulk import API, FAST, Bulk, accept_errands, fail_all, statuses
 from tests.support.identity import Person, data_of, error_of, join
+from tests.support.work import make_runtime
 
 
 def test_failed_jobs_are_retried_by_one_job_with_progress(hers: Bulk, database: Database, alice: Person) -> None:
@@ -142,6 +145,29 @@ def test_rights_are_those_at_the_acceptance(
     assert his.run(before)["result"]["matched"] == 0
     assert his.result("cancel", all=True)["done"] == 2
     assert set(statuses(database, early)) == {"cancelled"}
+
+
+def test_a_bulk_job_that_is_kept_moves_nothing_where_its_asker_has_lost_the_right(
+    client: FlaskClient, database: Database, alice: Person, bob: Person
+) -> None:
+    theirs, mine = accept_errands(database, alice, 2), accept_errands(database, bob)
+    join(database, bob, alice.organization_id, "member")
+    his = Bulk(client, database, bob)
+    kept = his.accept("cancel", all=True)
+    data_of(client.post(f"{API}/{kept}/cancel", headers=bob.headers), 202)
+    left = client.delete(f"/api/v1/organizations/{alice.organization_id}/members/me", headers=bob.headers)
+    assert left.status_code == 204
+    data_of(client.post(f"{API}/{kept}/retry", headers=bob.headers), 202)
+    assert his.run(kept)["result"] == {"matched": 1, "done": 1, "skipped": {}}
+    assert statuses(database, theirs + mine) == ["queued", "queued", "cancelled"]
+
+
+def test_a_bulk_job_of_somebody_who_is_disabled_moves_nothing(hers: Bulk, database: Database, alice: Person) -> None:
+    queued, bulk = accept_errands(database, alice), hers.accept("cancel", filter={"kind": "tests.errand"})
+    with database.transaction() as session:
+        session.execute(update(User).where(User.id == alice.user.id).values(disabled_at=func.now()))
+    make_runtime(database).run_job(bulk)
+    assert statuses(database, [bulk, *queued]) == ["succeeded", "queued"]
 
 
 def test_a_bulk_job_never_takes_itself(hers: Bulk) -> None:

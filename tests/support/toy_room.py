@@ -34,8 +34,9 @@ from app.kernel.principal import Principal
 # The same in every process of a parallel run.
 ACME, OTHER = UUID(int=1), UUID(int=2)
 READ, WRITE = frozenset({"gadgets:read"}), frozenset({"gadgets:read", "gadgets:write"})
+ALICE = new_id()
 CALLERS = {
-    "alice": Principal(new_id(), "alice", grants={ACME: WRITE}),
+    "alice": Principal(ALICE, "alice", grants={ACME: WRITE, ALICE: frozenset()}),
     "bob": Principal(new_id(), "bob", grants={ACME: READ}),
     "charlie": Principal(new_id(), "charlie", grants={OTHER: WRITE}),
     "admin": Principal(new_id(), "admin", is_admin=True),

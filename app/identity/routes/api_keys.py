@@ -31,8 +31,7 @@ class ApiKeys(MethodView):
     @requires("keys:read")
     def get(self, filters: dict[str, Any], organization_id: UUID | None = None) -> Select[ApiKey]:
         """The keys that have not been revoked"""
-        if organization_id is not None:
-            check(organization_id)
+        _check(organization_id)
         keys = service.keys_of(principal().user_id, organization_id)
         return keys.where(ApiKey.name.icontains(filters["search"], autoescape=True)) if filters else keys
 
@@ -41,8 +40,7 @@ class ApiKeys(MethodView):
     @requires("keys:write")
     def post(self, body: dict[str, Any], organization_id: UUID | None = None) -> dict[str, Any]:
         """Make a key out of permissions the caller holds; its text is shown this one time"""
-        if organization_id is not None:
-            check(organization_id)
+        _check(organization_id)
         with transaction() as session:
             return _show(*service.make_key(session, platform().vault, principal(), organization_id, body))
 
@@ -95,6 +93,14 @@ class ApiKeyRotation(MethodView):
         with transaction() as session:
             key = _load_key(session, key_id, organization_id)
             return _show(key, service.rotate_key(session, platform().vault, principal(), key))
+
+
+def _check(organization_id: UUID | None) -> None:
+    """Hold the permission against the organization or, where none is named, the caller's account."""
+    if organization_id is not None:
+        check(organization_id)
+    else:
+        check(principal().user_id, kind="user")
 
 
 def _load_key(session: Session, key_id: UUID, organization_id: UUID | None) -> ApiKey:
