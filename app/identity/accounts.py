@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.identity.account_mails import ask_for_verification, give_notice
 from app.identity.account_tokens import RESET_PASSWORD, VERIFY_EMAIL, find_token_owner, use_token
+from app.identity.api_keys import revoke_keys_of
 from app.identity.errors import InvalidCredentials, NameTaken
 from app.identity.logins import end_logins
-from app.identity.models import LoginSession, User
+from app.identity.mfa import close_challenges
+from app.identity.models import ExternalAccount, LoginSession, User
 from app.identity.origins import Origin
 from app.identity.passwords import hash_password, refuse_weak, verify_password
 from app.identity.permissions import ADMIN, USER
@@ -98,10 +100,19 @@ def reset_password(database: Database, token: str, new: str, origin: Origin) -> 
     replacement = hash_password(new)
     with database.transaction() as session:
         user = use_token(session, token, RESET_PASSWORD)
+        if not user.email_verified:
+            _shut_other_doors(session, user)
         # Whoever has the token reads the mails to the address.
         user.email_verified = True
         note_security(session, user.id, PASSWORD_WAS_RESET, origin)
         set_password(session, user, replacement, None, origin)
+
+
+def _shut_other_doors(session: Session, user: User) -> None:
+    """End the ways in, other than by the password, of an account whose address nobody had confirmed: somebody else may
+    have made it in the name of the address's owner, to be in it still once the owner comes."""
+    revoke_keys_of(session, user.id)
+    session.execute(delete(ExternalAccount).where(ExternalAccount.user_id == user.id))
 
 
 def change_password(
@@ -128,6 +139,7 @@ def set_password(session: Session, user: User, password_hash: str, kept_session:
     user.password_hash = password_hash
     others = LoginSession.id.is_distinct_from(kept_session)
     end_logins(session, LoginSession.user_id == user.id, others, reason="password changed")
+    close_challenges(session, user.id)
     note_security(session, user.id, PASSWORD_CHANGED, origin)
     give_notice(session, user, "password_changed", origin)
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
+from app.identity.api_keys import revoke_keys_of
 from app.identity.errors import LastAdministrator, NotOneself
 from app.identity.logins import end_logins
-from app.identity.models import ApiKey, LoginSession, User
+from app.identity.models import LoginSession, User
 from app.identity.permissions import ADMIN, PERMISSIONS
 from app.identity.roles import refuse_beyond
 from app.kernel.clock import database_now
@@ -81,8 +82,7 @@ def disable_user(session: Session, caller: Principal, user_id: UUID, confirmed: 
     _refuse_to_lose(session, caller, user, confirmed)
     user.disabled_at = database_now()
     end_logins(session, LoginSession.user_id == user_id, reason="disabled")
-    revoked = update(ApiKey).where(ApiKey.created_by == user_id, ApiKey.revoked_at.is_(None))
-    session.execute(revoked.values(revoked_at=database_now()).execution_options(synchronize_session=False))
+    revoke_keys_of(session, user_id)
     session.flush()
     session.refresh(user)
     return user

@@ -153,6 +153,11 @@ def close_challenge(session: Session, token: str) -> None:
         raise TokenInvalid("This login has been continued already.")
 
 
+def close_challenges(session: Session, user_id: UUID) -> None:
+    """End the logins that wait for a code: what they have shown before it is not good any more."""
+    session.execute(delete(MfaChallenge).where(MfaChallenge.user_id == user_id))
+
+
 def _use_code(session: Session, vault: Vault, factor: MfaFactor, code: str) -> bool:
     if len(code) != DIGITS:
         return False

@@ -132,6 +132,14 @@ def test_a_login_does_not_wait_for_ever_and_tokens_are_not_made_up(
     assert error_of(answer(client, "not ours", code_of(secret)), 401)["code"] == "TOKEN_INVALID"
 
 
+def test_a_login_that_waits_for_its_code_ends_when_the_password_is_changed(client: FlaskClient, alice: Person) -> None:
+    _, codes = enable(client, alice)
+    token = begin(client)
+    body = {"current_password": PASSWORD, "new_password": "an even better battery"}
+    assert client.post("/api/v1/auth/change-password", json=body, headers=alice.headers).status_code == 204
+    assert error_of(answer(client, token, codes[0]), 401)["code"] == "TOKEN_INVALID"
+
+
 def test_a_wrong_code_switches_nothing_on_or_off(client: FlaskClient, alice: Person) -> None:
     headers = {"headers": alice.headers}
     assert error_of(client.post(f"{MFA}/verify", json={"code": "123456"}, **headers), 409)["code"] == "INVALID_STATE"
