@@ -56,7 +56,7 @@ def _moment(field: str, text: str, *, is_end: bool = False) -> datetime:
             day = datetime.combine(date.fromisoformat(text), time(), UTC)
             return day + timedelta(days=1) if is_end else day
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Invalid(errors=[FieldError(field, "Is neither a date nor a moment.")]) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
