@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kernel.ids import new_id
-from app.pipelines.definition import PullRequest, Trigger, from_stored_triggers
+from app.pipelines.definition import PullRequest, from_stored_triggers
 from app.pipelines.models import Pipeline, WebhookDelivery
 from app.pipelines.models.webhook import NOTHING, PONG, TRIGGERED
 from app.pipelines.service import Start, start_execution
-from app.pipelines.triggers import RepositoryEvent, find_skip_reason, judge_all
+from app.pipelines.triggers import RepositoryEvent, Verdict, find_skip_reason, judge_all
 from app.tenancy import Workspace
 
+# A tenant's own patterns against a tenant's own paths: neither may hold a thread of the API for long.
+JUDGING_SECONDS = 2.0
 NO_PIPELINES = "No pipeline of this workspace has triggers."
 
 
@@ -99,10 +102,12 @@ def _react(
     refused = event.reason if event.kind == "ignored" else find_skip_reason(event)
     if refused is not None:
         return NOTHING, refused, []
-    results = [
-        _react_for(session, workspace, pipeline_id, name, from_stored_triggers(triggers), event, row_id)
+    deadline = time.monotonic() + JUDGING_SECONDS
+    verdicts = [
+        (pipeline_id, name, judge_all(from_stored_triggers(triggers), event, lambda: time.monotonic() > deadline))
         for pipeline_id, name, triggers in _with_triggers(session, workspace.id)
     ]
+    results = [_react_for(session, workspace, *judged, event, row_id) for judged in verdicts]
     if any(result["execution_id"] for result in results):
         return TRIGGERED, None, results
     return NOTHING, "No trigger matches." if results else NO_PIPELINES, results
@@ -124,11 +129,10 @@ def _react_for(
     workspace: Workspace,
     pipeline_id: UUID,
     name: str,
-    triggers: Sequence[Trigger],
+    verdict: Verdict,
     event: RepositoryEvent,
     row_id: UUID,
 ) -> dict[str, Any]:
-    verdict = judge_all(triggers, event)
     result: dict[str, Any] = {"pipeline_id": str(pipeline_id), "pipeline": name, "execution_id": None}
     if verdict.trigger_type is None:
         return result | {"reason": verdict.reason}

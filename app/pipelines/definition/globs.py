@@ -5,7 +5,7 @@ costs its length times the text's, where a translation to a regular expression w
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,13 +30,19 @@ _NO_OR_SOME_SEGMENTS = (_Step(lambda _: False, jumps=(1, 3)), _ANY_TEXT, _SLASH)
 
 def matches_glob(pattern: str, value: str) -> bool:
     """Whether `pattern` matches the whole of `value`. `[abc]`, `[a-z]` and `[!x]` match one character of a segment."""
-    steps = _compile(pattern)
-    positions = _settle([0], steps)
+    automaton = _build(pattern)
+    taken: dict[str, int] = {}
+    positions = automaton.settle(1)
     for character in value:
-        positions = _settle(_advance(positions, steps, character), steps)
-        if not positions:
+        takers = taken.get(character)
+        if takers is None:
+            takers = taken[character] = automaton.takers_of(character)
+        moved = positions & takers
+        if not moved:
             return False
-    return len(steps) in positions
+        stay = moved & automaton.repeats
+        positions = automaton.settle(stay | (moved ^ stay) << 1)
+    return bool(positions & automaton.end)
 
 
 def matches_artifact(pattern: str, path: str) -> bool:
@@ -47,24 +53,38 @@ def matches_artifact(pattern: str, path: str) -> bool:
     return not any(sign in plain for sign in "*?[") and path.startswith(f"{plain}/")
 
 
-def _advance(positions: Iterable[int], steps: tuple[_Step, ...], character: str) -> list[int]:
-    takers = [p for p in positions if p < len(steps) and steps[p].accepts(character)]
-    return [p if steps[p].repeats else p + 1 for p in takers]
+class _Automaton:
+    """The steps of a pattern; positions in it are the bits of a number, so that all move on at once."""
 
+    def __init__(self, steps: tuple[_Step, ...]) -> None:
+        self._steps = steps
+        self.end = 1 << len(steps)
+        self.repeats = sum(1 << place for place, step in enumerate(steps) if step.repeats)
+        self._jumps = {
+            length: sum(1 << place for place, step in enumerate(steps) if length in step.jumps) for length in (1, 3)
+        }
 
-def _settle(positions: list[int], steps: tuple[_Step, ...]) -> set[int]:
-    """The positions and all that can be jumped to from them."""
-    settled: set[int] = set()
-    while positions:
-        position = positions.pop()
-        if position not in settled:
-            settled.add(position)
-            jumps = steps[position].jumps if position < len(steps) else ()
-            positions.extend(position + jump for jump in jumps)
-    return settled
+    def takers_of(self, character: str) -> int:
+        """Return the positions whose steps take a character."""
+        return sum(1 << place for place, step in enumerate(self._steps) if step.accepts(character))
+
+    def settle(self, positions: int) -> int:
+        """Return the positions and all that can be jumped to from them."""
+        fresh = positions
+        while fresh:
+            reached = 0
+            for length, jumpers in self._jumps.items():
+                reached |= (fresh & jumpers) << length
+            fresh = reached & ~positions
+            positions |= fresh
+        return positions
 
 
 @lru_cache(maxsize=512)
+def _build(pattern: str) -> _Automaton:
+    return _Automaton(_compile(pattern))
+
+
 def _compile(pattern: str) -> tuple[_Step, ...]:
     steps: list[_Step] = []
     position = 0

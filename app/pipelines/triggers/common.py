@@ -12,6 +12,9 @@ from app.tenancy import find_branch_fault
 
 BRANCHES: Final = "refs/heads/"
 TAGS: Final = "refs/tags/"
+MOST_CHARACTERS: Final = 200_000
+"""Of all changed paths together: those of 3000 files and more, as people name them."""
+
 LISTS: Final = ("added", "modified", "removed")
 
 # How the hosts name what happens to a pull request, in GitHub's words.
@@ -65,6 +68,8 @@ def read_changes(commits: Iterable[Payload]) -> tuple[tuple[str, ...], bool]:
         for name in LISTS:
             paths.update(dict.fromkeys(path.text() for path in commit.items(name)))
     paths.pop("", None)
+    if sum(map(len, paths)) > MOST_CHARACTERS:
+        return (), False
     return tuple(paths)[:MOST_ITEMS], told and len(paths) < MOST_ITEMS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.pipelines.definition import Trigger, TriggerConfig, matches_artifact, matches_glob
@@ -28,10 +28,17 @@ class Verdict:
     reason: str | None
 
 
-def judge_all(triggers: Sequence[Trigger], event: RepositoryEvent) -> Verdict:
-    """Return the verdict on a pipeline with these triggers: one that lets the event pass is enough."""
+def judge_all(
+    triggers: Sequence[Trigger], event: RepositoryEvent, is_late: Callable[[], bool] = lambda: False
+) -> Verdict:
+    """Return the verdict on a pipeline with these triggers: one that lets the event pass is enough.
+
+    Once it `is_late`, changed paths are not looked at any more: to match thousands of them may take long.
+    """
     reasons: list[str] = []
     for trigger in triggers:
+        if is_late():
+            event = replace(event, changed_complete=False)
         refused = judge(trigger, event)
         if refused is None:
             return Verdict(trigger.trigger_type, None)

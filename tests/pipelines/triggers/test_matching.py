@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from app.pipelines.definition import Trigger, TriggerConfig
 from app.pipelines.triggers import RepositoryEvent, find_skip_reason, judge, judge_all
+from app.pipelines.triggers.common import read_changes
+from app.pipelines.triggers.payload import Payload
 
 PUSH = RepositoryEvent(
     "push",
@@ -137,3 +140,24 @@ def test_hostile_patterns_cost_no_more_than_their_length() -> None:
     pattern = "*a" * 90
     assert judge(trigger("git_push", branch_patterns=(pattern,)), replace(PUSH, branch="a" * 250)) is None
     assert judge(trigger("git_push", branch_patterns=(pattern,)), replace(PUSH, branch="b" * 250))
+
+
+def test_a_pattern_as_long_as_may_be_costs_next_to_nothing() -> None:
+    began = time.process_time()
+    assert judge(trigger("git_push", path="**a" * 160 + "z"), replace(PUSH, changed=("a" * 1000,)))
+    assert time.process_time() - began < 0.3
+
+
+def test_whoever_comes_late_runs_rather_than_looks_at_paths() -> None:
+    elsewhere = [trigger("git_push", path="tests/")]
+    assert judge_all(elsewhere, PUSH).trigger_type is None
+    assert judge_all(elsewhere, PUSH, lambda: True).trigger_type == "git_push"
+
+
+def test_more_paths_than_anybody_looks_through_are_not_told_whole() -> None:
+    def commits(many: int) -> list[Payload]:
+        paths = [f"{number:0200}" for number in range(many)]
+        return [Payload({"added": paths, "modified": [], "removed": []})]
+
+    assert len(read_changes(commits(900))[0]) == 900
+    assert read_changes(commits(1100)) == ((), False)
