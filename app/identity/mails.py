@@ -86,7 +86,7 @@ def note_sent(session: Session, mail_id: UUID) -> None:
 
 def _is_too_many(session: Session, mail: AccountMail) -> bool:
     lately = select(func.count()).where(
-        AccountMail.address == mail.address,
+        func.lower(AccountMail.address) == mail.address.lower(),
         AccountMail.kind == mail.kind,
         AccountMail.sent_at > database_now() - timedelta(hours=1),
     )

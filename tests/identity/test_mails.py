@@ -15,8 +15,8 @@ from sqlalchemy import func, select, text, update
 
 from app import jobs
 from app.identity import User
-from app.identity.account_mails import ask_for_verification
-from app.identity.models import AccountMail, AccountToken
+from app.identity.account_mails import ask_for_reset, ask_for_verification
+from app.identity.models import AccountMail, AccountToken, ExternalAccount
 from app.identity.routes import mails as routes
 from app.kernel.crypto import hash_token
 from app.kernel.db import Database
@@ -106,6 +106,36 @@ def test_a_forgotten_password_is_replaced_and_all_logins_end(
     assert error_of(reset(client, token_of(mail)), 401)["code"] == "TOKEN_REVOKED"
     drain(database, tools)
     assert "Your password was changed" in {mail["Subject"] for mail in tools.mails}
+
+
+def test_whoever_made_an_account_in_anothers_name_is_out_of_it_once_the_owner_comes(
+    client: FlaskClient, alice: Person, database: Database, tools: MailTools
+) -> None:
+    made = data_of(
+        client.post("/api/v1/api-keys", json={"name": "left", "scopes": ["jobs:read"]}, headers=alice.headers), 201
+    )
+    with database.transaction() as session:
+        session.add(ExternalAccount(user_id=alice.user.id, provider="corp", subject="mallory"))
+    data_of(forget(client))
+    drain(database, tools)
+    data_of(reset(client, token_of(tools.mails[0])))
+    assert error_of(client.get(f"{AUTH}/verify", headers={"X-API-Key": made["key"]}), 401)["code"] == "TOKEN_REVOKED"
+    with database.transaction() as session:
+        assert session.scalars(select(ExternalAccount)).all() == []
+
+
+def test_the_owner_of_a_confirmed_address_keeps_their_keys(
+    client: FlaskClient, alice: Person, database: Database, tools: MailTools
+) -> None:
+    with database.transaction() as session:
+        session.execute(update(User).where(User.id == alice.user.id).values(email_verified=True))
+    made = data_of(
+        client.post("/api/v1/api-keys", json={"name": "mine", "scopes": ["jobs:read"]}, headers=alice.headers), 201
+    )
+    data_of(forget(client))
+    drain(database, tools)
+    data_of(reset(client, token_of(tools.mails[0])))
+    data_of(client.get(f"{AUTH}/verify", headers={"X-API-Key": made["key"]}))
 
 
 def test_a_weak_password_does_not_use_the_token_up(
@@ -200,6 +230,17 @@ def test_an_address_is_not_flooded_whoever_asks(
     for _ in range(12):
         with database.transaction() as session:
             ask_for_verification(session, session.get_one(User, alice.user.id))
+    drain(database, tools)
+    assert len(tools.mails) == 10
+
+
+def test_an_address_written_in_other_letters_is_not_flooded_either(
+    client: FlaskClient, alice: Person, database: Database, tools: MailTools
+) -> None:
+    for position in range(12):
+        name = alice.user.email
+        with database.transaction() as session:
+            ask_for_reset(session, name[:position].upper() + name[position:])
     drain(database, tools)
     assert len(tools.mails) == 10
 

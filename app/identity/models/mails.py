@@ -19,7 +19,7 @@ class AccountMail(Base):
 
     __tablename__ = "account_mails"
     __table_args__ = (
-        Index("ix_account_mails_address_created_at", "address", "created_at"),
+        Index("ix_account_mails_address_created_at", text("lower(address)"), "created_at"),
         Index("ix_account_mails_created_at", "created_at"),
     )
 
