@@ -39,7 +39,7 @@ def take_delivery(session: Session, workspace_ids: Sequence[UUID], delivery: Del
     """Start what the delivery starts in each of the workspaces, and return what they made of it.
 
     What was delivered before, by its id or with the same body, starts nothing and is answered as it was then: bodies
-    are signed, ids are not.
+    are signed, ids are not, nor is the kind of host they come from, and GitHub and Gitea sign alike.
     """
     return [_take(session, workspace_id, delivery) for workspace_id in sorted(workspace_ids)]
 
@@ -82,9 +82,14 @@ def _write(session: Session, workspace: Workspace, delivery: Delivery) -> UUID |
 
 
 def _repeat(session: Session, workspace_id: UUID, delivery: Delivery) -> WebhookDelivery:
-    mine = (WebhookDelivery.workspace_id == workspace_id, WebhookDelivery.provider == delivery.provider)
-    same = or_(WebhookDelivery.delivery_id == delivery.delivery_id, WebhookDelivery.body_sha256 == delivery.body_sha256)
-    found = select(WebhookDelivery).where(*mine, same).order_by(WebhookDelivery.created_at).limit(1)
+    same_id = (WebhookDelivery.provider == delivery.provider) & (WebhookDelivery.delivery_id == delivery.delivery_id)
+    same = or_(same_id, WebhookDelivery.body_sha256 == delivery.body_sha256)
+    found = (
+        select(WebhookDelivery)
+        .where(WebhookDelivery.workspace_id == workspace_id, same)
+        .order_by(WebhookDelivery.created_at)
+        .limit(1)
+    )
     row = session.execute(found).scalar_one()
     session.execute(
         update(WebhookDelivery)

@@ -153,9 +153,14 @@ def test_the_same_delivery_again_starts_nothing_and_is_answered_the_same(
     assert data_of(deliver(client, "github_push", secret, delivery_id="d1")) == first
     # The id is not signed: the same body under another one is somebody who replays it.
     assert data_of(deliver(client, "github_push", secret, delivery_id="d2")) == first
+    # Nor is the kind of host: what GitHub has signed bears the signature that Gitea would have made.
+    body = json.dumps(payload("github_push")).encode()
+    headers = {"X-Gitea-Event": "push", "X-Gitea-Delivery": "d3"} | sign("gitea", body, secret)
+    replayed = client.post(f"{API}/webhooks/gitea", data=body, headers=headers, content_type="application/json")
+    assert data_of(replayed) == first
     with database.transaction() as session:
         assert session.scalars(select(func.count(Execution.id))).one() == 1
-    assert [row["redelivered"] for row in deliveries(client, alice, workspace)] == [2]
+    assert [row["redelivered"] for row in deliveries(client, alice, workspace)] == [3]
 
 
 def test_a_delivery_says_why_it_started_nothing(

@@ -50,7 +50,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
         UniqueConstraint("workspace_id", "provider", "delivery_id"),
-        UniqueConstraint("workspace_id", "provider", "body_sha256", name="uq_webhook_deliveries_body"),
+        UniqueConstraint("workspace_id", "body_sha256", name="uq_webhook_deliveries_body"),
         Index("ix_webhook_deliveries_workspace_id_created_at", "workspace_id", "created_at", "id"),
         Index("ix_webhook_deliveries_created_at", "created_at"),
     )
