@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0024_deliveries_once"
-down_revision = "0023_account_mails_fold"
+revision = "0030_deliveries_once"
+down_revision = "0029_account_mails_fold"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023_account_mails_fold"
-down_revision = "0022_external_logins"
+revision = "0029_account_mails_fold"
+down_revision = "0028_followers"
 branch_labels = None
 depends_on = None
 
