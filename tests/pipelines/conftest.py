@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+from app.identity import register
 from app.kernel.db import Database
+from app.kernel.ids import new_id
+from app.tenancy import Organization
 from config.settings import Settings
+from tests.support.committing import committing_database
 from tests.support.identity import Person, make_person
 from tests.support.pipelines import Engine, make_tools
 from tests.support.repositories import Repository
@@ -32,3 +40,20 @@ def engine_of_alice(settings: Settings, database: Database, alice: Person, shop:
     """An engine on this test's one connection, which serves one thread; the API finds what it keeps."""
     workspace = make_workspace(database, alice, repository_url=shop.url)
     return Engine(database, make_tools(settings, settings.data_dir), workspace)
+
+
+@pytest.fixture
+def committing(settings: Settings) -> Iterator[Database]:
+    """A database that several connections see."""
+    with committing_database(settings) as database:
+        yield database
+
+
+@pytest.fixture
+def committing_engine(settings: Settings, committing: Database, shop: Repository, tmp_path: Path) -> Engine:
+    """An engine on that database, for what happens at once."""
+    with committing.transaction() as session:
+        user = register(session, "alice", "alice@example.com", None)
+        organization_id = session.scalars(select(Organization.id)).one()
+    workspace = make_workspace(committing, Person(user, organization_id, new_id(), "", ""), repository_url=shop.url)
+    return Engine(committing, make_tools(settings, tmp_path), workspace)

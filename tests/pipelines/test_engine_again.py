@@ -130,3 +130,17 @@ def test_it_is_asked_for_over_http(client: FlaskClient, alice: Person, engine_of
     assert error_of(client.post(f"{at}/retry", headers=alice.headers), 409)
     whole = data_of(client.post(f"{at}/retry", json={"stages": "all"}, headers=alice.headers), 202)
     assert {one["status"] for one in whole["stages"]} == {"queued"}
+
+
+def test_retries_of_a_pipeline_hold_for_its_stages_and_multiply_those_of_a_step(engine_of_alice: Engine) -> None:
+    seen = engine_of_alice.run(
+        pipeline(
+            stage("inherits", step("run", "exit 1", retry_count=1)),
+            stage("says", step("run", "exit 1"), retry_count=0),
+            retry_count=2,
+        )
+    )
+    assert attempts_of(seen) == {"inherits": 3, "says": 1}
+    assert {name: one.attempt for name, one in seen.steps.items()} == {"inherits/run": 6, "says/run": 1}
+    kept = [(one.stage_attempt, one.attempt) for one in engine_of_alice.attempts(seen.execution.id)]
+    assert kept == [(1, 1), (1, 2), (2, 3), (2, 4), (3, 5)]

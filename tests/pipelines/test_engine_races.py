@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text, update
 
 from app import jobs
-from app.identity import register
 from app.jobs import Job, LeaseLost, Run
 from app.kernel.clock import database_now
 from app.kernel.db import Database
-from app.kernel.ids import new_id
 from app.pipelines import Execution, begin_execution, service, start_stage
-from app.tenancy import Organization
-from config.settings import Settings
-from tests.support.committing import committing_database
-from tests.support.identity import Person
-from tests.support.pipelines import Engine, make_tools, pipeline, stage, step
+from tests.support.committing import at_once
+from tests.support.pipelines import Engine, pipeline, stage, step
 from tests.support.platform import wait_for
-from tests.support.repositories import Repository
-from tests.support.tenancy import make_workspace
 from tests.support.work import make_runtime
 
 COMMIT = "0123456789012345678901234567890123456789"
@@ -37,30 +27,8 @@ ENDS = {f"job.{status}" for status in jobs.FINAL}
 
 
 @pytest.fixture
-def committing(settings: Settings) -> Iterator[Database]:
-    with committing_database(settings) as database:
-        yield database
-
-
-@pytest.fixture
-def engine(settings: Settings, committing: Database, shop: Repository, tmp_path: Path) -> Engine:
-    with committing.transaction() as session:
-        user = register(session, "alice", "alice@example.com", None)
-        organization_id = session.scalars(select(Organization.id)).one()
-    workspace = make_workspace(committing, Person(user, organization_id, new_id(), "", ""), repository_url=shop.url)
-    return Engine(committing, make_tools(settings, tmp_path), workspace)
-
-
-def at_once(*calls: Callable[[], object]) -> list[BaseException | None]:
-    """Make all calls at the same moment, each in a thread, and return what each raised."""
-    barrier = threading.Barrier(len(calls))
-
-    def call(one: Callable[[], object]) -> None:
-        barrier.wait()
-        one()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [done.exception() for done in [pool.submit(call, one) for one in calls]]
+def engine(committing_engine: Engine) -> Engine:
+    return committing_engine
 
 
 def claim(engine: Engine, job_id: UUID) -> Run:

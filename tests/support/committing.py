@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, text
@@ -37,3 +39,15 @@ def committing_database(settings: Settings) -> Iterator[Database]:
                 session.execute(text(f"DELETE FROM {table}"))
         assert isinstance(database.bind, Engine)
         database.bind.dispose()
+
+
+def at_once(*calls: Callable[[], object]) -> list[BaseException | None]:
+    """Make all calls at the same moment, each in a thread, and return what each raised."""
+    barrier = threading.Barrier(len(calls))
+
+    def call(one: Callable[[], object]) -> None:
+        barrier.wait()
+        one()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [done.exception() for done in [pool.submit(call, one) for one in calls]]

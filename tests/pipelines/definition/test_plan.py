@@ -190,3 +190,13 @@ def test_variables_of_a_start_are_refused_by_name(value, path):
         parse_variables(value)
 
     assert [fault.path for fault in refusal.value.faults] == [path]
+
+
+def test_when_becomes_a_condition_and_what_is_not_said_is_not_in_the_plan():
+    text = "stages: [{name: a, when: always, condition: TAG, steps: [{name: s, run: x, when: on_failure}]}]"
+    (stage,) = plan_of(text).stages
+    plain = plan_of(text.replace("when: always, ", "")).to_json()["stages"][0]
+
+    assert (stage.condition, stage.steps[0].condition) == ("always() && (TAG)", "failure()")
+    assert "approval" not in plain
+    assert "concurrency" not in plan_of(text).to_json()
