@@ -15,8 +15,10 @@ def upgrade() -> None:
     """Add the columns and the index of those that have not ended."""
     op.add_column("executions", sa.Column("reason", sa.Text))
     op.add_column("executions", sa.Column("concurrency_group", sa.Text))
-    now = sa.func.clock_timestamp()
-    op.add_column("executions", sa.Column("queued_at", sa.DateTime(timezone=True), server_default=now, nullable=False))
+    # The time of this transaction first: a default that differs from row to row would write the whole table anew.
+    queued_at = sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False)
+    op.add_column("executions", queued_at)
+    op.alter_column("executions", "queued_at", server_default=sa.func.clock_timestamp())
     op.create_index(
         "ix_executions_concurrency_group",
         "executions",
