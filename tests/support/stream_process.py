@@ -67,7 +67,9 @@ class FileCallers:
             said = {name: UUID(text) for name, text in json.loads(token).items()}
         except (ValueError, AttributeError) as error:
             raise TokenInvalid from error
-        grants = {said["organization"]: READING} if "organization" in said else {}
+        grants = {said["user"]: frozenset[str]()}
+        if "organization" in said:
+            grants[said["organization"]] = READING
         return self._judge(Principal(said["user"], "somebody", grants=grants, session_id=said["login"]))
 
     def renew(self, session: Session, caller: Principal) -> Principal:
