@@ -129,6 +129,9 @@ class Settings:
     step_disk_bytes: int = setting(4 * 1024**3, "disk a stage's workspace may fill")
     step_timeout_seconds: int = setting(21_600, "longest time of a step, whatever its pipeline says")
     artifact_bytes: int = setting(1024**3, "largest sum of one stage's artifacts")
+    cache_bytes: int = setting(2 * 1024**3, "largest cache of a stage, before it is compressed")
+    cache_workspace_bytes: int = setting(10 * 1024**3, "caches of a workspace; those unused longest go first")
+    cache_days: int = setting(7, "how long a cache that nobody uses is kept")
     allow_file_repositories: bool = setting(False, "whether repositories may be `file://` addresses")
     allow_private_addresses: bool = setting(False, "whether repositories and webhooks may be on private networks")
 

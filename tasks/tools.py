@@ -29,6 +29,15 @@ class StepDefaults:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """Bytes of one cache before compression, bytes that a workspace may keep, days that an unused one is kept."""
+
+    each_bytes: int
+    workspace_bytes: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """The outside world of a worker."""
 
@@ -41,6 +50,7 @@ class Tools:
     statuses: Statuses
     workspaces: Path
     steps: StepDefaults
+    caches: CacheLimits
     history_days: int
     access_token_seconds: int
     public_url: str

@@ -13,13 +13,14 @@ from app.jobs import PruneHistory
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
-from app.pipelines import PruneArtifacts, PruneDeliveries, RunSchedules
+from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 
 ACCEPT_DUE = "schedule.accept_due"
 
 PERIODS: dict[str, timedelta] = {
     PruneHistory.kind: timedelta(hours=1),
     PruneArtifacts.kind: timedelta(hours=1),
+    PruneCaches.kind: timedelta(hours=1),
     PruneIdentity.kind: timedelta(hours=1),
     PruneDeliveries.kind: timedelta(hours=1),
     RunSchedules.kind: timedelta(minutes=1),

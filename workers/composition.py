@@ -17,7 +17,7 @@ from tasks.identity.gateways import Mailer, choose_mailer
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
-from tasks.tools import StepDefaults, Tools
+from tasks.tools import CacheLimits, StepDefaults, Tools
 from workers.sender import CelerySender
 
 
@@ -49,6 +49,7 @@ def open_tools(settings: Settings) -> Tools:
         statuses=HttpStatuses(allow_private_addresses=settings.allow_private_addresses),
         workspaces=settings.workspaces,
         steps=_step_defaults(settings),
+        caches=CacheLimits(settings.cache_bytes, settings.cache_workspace_bytes, settings.cache_days),
         history_days=settings.job_history_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,

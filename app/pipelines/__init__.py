@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import jobs, tenancy
 from app.pipelines.admission import admit_executions
+from app.pipelines.caches import find_cache, has_cache, keep_cache, overdue_caches, remove_caches
 from app.pipelines.chaining import accept_followers, start_followers
 from app.pipelines.errors import ApprovalExpired, ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.incoming import forget_deliveries
@@ -16,6 +17,7 @@ from app.pipelines.intents import (
     AwaitApproval,
     ExecutePipeline,
     PruneArtifacts,
+    PruneCaches,
     PruneDeliveries,
     ReportStatus,
     RunSchedules,
@@ -24,7 +26,7 @@ from app.pipelines.intents import (
 )
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
-from app.pipelines.models import Execution, Pipeline, Stage, Step
+from app.pipelines.models import Execution, Pipeline, Stage, Step, StoredCache
 from app.pipelines.progress import begin_execution, execution_job_ended, gate_job_ended, stage_job_ended
 from app.pipelines.recording import (
     Briefing,
@@ -70,6 +72,7 @@ __all__ = [
     "NeededArtifact",
     "Pipeline",
     "PruneArtifacts",
+    "PruneCaches",
     "PruneDeliveries",
     "ReportStatus",
     "RunSchedules",
@@ -82,6 +85,7 @@ __all__ = [
     "StatusReport",
     "Step",
     "StepEnd",
+    "StoredCache",
     "accept_followers",
     "accept_report",
     "add_log_chunk",
@@ -90,10 +94,15 @@ __all__ = [
     "blueprints",
     "encode_chunk",
     "expired_artifacts",
+    "find_cache",
     "finish_step",
     "forget_deliveries",
+    "has_cache",
+    "keep_cache",
+    "overdue_caches",
     "read_report",
     "record_report",
+    "remove_caches",
     "replace_artifacts",
     "reveal_secrets",
     "run_next_due",

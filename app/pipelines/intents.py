@@ -30,6 +30,15 @@ class PruneArtifacts(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class PruneCaches(Intent):
+    """Delete the caches that nobody used for long, or that a workspace has no room for."""
+
+    kind: ClassVar[str] = "pipelines.prune_caches"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 8
+
+
+@dataclass(frozen=True, slots=True)
 class PruneDeliveries(Intent):
     """Forget the deliveries of code hosts that are older than history is kept."""
 

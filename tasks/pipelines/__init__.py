@@ -11,6 +11,7 @@ from app.pipelines import (
     AwaitApproval,
     ExecutePipeline,
     PruneArtifacts,
+    PruneCaches,
     PruneDeliveries,
     ReportStatus,
     RunSchedules,
@@ -21,7 +22,7 @@ from app.pipelines import (
 )
 from tasks.handling import handles
 from tasks.pipelines.begin import begin
-from tasks.pipelines.prune import prune_artifacts, prune_deliveries
+from tasks.pipelines.prune import prune_artifacts, prune_caches, prune_deliveries
 from tasks.pipelines.report_status import report_status
 from tasks.pipelines.run_schedules import run_schedules
 from tasks.pipelines.run_stage import run_stage
@@ -58,6 +59,12 @@ def run_one_stage(run: Run, intent: RunStage, tools: Tools) -> dict[str, Any]:
 def prune_expired_artifacts(run: Run, _: PruneArtifacts, tools: Tools) -> dict[str, Any]:
     """Delete the artifacts whose retention has passed."""
     return prune_artifacts(run, tools)
+
+
+@handles(PruneCaches)
+def prune_old_caches(run: Run, _: PruneCaches, tools: Tools) -> dict[str, Any]:
+    """Delete caches by age and room."""
+    return prune_caches(run, tools)
 
 
 @handles(PruneDeliveries)

@@ -63,15 +63,22 @@ def collect(root: Path, globs: Sequence[str], *, max_bytes: int, max_files: int 
     return sorted(found.values(), key=lambda one: one.name)
 
 
-def _matching(root: Path, globs: Sequence[str]) -> Iterator[Found]:
+def names_matching(root: Path, globs: Sequence[str]) -> Iterator[str]:
+    """Yield the paths of what some glob matches below a resolved `root`: all but directories, not looked at."""
     for glob in globs:
         if _UNSAFE.search(glob):
             continue  # it could only match names that are refused
         ending = _plain_ending(glob)
         for name in _files_below(root, _plain_beginning(glob)):
-            if name.endswith(ending) and matches_artifact(glob, name) and (one := _look_at(root, name)):
-                _check_name(name)
-                yield one
+            if name.endswith(ending) and matches_artifact(glob, name):
+                yield name
+
+
+def _matching(root: Path, globs: Sequence[str]) -> Iterator[Found]:
+    for name in names_matching(root, globs):
+        if one := _look_at(root, name):
+            _check_name(name)
+            yield one
 
 
 def _plain_beginning(glob: str) -> PurePosixPath:

@@ -40,13 +40,19 @@ def bring_artifacts(store: BlobStore, needed: Sequence[NeededArtifact], root: Pa
 def _write(store: BlobStore, artifact: NeededArtifact, root: Path) -> None:
     path = PurePosixPath(artifact.path)
     with ExitStack() as opened:
-        folder = _open(opened, str(root), None)
-        for part in path.parts[:-1]:
-            folder = _enter(opened, part, folder)
+        folder = enter_folders(opened, root, path.parts[:-1])
         with suppress(FileNotFoundError):
             os.unlink(path.name, dir_fd=folder)
         target = opened.enter_context(os.fdopen(os.open(path.name, NEW_FILE, MODE, dir_fd=folder), "wb"))
         shutil.copyfileobj(opened.enter_context(store.open(artifact.key)), target, 1024 * 1024)
+
+
+def enter_folders(opened: ExitStack, root: Path, parts: Sequence[str]) -> int:
+    """Return the descriptor of a folder below `root`, made where it is missing; raises OSError at a link."""
+    folder = _open(opened, str(root), None)
+    for part in parts:
+        folder = _enter(opened, part, folder)
+    return folder
 
 
 def _enter(opened: ExitStack, part: str, folder: int) -> int:

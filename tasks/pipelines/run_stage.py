@@ -12,6 +12,7 @@ from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.definition import ConditionInvalid as ConditionFault
 from app.pipelines.definition import PlannedStage
 from tasks.patience import patiently
+from tasks.pipelines.caching import StageCaches
 from tasks.pipelines.gateways.base import CheckoutTimedOut
 from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
 from tasks.pipelines.read_reports import read_reports
@@ -39,9 +40,13 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
     with secrets.hidden_in_errors(), open_workplace(tools.workspaces, briefing) as place:
         runner = StepRunner(run, tools, briefing, secrets, place, clock)
         _checkout(runner, clock)
+        caches = StageCaches(run, tools, briefing, place)
+        runner.note(caches.restore())
         failed = runner.run_all()
         tests = read_reports(run, briefing, secrets, place)
         kept = _keep_artifacts(tools, briefing, place)
+        if not failed and not runner.out_of_time:
+            caches.save()
         forget_artifacts(tools, patiently(run, lambda: _record_artifacts(run, briefing, kept)))
     if failed or runner.out_of_time:
         raise _failure(briefing.planned, failed, out_of_time=runner.out_of_time)

@@ -84,6 +84,10 @@ class StepRunner:
             with span("bring artifacts", artifacts=len(needed)):
                 bring_artifacts(self._tools.artifact_store, needed, self._place.root)
 
+    def note(self, lines: list[str]) -> None:
+        """Say something more at the beginning of the first step's log."""
+        self._notes += lines
+
     def run_all(self) -> dict[str, str]:
         """Run all steps and return those that failed the stage."""
         steps = self._briefing.planned.steps

@@ -17,7 +17,8 @@ from app.kernel.db import Database
 from app.kernel.ids import new_id
 from app.kernel.store import BlobStore
 from app.pipelines import Execution, Stage
-from app.pipelines.models import Artifact
+from app.pipelines.models import Artifact, StoredCache
+from app.tenancy import Workspace
 from tests.support.identity import Person, data_of, join, make_person
 from tests.support.rights import give, make_role
 from tests.support.tenancy import make_workspace
@@ -73,6 +74,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
         "provider": "github",
+        "cache_id": str(_keep_cache(database, workspace)),
         "stage": "build",
         "step": "compile",
         "name": "TOKEN",
@@ -101,6 +103,24 @@ def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int
 def _invite(client: FlaskClient, person: Person, organization_id: UUID, whom: Person | str) -> dict[str, Any]:
     email = whom if isinstance(whom, str) else whom.user.email
     return _make(client, person, f"/organizations/{organization_id}/invitations", {"email": email, "role": "viewer"})
+
+
+def _keep_cache(database: Database, workspace: Workspace) -> UUID:
+    cache = StoredCache(
+        id=new_id(),
+        organization_id=workspace.organization_id,
+        workspace_id=workspace.id,
+        scope="branch:main",
+        key="world",
+        blob="world/cache",
+        size=1,
+        files=1,
+        sha256="0" * 64,
+    )
+    with database.transaction() as session:
+        session.add(cache)
+        session.flush()
+        return cache.id
 
 
 def _keep_artifact(app: Flask, database: Database, execution_id: UUID) -> None:

@@ -4,6 +4,7 @@ Pure: no IO, no Flask, no SQLAlchemy. Input is hostile until `parse`, `parse_tre
 all three raise DefinitionInvalid, which carries every fault. The user's reference is docs/pipelines.md.
 """
 
+from app.pipelines.definition.caching import expand_key
 from app.pipelines.definition.conditions import ConditionInvalid, State, evaluate, parse_condition, should_run
 from app.pipelines.definition.cron import DEFAULT_TIMEZONE, find_cron_fault, find_timezone_fault, next_tick
 from app.pipelines.definition.expansion import PathOutside, expand, expand_path
@@ -12,6 +13,7 @@ from app.pipelines.definition.globs import matches_artifact, matches_glob
 from app.pipelines.definition.matrix import Matrix
 from app.pipelines.definition.model import (
     Artifact,
+    Cache,
     Definition,
     Limits,
     Notifications,
@@ -48,6 +50,7 @@ __all__ = [
     "DEFAULT_TIMEZONE",
     "RESERVED_NAMES",
     "Artifact",
+    "Cache",
     "ConditionInvalid",
     "Definition",
     "DefinitionInvalid",
@@ -74,6 +77,7 @@ __all__ = [
     "built_in_variables",
     "evaluate",
     "expand",
+    "expand_key",
     "expand_path",
     "find_cron_fault",
     "find_group",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from app.pipelines.definition.caching import keys_of, without_hashes
 from app.pipelines.definition.conditions import Condition, ConditionInvalid, parse_condition, with_state
 from app.pipelines.definition.expansion import malformed_reference, matrix_axes
 from app.pipelines.definition.faults import Faults, child, item, shorten
@@ -58,6 +59,7 @@ def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[
     check_names(stage.get("environment", {}), faults, child(path, "environment"))
     _check_condition(stage, path, axes, faults)
     _check_artifacts(stage["artifacts"], child(path, "artifacts"), axes, faults)
+    _check_caches(stage.get("cache", ()), child(path, "cache"), axes, faults)
     _check_reports(stage.get("reports", {}), child(path, "reports"), axes, faults)
     _check_unique(stage["steps"], child(path, "steps"), "step", faults)
     for index, step in enumerate(stage["steps"]):
@@ -127,6 +129,12 @@ def _check_artifacts(artifacts: Sequence[Draft | None], path: str, axes: set[str
             faults.add(own, f"is a second artifact named {shorten(name)} in this stage")
         elif name is not None:
             seen.add(name)
+
+
+def _check_caches(caches: Sequence[Draft | None], path: str, axes: set[str], faults: Faults) -> None:
+    for index, cache in enumerate(caches):
+        for key, text in keys_of(cache or {}):
+            _check_references(without_hashes(text), child(item(path, index), key), axes, faults)
 
 
 def _check_reports(reports: Draft, path: str, axes: set[str], faults: Faults) -> None:

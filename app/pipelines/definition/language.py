@@ -209,6 +209,16 @@ ARTIFACT = Record(
         "retention": Key(duration(3600, 365 * DAY), "How long it is kept, as 30d.", default="30d"),
     }
 )
+CACHE_KEY = Text(at_most=300)
+CACHE_POLICY = Word({each: each for each in ("pull", "push", "pull-push")})
+CACHE = Record(
+    {
+        "key": Key(CACHE_KEY, "What it is kept under; may hold ${hash:GLOB} and ${NAME}.", required=True),
+        "paths": Key(ListOf(PATH, at_least=1, at_most=50), "Globs within the checkout.", required=True),
+        "restore_keys": Key(ListOf(CACHE_KEY, at_most=10), "Beginnings of keys; the newest is taken."),
+        "policy": Key(CACHE_POLICY, "Whether it is brought, kept, or both.", default="pull-push"),
+    }
+)
 REPORTS = Record(
     {
         "junit": Key(
@@ -243,6 +253,7 @@ STAGE = Record(
         "network": Key(Flag(), "Whether the stage's steps have a network.", default=True),
         "matrix": Key(MATRIX, "Axes and their values; the stage runs once for every cell."),
         "artifacts": Key(ListOf(Either(PATH, ARTIFACT), at_most=50), "Files to keep when the stage ends."),
+        "cache": Key(ListOf(CACHE, at_most=10), "Files to have again in later runs."),
         "reports": Key(REPORTS, "Files that say how tests went; read when the stage ends, also when it failed."),
         "steps": Key(ListOf(STEP, at_least=1, at_most=MAX_STEPS), "What the stage does, in order.", required=True),
     }

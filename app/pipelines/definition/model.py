@@ -73,6 +73,16 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """Files to have again in later runs; `policy` is one of pull, push, pull-push."""
+
+    key: str
+    paths: tuple[str, ...]
+    restore_keys: tuple[str, ...] = ()
+    policy: str = "pull-push"
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """Files in which a stage's tools say what they found; `junit` are globs within the checkout."""
 
@@ -134,6 +144,7 @@ class Stage:
     matrix: Matrix | None = None
     artifacts: tuple[Artifact, ...] = ()
     reports: Reports | None = None
+    cache: tuple[Cache, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from app.pipelines.definition.matrix import Cell, cell_name
 from app.pipelines.definition.model import (
     Approval,
     Artifact,
+    Cache,
     Concurrency,
     Definition,
     Environment,
@@ -101,6 +102,7 @@ class PlannedStage:
     artifacts: tuple[Artifact, ...] = ()
     reports: Reports | None = None
     approval: Approval | None = None
+    cache: tuple[Cache, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         artifacts=stage.artifacts,
         reports=stage.reports,
         approval=stage.approval,
+        cache=stage.cache,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )
 

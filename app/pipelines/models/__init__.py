@@ -2,6 +2,7 @@
 
 from app.pipelines.models.approval import DECISIONS, StageApproval
 from app.pipelines.models.attempt import StepAttempt
+from app.pipelines.models.cache import StoredCache
 from app.pipelines.models.execution import (
     CANCELLED,
     FAILED,
@@ -47,6 +48,7 @@ __all__ = [
     "StageApproval",
     "Step",
     "StepAttempt",
+    "StoredCache",
     "WebhookDelivery",
     "WorkspaceSecret",
     "WorkspaceWebhook",

@@ -60,6 +60,9 @@ stages:
     artifacts:
       - reports/**
       - {name: "junit-${matrix.python}-${matrix.db}", path: "out/junit.xml", retention: 7d}
+    cache:
+      - {key: "pip-${hash:req.txt,src/*.lock}-${matrix.db}", paths: [.cache/pip], restore_keys: [pip-], policy: pull}
+      - {key: all, paths: [node_modules]}
     reports: {junit: ["out/*.xml", "${REPORTS:-more}/*.xml"]}
     steps:
       - name: pytest

@@ -1,0 +1,155 @@
+"""The caches of a stage: brought before its steps, kept after them. A cache that fails costs time and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from app.jobs import Run
+from app.kernel.ids import new_id
+from app.kernel.store import BLOCK, BlobMissing, StoreAway
+from app.kernel.tracing import span
+from app.pipelines import Briefing, StoredCache, find_cache, has_cache, keep_cache
+from app.pipelines.definition import Cache, expand, expand_key, stage_variables
+from tasks.patience import patiently
+from tasks.pipelines.artifacts import ArtifactNameRefused, ArtifactsTooLarge, collect
+from tasks.pipelines.cache_archive import CacheRefused, Packed, pack, unpack
+from tasks.pipelines.workplace import Workplace
+from tasks.tools import Tools
+
+log = logging.getLogger(__name__)
+
+MEBIBYTE = 1024 * 1024
+FAULTS = (CacheRefused, StoreAway, BlobMissing, ArtifactsTooLarge, ArtifactNameRefused, OSError)
+
+
+@dataclass(slots=True)
+class StageCaches:
+    """The caches of one attempt. Keys are worked out after the checkout, and hold until the stage ends."""
+
+    run: Run
+    tools: Tools
+    briefing: Briefing
+    place: Workplace
+    keys: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> tuple[Cache, ...]:
+        """What the stage asks for."""
+        return self.briefing.planned.cache or ()
+
+    def restore(self) -> list[str]:
+        """Bring what there is and return what there is to say of it, a line for each cache."""
+        return [self._say(number, cache) for number, cache in enumerate(self.wanted)]
+
+    def save(self) -> int:
+        """Keep what is not kept yet and return how many were."""
+        return sum(self._try_to_save(number, cache) for number, cache in enumerate(self.wanted))
+
+    def _say(self, number: int, cache: Cache) -> str:
+        shown = cache.key
+        try:
+            shown = self.keys[number] = self._expand(cache.key)
+            return f"Cache {shown}: {'kept at the end only' if cache.policy == 'push' else self._bring(cache, shown)}"
+        except FAULTS as error:
+            return f"Cache {shown}: not restored: {_reason(error)}."
+
+    def _bring(self, cache: Cache, key: str) -> str:
+        prefixes = [one for one in map(self._expand, cache.restore_keys) if one]
+        found = patiently(self.run, partial(self._find, key, prefixes))
+        if found is None:
+            return "miss"
+        with span("restore cache", size=found.size), tempfile.NamedTemporaryFile(dir=self.tools.workspaces) as file:
+            self._download(found, Path(file.name))
+            brought = unpack(
+                Path(file.name), self.place.root, most_bytes=self.tools.caches.each_bytes, check=self.run.check
+            )
+        what = "hit" if found.key == key else f"restored from {found.key}"
+        return f"{what} ({found.scope}), {brought.files:,} files, {brought.bytes / MEBIBYTE:,.1f} MiB"
+
+    def _find(self, key: str, prefixes: Sequence[str]) -> StoredCache | None:
+        with self.run.recording() as (session, _):
+            return find_cache(session, self.briefing, key, prefixes)
+
+    def _download(self, found: StoredCache, into: Path) -> None:
+        digest, size = hashlib.sha256(), 0
+        with self.tools.artifact_store.open(found.blob) as source, into.open("wb") as target:
+            while block := source.read(BLOCK):
+                self.run.check()
+                digest.update(block)
+                size += len(block)
+                if size > found.size:
+                    break
+                target.write(block)
+        if size != found.size or digest.hexdigest() != found.sha256:
+            raise CacheRefused("what the store gives is not what was kept")
+
+    def _try_to_save(self, number: int, cache: Cache) -> bool:
+        if cache.policy == "pull" or not self.keys.get(number):
+            return False
+        try:
+            return self._save(cache, self.keys[number])
+        except FAULTS as error:
+            log.warning("a cache was not kept", extra={"stage_id": self.briefing.stage_id, "reason": _reason(error)})
+            return False
+
+    def _save(self, cache: Cache, key: str) -> bool:
+        if patiently(self.run, partial(self._has, key)):
+            return False
+        globs = [expand(path, self._variables) for path in cache.paths]
+        with span("save cache"), tempfile.NamedTemporaryFile(dir=self.tools.workspaces) as file:
+            most = self.tools.caches.each_bytes
+            packed = pack(self.place.root, globs, file, most_bytes=most, check=self.run.check)
+            file.flush()
+            return packed.files > 0 and self._keep(key, packed, Path(file.name))
+
+    def _keep(self, key: str, packed: Packed, archive: Path) -> bool:
+        blob = f"caches/{self.briefing.workspace_id}/{new_id()}"
+        stored = self.tools.artifact_store.put_file(blob, archive)
+        values = {"key": key, "blob": blob, "size": stored.size, "sha256": stored.sha256, "files": packed.files}
+        if patiently(self.run, partial(self._record, values)):
+            return True
+        self.tools.artifact_store.delete(blob)
+        return False
+
+    def _has(self, key: str) -> bool:
+        with self.run.reading() as session:
+            return has_cache(session, self.briefing, key)
+
+    def _record(self, values: dict[str, object]) -> bool:
+        with self.run.recording() as (session, _):
+            return keep_cache(session, self.briefing, **values)
+
+    def _expand(self, text: str) -> str:
+        return expand_key(text, self._variables, self._hash)
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        told = self.briefing
+        return stage_variables(told.plan, told.planned, commit_sha=told.commit_sha, attempt=told.attempt)
+
+    def _hash(self, globs: Sequence[str]) -> str:
+        return hash_files(self.place.root, globs, self.tools.caches.each_bytes, self.run.check)
+
+
+def hash_files(root: Path, globs: Sequence[str], most_bytes: int, check: Callable[[], None]) -> str:
+    """Return the SHA-256 of the names and contents of the files that match, in hexadecimal; nothing when none does."""
+    found = collect(root, globs, max_bytes=most_bytes)
+    whole = hashlib.sha256()
+    for one in found:
+        check()
+        with one.path.open("rb") as source:
+            content = hashlib.file_digest(source, "sha256").hexdigest()
+        whole.update(f"{content} {one.name}\n".encode())
+    return whole.hexdigest() if found else ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(getattr(error, "message", error)).rstrip(".")
