@@ -26,6 +26,7 @@ from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdat
 from app.pipelines.intents import ExecutePipeline
 from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
 from app.pipelines.schedules import keep_schedules
+from app.pipelines.workspace_variables import read_variables
 from app.tenancy import Workspace
 
 
@@ -129,7 +130,7 @@ def start_execution(
     """
     if workspace.repository_url is None:
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
-    plan = _freeze(pipeline, workspace, start, new_id())
+    plan = _freeze(pipeline, workspace, start, read_variables(session, workspace.id))
     return write_execution(session, plan, _asked(pipeline, workspace, start), caller.user_id if caller else None)
 
 
@@ -195,9 +196,9 @@ def _branch_of(workspace: Workspace, start: Start) -> str | None:
     return None if start.tag is not None else start.branch or workspace.branch
 
 
-def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id: UUID) -> Plan:
+def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, shared: Mapping[str, str]) -> Plan:
     context = RunContext(
-        execution_id=str(execution_id),
+        execution_id=str(new_id()),
         pipeline=pipeline.name,
         workspace_id=str(workspace.id),
         repository_url=workspace.repository_url or "",
@@ -206,6 +207,7 @@ def _freeze(pipeline: Pipeline, workspace: Workspace, start: Start, execution_id
         commit_sha=start.commit_sha,
         pull_request=start.pull_request,
         trigger=start.trigger,
+        shared=shared,
         variables=dict(start.variables or {}),
     )
     return make_plan(Definition.from_json(pipeline.definition), context)

@@ -60,6 +60,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     pipeline = _make(client, alice, f"/workspaces/{workspace.id}/pipelines", DEFINITION)
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
     _make(client, alice, f"/workspaces/{workspace.id}/secrets", {"name": "TOKEN", "value": "canary-of-the-world"})
+    _make(client, alice, f"/workspaces/{workspace.id}/variables", {"name": "TOKEN", "value": "canary-of-the-world"})
     _make(client, alice, f"/workspaces/{workspace.id}/webhook/rotate", {})
     _keep_artifact(app, database, UUID(execution["id"]))
     give(database, mary, "workspace-viewer", Scope("workspace", workspace.id))

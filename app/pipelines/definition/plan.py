@@ -41,7 +41,10 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run adds to its definition. `commit_sha` is None when the newest commit of the branch or tag is wanted."""
+    """What a run adds to its definition. `commit_sha` is None when the newest commit of the branch or tag is wanted.
+
+    `shared` are the variables of the workspace, `variables` those given at the start.
+    """
 
     execution_id: str
     pipeline: str
@@ -52,6 +55,7 @@ class RunContext:
     commit_sha: str | None = None
     tag: str | None = None
     pull_request: PullRequest | None = None
+    shared: Environment = field(default_factory=dict)
     variables: Environment = field(default_factory=dict)
 
     @classmethod
@@ -168,7 +172,7 @@ def make_plan(definition: Definition, run: RunContext) -> Plan:
         trigger=run.trigger,
         timeout=definition.timeout,
         concurrency=definition.concurrency,
-        environment={**definition.environment, **run.variables},
+        environment={**run.shared, **definition.environment, **run.variables},
         stages=tuple(_plan_stages(definition)),
     )
 

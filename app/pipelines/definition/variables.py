@@ -1,7 +1,8 @@
 """The variables every step finds, and the rule which of several values for one name holds.
 
-From weakest to strongest: the pipeline's environment, variables given at the start, the stage's, the step's, the
-matrix's. A built-in name can be given by none of them, except CI, which tools read and people rightly switch off.
+From weakest to strongest: the workspace's variables, the pipeline's environment, variables given at the start, the
+stage's, the step's, the matrix's. A built-in name can be given by none of them, except CI, which tools read and people
+rightly switch off.
 """
 
 import posixpath

@@ -23,6 +23,7 @@ from app.pipelines.models.report import Report, ReportedTest
 from app.pipelines.models.schedule import Schedule
 from app.pipelines.models.secret import WorkspaceSecret
 from app.pipelines.models.settings import PipelineSettings
+from app.pipelines.models.variable import WorkspaceVariable
 from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 
 __all__ = [
@@ -51,5 +52,6 @@ __all__ = [
     "StoredCache",
     "WebhookDelivery",
     "WorkspaceSecret",
+    "WorkspaceVariable",
     "WorkspaceWebhook",
 ]

@@ -12,6 +12,7 @@ from app.pipelines.routes import (
     secrets,
     settings,
     tests,
+    variables,
     workspace_webhook,
 )
 from app.pipelines.routes.base import blueprint
@@ -33,5 +34,6 @@ __all__ = [
     "secrets",
     "settings",
     "tests",
+    "variables",
     "workspace_webhook",
 ]
