@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from app import jobs
 from app.kernel.clock import database_now
+from app.kernel.store import BlobStore
 from app.pipelines import LogReader, Pipeline, PruneCaches
 from app.pipelines.definition import PullRequest
 from app.pipelines.models import StoredCache
@@ -63,6 +64,18 @@ def test_what_a_stage_keeps_the_next_run_finds_and_its_log_says_so(engine_of_ali
     assert told(engine_of_alice, second) == [f"Cache {kept.key}: hit (branch:main), 1 files, 0.0 MiB"]
     assert output(engine_of_alice, again(engine_of_alice, first)) == ["v"]
     assert len(stored(engine_of_alice)) == 1
+
+
+def test_caches_and_artifacts_live_in_any_store(engine_of_alice: Engine) -> None:
+    tools = replace(engine_of_alice.tools, artifact_store=BlobStore(f"memory://{uuid4().hex}"))
+    engine = Engine(engine_of_alice.database, tools, engine_of_alice.workspace)
+    definition = keeping("k")
+    definition["stages"][0]["artifacts"] = ["kept/*"]
+    definition["stages"].append(stage("b", "cat kept/value", needs=["a"]))
+    first = engine.run(definition)
+    assert engine.artifacts(first.execution.id) == {"a/kept/value": b"v\n"}
+    assert engine.text_of(first.steps["b/run"]) == ["v"]
+    assert output(engine, again(engine, first)) == ["v"]
 
 
 def test_without_its_key_the_newest_of_a_prefix_is_brought(engine_of_alice: Engine) -> None:
