@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0029_caches"
-down_revision = "0028_followers"
+revision = "0031_caches"
+down_revision = "0030_deliveries_once"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0030_workspace_variables"
-down_revision = "0029_caches"
+revision = "0032_workspace_variables"
+down_revision = "0031_caches"
 branch_labels = None
 depends_on = None
 
