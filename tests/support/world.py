@@ -59,14 +59,11 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     workspace = make_workspace(database, alice, repository_url="https://git.example.com/team/shop.git")
     pipeline = _make(client, alice, f"/workspaces/{workspace.id}/pipelines", DEFINITION)
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
-    _make(client, alice, f"/workspaces/{workspace.id}/secrets", {"name": "TOKEN", "value": "canary-of-the-world"})
-    _make(client, alice, f"/workspaces/{workspace.id}/variables", {"name": "TOKEN", "value": "canary-of-the-world"})
-    _make(client, alice, f"/workspaces/{workspace.id}/webhook/rotate", {})
+    _furnish(client, alice, f"/workspaces/{workspace.id}")
     _keep_artifact(app, database, UUID(execution["id"]))
     give(database, mary, "workspace-viewer", Scope("workspace", workspace.id))
-    assignment = give(
-        database, mary, make_role(database, organization, ["jobs:read"]), Scope("workspace", workspace.id)
-    )
+    role = make_role(database, organization, ["jobs:read"])
+    assignment = give(database, mary, role, Scope("workspace", workspace.id))
     key = {"name": "k", "scopes": ["jobs:read"]}
     values = {
         "organization_id": str(organization),
@@ -94,6 +91,12 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         },
     }
     return World(alice, mary, values, special)
+
+
+def _furnish(client: FlaskClient, alice: Person, workspace: str) -> None:
+    for kind in ("secrets", "variables"):
+        _make(client, alice, f"{workspace}/{kind}", {"name": "TOKEN", "value": "canary-of-the-world"})
+    _make(client, alice, f"{workspace}/webhook/rotate", {})
 
 
 def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:
