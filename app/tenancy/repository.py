@@ -76,6 +76,12 @@ def find_repository_key(url: str) -> str | None:
     return _key(host if port in (None, _PORTS[scheme]) else f"{host}:{port}", parts.path)
 
 
+def is_same_host(url: str, other: str) -> bool:
+    """Whether what is sent to one address stays with the host of the other; addresses without a host never do."""
+    hosts = [(find_repository_key(each) or "").partition("/")[0] for each in (url, other)]
+    return bool(hosts[0]) and hosts[0] == hosts[1]
+
+
 def _key(host: str, path: str) -> str | None:
     name = path.strip("/").removesuffix(".git").rstrip("/")
     return f"{host}/{name}".lower() if name else None

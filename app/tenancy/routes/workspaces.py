@@ -9,11 +9,12 @@ from flask.views import MethodView
 from sqlalchemy.orm import Session
 
 from app.http import Blueprint, check, load, platform, principal, requires, transaction
-from app.kernel.errors import NotFound
+from app.kernel.errors import Forbidden, NotFound
+from app.kernel.principal import places_of
 from app.tenancy.hooks import read_activity
 from app.tenancy.models import Workspace
 from app.tenancy.queries import visible_workspaces
-from app.tenancy.repository import RepositoryRules
+from app.tenancy.repository import RepositoryRules, is_same_host
 from app.tenancy.schemas import workspaces as schemas
 from app.tenancy.service import (
     change_workspace,
@@ -114,8 +115,22 @@ def _make_workspace(session: Session, organization_id: UUID, body: dict[str, Any
 def _change(body: dict[str, Any], workspace_id: UUID, organization_id: UUID | None) -> Workspace:
     with transaction() as session:
         workspace = _load_workspace(session, workspace_id, organization_id, for_update=True)
+        _guard_credentials(workspace, body)
         change_workspace(session, workspace, body, _rules())
         return _with_activity(session, workspace)
+
+
+def _guard_credentials(workspace: Workspace, body: dict[str, Any]) -> None:
+    """Refuse to lead the workspace to another host unless the caller may write its secrets: its repository's token is
+    given to whatever host the address names, also after it was without one. Raises Forbidden."""
+    after = body.get("repository_url")
+    if after is None or is_same_host(workspace.repository_url or "", after):
+        return
+    if not principal().may("secrets:write", *places_of(workspace)):
+        raise Forbidden(
+            "The repository's token would go to another host; that needs the right to write secrets.",
+            required_permission="secrets:write",
+        )
 
 
 def _load_workspace(
