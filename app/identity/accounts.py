@@ -24,6 +24,7 @@ from app.identity.permissions import ADMIN, USER
 from app.identity.security_log import EMAIL_CHANGED, EMAIL_VERIFIED, PASSWORD_CHANGED, note_security
 from app.identity.security_log import PASSWORD_RESET as PASSWORD_WAS_RESET
 from app.kernel.db import Database
+from app.kernel.errors import FieldError, Invalid
 
 Welcome = Callable[[Session, User], None]
 
@@ -65,9 +66,14 @@ def create_first_admin(session: Session, username: str, email: str, password: st
 
 def update_profile(session: Session, user: User, changes: dict[str, Any], origin: Origin) -> User:
     """Write `email`, `display_name` and `bio`; another address has to be verified anew, and the one before is told.
-    Raises NameTaken."""
-    before = user.email
+
+    Who reads the mails to the address can take the account over: another one needs `current_password`, not a token
+    alone. Raises NameTaken; Invalid or InvalidCredentials for the password.
+    """
+    before, password = user.email, changes.pop("current_password", None)
     has_moved = changes.get("email", before).lower() != before.lower()
+    if has_moved and user.password_hash is not None:
+        _check_password(user, password)
     for name, value in changes.items():
         setattr(user, name, value)
     if has_moved:
@@ -79,6 +85,13 @@ def update_profile(session: Session, user: User, changes: dict[str, Any], origin
         give_notice(session, user, "address_changed", origin, address=before)
         ask_for_verification(session, user)
     return user
+
+
+def _check_password(user: User, password: str | None) -> None:
+    if password is None:
+        raise Invalid(errors=[FieldError("current_password", "Is needed to change the email address.")])
+    if not verify_password(user.password_hash, password):
+        raise InvalidCredentials("The current password is wrong.", field="current_password")
 
 
 def verify_email(session: Session, token: str, origin: Origin) -> None:

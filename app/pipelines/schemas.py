@@ -99,7 +99,7 @@ class StartSchema(Schema):
     def refuse_built_ins(self, value: dict[str, str], **_: Any) -> None:
         """Refuse the names that Headrace sets itself."""
         try:
-            parse_variables(value)
+            parse_variables(value, at_start=True)
         except DefinitionInvalid as error:
             raise ValidationError({fault.path.rpartition(".")[2]: [fault.message] for fault in error.faults}) from None
 

@@ -85,7 +85,11 @@ def test_a_new_address_is_confirmed_anew_and_the_old_one_is_told(
     data_of(client.post(f"{AUTH}/send-verification", headers=alice.headers))
     drain(database, tools)
     old_token = token_of(tools.mails[0])
-    data_of(client.patch("/api/v1/users/me", json={"email": "new@example.com"}, headers=alice.headers))
+    data_of(
+        client.patch(
+            "/api/v1/users/me", json={"email": "new@example.com", "current_password": PASSWORD}, headers=alice.headers
+        )
+    )
     drain(database, tools)
     told = {mail["To"]: mail["Subject"] for mail in tools.mails[1:]}
     assert told == {"alice@example.com": "Your address was changed", "new@example.com": "Confirm your email address"}

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app.identity import User
 from app.kernel.db import Database
-from tests.support.identity import Person, data_of, error_of, make_person
+from tests.support.identity import PASSWORD, Person, data_of, error_of, make_person
 
 PATH = "/api/v1/users/me"
 
@@ -38,15 +38,27 @@ def test_another_address_has_to_be_verified_anew(client: FlaskClient, alice: Per
         session.execute(update(User).values(email_verified=True))
     same = data_of(client.patch(PATH, json={"email": "Alice@example.com"}, headers=alice.headers))
     assert same["email_verified"] is True
-    other = data_of(client.patch(PATH, json={"email": "new@example.com"}, headers=alice.headers))
+    moved = {"email": "new@example.com", "current_password": PASSWORD}
+    other = data_of(client.patch(PATH, json=moved, headers=alice.headers))
     assert (other["email"], other["email_verified"]) == ("new@example.com", False)
+
+
+def test_a_token_alone_does_not_change_the_address(client: FlaskClient, alice: Person) -> None:
+    missing = error_of(client.patch(PATH, json={"email": "new@example.com"}, headers=alice.headers), 422)
+    assert [fault["field"] for fault in missing["errors"]] == ["current_password"]
+    guessed = {"email": "new@example.com", "current_password": "not this one"}
+    wrong = error_of(client.patch(PATH, json=guessed, headers=alice.headers), 401)
+    assert (wrong["code"], wrong["details"]) == ("INVALID_CREDENTIALS", {"field": "current_password"})
+    assert client.put(PATH, json={"email": "new@example.com"}, headers=alice.headers).status_code == 422
+    assert data_of(client.get(PATH, headers=alice.headers))["email"] == "alice@example.com"
 
 
 def test_an_address_of_somebody_else_is_refused(
     client: FlaskClient, app: Flask, alice: Person, database: Database
 ) -> None:
     make_person(app, database, "bob")
-    error = error_of(client.patch(PATH, json={"email": "BOB@example.com"}, headers=alice.headers), 409)
+    moved = {"email": "BOB@example.com", "current_password": PASSWORD}
+    error = error_of(client.patch(PATH, json=moved, headers=alice.headers), 409)
     assert (error["code"], error["details"]) == ("RESOURCE_ALREADY_EXISTS", {"field": "email"})
     assert data_of(client.get(PATH, headers=alice.headers))["email"] == "alice@example.com"
 

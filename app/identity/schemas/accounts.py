@@ -38,13 +38,14 @@ def email_field(**kwargs: Any) -> fields.Email:
     )
 
 
-def password_field(least: int = 8) -> fields.String:
+def password_field(least: int = 8, *, required: bool = True, description: str = "") -> fields.String:
     """Return a field for a password."""
     return fields.String(
-        required=True,
+        required=required,
         load_only=True,
         validate=validate.Length(min=least, max=128),
-        metadata={"format": "password", "example": "correct horse battery"},
+        metadata={"format": "password", "example": "correct horse battery"}
+        | ({"description": description} if description else {}),
     )
 
 
@@ -132,6 +133,9 @@ class ProfileChange(Schema):
     """What users change of their account; fields that are left out stay."""
 
     email = email_field()
+    current_password = password_field(
+        least=1, required=False, description="Needed to change the email address of an account that has a password"
+    )
     display_name = fields.String(allow_none=True, validate=[validate.Length(max=100), printable])
     bio = fields.String(allow_none=True, validate=[validate.Length(max=500), printable_lines])
 

@@ -44,6 +44,17 @@ RESERVED_NAMES: Final = frozenset(
         "CI_PULL_REQUEST_TARGET",
     }
 )
+# What makes a shell, a loader or a language run code of its reader's choosing: whoever may only start a pipeline must
+# not bring code of their own to its secrets. The definition's author may set them.
+_RUNS_CODE: Final = frozenset(
+    (
+        *("BASH_ENV", "BASHOPTS", "CDPATH", "ENV", "GCONV_PATH", "GLIBC_TUNABLES", "HOME", "IFS", "LOCPATH", "PATH"),
+        *("PROMPT_COMMAND", "PS4", "SHELLOPTS", "TMPDIR", "EDITOR", "PAGER", "MAKEFLAGS", "MAKEFILES", "NODE_OPTIONS"),
+        *("NODE_PATH", "PERL5DB", "PERL5LIB", "PERL5OPT", "RUBYLIB", "RUBYOPT", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"),
+        *("JDK_JAVA_OPTIONS", "CLASSPATH", "PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT", "LESSOPEN", "BROWSER"),
+    )
+)
+_RUNS_CODE_BEGINNINGS: Final = ("BASH_FUNC_", "DYLD_", "GIT_", "LD_", "PIP_", "NPM_CONFIG_", "npm_config_", "PYTHON")
 _SHORT_SHA: Final = 8
 _GROUP_LENGTH: Final = 200
 
@@ -127,11 +138,17 @@ def step_variables(
     return {**variables, "WORKING_DIR": posixpath.normpath(posixpath.join(directories.source, within))}
 
 
-def parse_variables(value: object) -> dict[str, str]:
-    """The variables given at a start, from decoded JSON. Raises DefinitionInvalid with paths under `variables`."""
+def parse_variables(value: object, *, at_start: bool = False) -> dict[str, str]:
+    """Variables from decoded JSON. Raises DefinitionInvalid with paths under `variables`.
+
+    Those given `at_start` may not be of the kind that makes programs run code.
+    """
     faults = Faults()
     read = ENVIRONMENT.read(load_object({} if value is None else value, faults, "variables"), "variables", faults)
     check_names(read or {}, faults, "variables")
+    for name in read or {}:
+        if at_start and (name in _RUNS_CODE or name.startswith(_RUNS_CODE_BEGINNINGS)):
+            faults.add(child("variables", name), "changes what the steps run; only the pipeline itself can set it")
     if faults:
         raise faults.invalid()
     return read or {}

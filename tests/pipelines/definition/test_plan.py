@@ -192,6 +192,15 @@ def test_variables_of_a_start_are_refused_by_name(value, path):
     assert [fault.path for fault in refusal.value.faults] == [path]
 
 
+@pytest.mark.parametrize("name", ["BASH_ENV", "PATH", "LD_PRELOAD", "GIT_SSH_COMMAND", "PYTHONPATH", "PIP_INDEX_URL"])
+def test_who_starts_a_pipeline_brings_no_code_by_its_variables(name):
+    with pytest.raises(DefinitionInvalid) as refusal:
+        parse_variables({name: "x"}, at_start=True)
+
+    assert [fault.path for fault in refusal.value.faults] == [f"variables.{name}"]
+    assert parse_variables({name: "x"}) == {name: "x"}
+
+
 def test_when_becomes_a_condition_and_what_is_not_said_is_not_in_the_plan():
     text = "stages: [{name: a, when: always, condition: TAG, steps: [{name: s, run: x, when: on_failure}]}]"
     (stage,) = plan_of(text).stages
