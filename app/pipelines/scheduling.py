@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now, format_time
 from app.kernel.errors import HeadraceError
+from app.kernel.outages import outage_of
 from app.pipelines.definition import next_tick
 from app.pipelines.models import Pipeline, Schedule
 from app.pipelines.service import Start, start_execution
@@ -19,6 +20,7 @@ from app.tenancy import Workspace
 log = logging.getLogger(__name__)
 
 INACTIVE = "The workspace is not active."
+BROKEN = "Something went wrong inside; the platform's log tells what."
 
 
 def run_next_due(session: Session) -> Schedule | None:
@@ -66,3 +68,8 @@ def _start(session: Session, schedule: Schedule, tick: datetime) -> tuple[UUID |
             return start_execution(session, pipeline, workspace, start, None).execution.id, None
     except HeadraceError as error:
         return None, error.message
+    except Exception as error:
+        if outage_of(error) is not None:
+            raise
+        log.exception("a schedule could not start its pipeline", extra={"schedule": str(schedule.id)})
+        return None, BROKEN

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from app import jobs
 from app.kernel.db import Database
 from app.pipelines import Execution, RunSchedules, run_next_due
-from app.pipelines.models import Schedule
+from app.pipelines.models import Pipeline, Schedule
 from app.tenancy import Workspace
 from config.settings import Settings
 from tests.support.committing import committing_database
@@ -67,6 +67,22 @@ def look(engine: Engine) -> dict[str, Any]:
 def count(database: Database) -> int:
     with database.transaction() as session:
         return session.scalars(select(func.count(Execution.id))).one()
+
+
+def test_a_schedule_that_fails_in_a_way_nobody_foresaw_keeps_no_other_back(
+    client: FlaskClient, alice: Person, engine_of_alice: Engine, make: Callable[..., str]
+) -> None:
+    broken = make(NIGHTLY)
+    with engine_of_alice.database.transaction() as session:
+        spoilt = {"name": "spoilt", "definition": {"name": 1}}
+        session.execute(update(Pipeline).where(Pipeline.id == UUID(broken)).values(spoilt))
+    sound = make(NIGHTLY)
+    make_due(engine_of_alice.database)
+    look(engine_of_alice)
+    (first,), (second,) = (schedules_of(client, alice, one) for one in (broken, sound))
+    assert (first["last_execution_id"], first["reason"][:20]) == (None, "Something went wrong")
+    assert second["last_execution_id"] is not None
+    assert count(engine_of_alice.database) == 1
 
 
 def test_what_is_due_is_started_once_and_works_out_when_it_is_due_next(
