@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.gateways import lookup
 from tasks.pipelines.gateways.base import CheckoutTimedOut, GitCredentials, RepositoryTooLarge, ResolveRequest
-from tasks.pipelines.gateways.git import GitSource, addresses, process
+from tasks.pipelines.gateways.git import GitSource, process
 from tests.support.checkouts import MEBIBYTE, go_on, request_of
 from tests.support.git_server import GitServer
 from tests.support.repositories import Repository
@@ -124,7 +125,7 @@ def test_a_password_is_in_no_command_line_and_no_address(
 
 def test_a_look_up_that_hangs_is_called_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: released.wait(10) and [])
+    monkeypatch.setattr(lookup.socket, "getaddrinfo", lambda *_, **__: released.wait(10) and [])
     source = GitSource(allow_file=False, allow_private_addresses=False)
     began = time.monotonic()
     with pytest.raises(CheckoutTimedOut):
