@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.identity.errors import TokenExpired, TokenInvalid, TokenRevoked
 from app.identity.models import AccountToken, User
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import hash_token, new_token
 
 VERIFY_EMAIL: Final = "verify_email"
@@ -24,7 +24,7 @@ LIFETIMES: Final = {VERIFY_EMAIL: 24 * 3600, RESET_PASSWORD: 3600}
 def make_account_token(session: Session, user: User, purpose: str) -> str:
     """Return a new token for a user; only its hash stays."""
     token = new_token()
-    lifetime = func.make_interval(0, 0, 0, 0, 0, 0, LIFETIMES[purpose])
+    lifetime = sql_seconds(LIFETIMES[purpose])
     session.add(
         AccountToken(
             token_hash=hash_token(token),

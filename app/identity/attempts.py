@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.identity.models import LoginThrottle, SecurityEvent, User
 from app.identity.origins import Origin
 from app.identity.security_log import LOGIN_FAILED
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.errors import RateLimited
 from app.kernel.ids import new_id
@@ -92,7 +92,7 @@ def count_failure(session: Session, subject: str) -> None:
     failures = case((is_old, 1), else_=LoginThrottle.failures + 1)
     exponent = func.least(failures - FREE_FAILURES, 16)
     wait = func.least(FIRST_WAIT * func.power(2, exponent), LONGEST_WAIT)
-    until = database_now() + func.make_interval(0, 0, 0, 0, 0, 0, wait)
+    until = database_now() + sql_seconds(wait)
     statement = insert(LoginThrottle).values(subject=_hash(subject), failures=1, failed_at=database_now())
     session.execute(
         statement.on_conflict_do_update(

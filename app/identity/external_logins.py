@@ -32,7 +32,7 @@ from app.identity.models import ExternalAccount, ExternalLogin, User
 from app.identity.models.external import place_of_login
 from app.identity.origins import Origin
 from app.identity.security_log import PROVIDER_LINKED, REGISTERED, note_security
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault, hash_token, new_token, same
 
 STATE_SECONDS: Final = 600
@@ -141,4 +141,4 @@ def _free_name(session: Session, profile: Profile) -> str:
 
 
 def _after(seconds: int) -> Any:
-    return database_now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return database_now() + sql_seconds(seconds)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.identity.models import SigningKey
 from app.identity.models.accounts import place_of_key
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault, new_token
 from app.kernel.db import Database
 from app.kernel.errors import Unavailable
@@ -68,7 +68,7 @@ def retire_superseded_keys(session: Session, lifetime: float) -> int:
     A process may go on signing with the key before for as long as it does not look again.
     """
     newer = aliased(SigningKey)
-    overlap = func.make_interval(0, 0, 0, 0, 0, 0, lifetime + SETTLING_SECONDS + 2 * FRESH_SECONDS)
+    overlap = sql_seconds(lifetime + SETTLING_SECONDS + 2 * FRESH_SECONDS)
     is_superseded = exists().where(
         newer.created_at > SigningKey.created_at,
         newer.retired_at.is_(None),
@@ -136,7 +136,7 @@ def _valid_keys() -> Any:
 
 
 def _has_settled() -> Any:
-    return SigningKey.created_at < database_now() - func.make_interval(0, 0, 0, 0, 0, 0, SETTLING_SECONDS)
+    return SigningKey.created_at < database_now() - sql_seconds(SETTLING_SECONDS)
 
 
 def _signing(rows: Sequence[Any]) -> SigningKey:

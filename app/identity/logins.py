@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Function, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.identity.account_mails import give_notice
@@ -45,7 +45,7 @@ from app.identity.security_log import (
     note_security,
 )
 from app.kernel.audit import name_actor, note_change
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault, hash_token, new_token
 from app.kernel.db import Database
 from app.kernel.errors import NotFound, Refusal
@@ -187,7 +187,7 @@ def renew(session: Session, presented: str, origin: Origin, lifetime: int) -> Lo
 
 
 def _answer_again(session: Session, presented: str, origin: Origin) -> Login | Refusal:
-    recently = RefreshToken.used_at > database_now() - _seconds(GRACE_SECONDS)
+    recently = RefreshToken.used_at > database_now() - sql_seconds(GRACE_SECONDS)
     found = session.execute(
         select(RefreshToken, recently).where(RefreshToken.token_hash == hash_token(presented))
     ).one_or_none()
@@ -288,8 +288,4 @@ def _unseal(presented: str, sealed: bytes) -> str:
 
 
 def _after(seconds: float) -> ColumnElement[Any]:
-    return database_now() + _seconds(seconds)
-
-
-def _seconds(count: float) -> Function[Any]:
-    return func.make_interval(0, 0, 0, 0, 0, 0, count)
+    return database_now() + sql_seconds(seconds)

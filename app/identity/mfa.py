@@ -23,7 +23,7 @@ from app.identity.models import MfaChallenge, MfaFactor, RecoveryCode, User
 from app.identity.models.mfa import place_of_secret
 from app.identity.origins import Origin
 from app.identity.security_log import MFA_DISABLED, MFA_ENABLED, MFA_FAILED, RECOVERY_CODE_USED, note_security
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault, hash_token, new_token, same
 from app.kernel.db import Database
 
@@ -128,7 +128,7 @@ def prove(database: Database, vault: Vault, user_id: UUID, code: str, origin: Or
 def open_challenge(session: Session, user_id: UUID) -> str:
     """Return the token by which a login goes on that has shown its first factor; it is good for five minutes."""
     token = new_token()
-    until = database_now() + func.make_interval(0, 0, 0, 0, 0, 0, CHALLENGE_SECONDS)
+    until = database_now() + sql_seconds(CHALLENGE_SECONDS)
     session.add(MfaChallenge(token_hash=hash_token(token), user_id=user_id, expires_at=until))
     session.flush()
     return token

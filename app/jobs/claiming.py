@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Result, bindparam, func, select, update
+from sqlalchemy import Result, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import LeaseLost
 from app.jobs.models import CANCELLED, FAILED, QUEUED, RUNNING, Job, fresh_event, topic_of
 from app.jobs.places import has_place, hold_back, lock_line
 from app.jobs.service import Hint, end, send_next
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import note, table_of
 from app.kernel.stream import publish
 
@@ -39,12 +39,8 @@ class Beat:
     cancel_requested: bool
 
 
-def _seconds(amount: float) -> ColumnElement[Any]:
-    return func.make_interval(0, 0, 0, 0, 0, 0, amount)
-
-
 _JOBS = table_of(Job)
-_LEASE_END = database_now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("lease_seconds"))
+_LEASE_END = database_now() + sql_seconds(bindparam("lease_seconds"))
 _IS_MINE = (
     (_JOBS.c.id == bindparam("job_id")) & (_JOBS.c.attempt == bindparam("its_attempt")) & (_JOBS.c.status == RUNNING)
 )
@@ -169,7 +165,7 @@ def park(session: Session, job: Job) -> None:
 
 def give_back(session: Session, job: Job, *, delay: float = 0.0, counted: bool = True, reason: str) -> None:
     """Queue a running job again, `delay` seconds from now; an attempt that is not counted may be made once more."""
-    moment = session.execute(select(database_now() + _seconds(delay))).scalar_one()
+    moment = session.execute(select(database_now() + sql_seconds(delay))).scalar_one()
     if not counted:
         job.max_attempts += 1
     job.status = QUEUED

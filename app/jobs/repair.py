@@ -16,7 +16,7 @@ from app.jobs.models import FINAL, QUEUED, RUNNING, Job
 from app.jobs.origin import carrying_on
 from app.jobs.service import Hint
 from app.jobs.totals import count, count_many
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_days, sql_seconds
 from app.kernel.stream import StreamEvent, StreamTopic
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,7 @@ REQUEUE_DELAY = 1.0
 def take_unsent(session: Session, stale_seconds: float, crowded: Sequence[str] = (), limit: int = 500) -> list[Hint]:
     """Mark due jobs as sent and return their hints: those never sent, and those sent `stale_seconds` ago that nobody
     claimed. The latter are left alone in `crowded` queues, whose messages plainly still wait in the broker."""
-    stale = (Job.sent_at < database_now() - func.make_interval(0, 0, 0, 0, 0, 0, stale_seconds)) & (
-        Job.queue.not_in(crowded)
-    )
+    stale = (Job.sent_at < database_now() - sql_seconds(stale_seconds)) & (Job.queue.not_in(crowded))
     due = (
         select(Job.id)
         .where(Job.status == QUEUED, ~Job.held, Job.scheduled_for <= database_now(), or_(Job.sent_at.is_(None), stale))
@@ -93,11 +91,7 @@ def reap(session: Session, job_id: UUID) -> bool:
 
 def prune(session: Session, days: int, limit: int = 1000) -> int:
     """Delete jobs that ended more than `days` ago, with their streams; returns how many."""
-    old = (
-        select(Job.id)
-        .where(Job.status.in_(FINAL), Job.finished_at < database_now() - func.make_interval(0, 0, 0, days))
-        .limit(limit)
-    )
+    old = select(Job.id).where(Job.status.in_(FINAL), Job.finished_at < database_now() - sql_days(days)).limit(limit)
     gone = session.execute(delete(Job).where(Job.id.in_(old.scalar_subquery())).returning(Job.id)).scalars().all()
     topics = [f"job:{job_id}" for job_id in gone]
     session.execute(delete(StreamEvent).where(StreamEvent.topic.in_(topics)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal, select, update
+from sqlalchemy import bindparam, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, Job, fres
 from app.jobs.origin import current_origin
 from app.jobs.places import is_crowded, is_crowded_for_it, let_next_in
 from app.jobs.subjects import tell_ended, tell_retried
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import note, table_of
 from app.kernel.ids import new_id
 from app.kernel.intents import Intent
@@ -27,9 +27,7 @@ from app.kernel.stream import publish
 _JOBS = table_of(Job)
 _INSERT = insert(_JOBS).on_conflict_do_nothing(index_elements=["key"]).returning(_JOBS.c.held)
 _ACCEPT = _INSERT.values(held=is_crowded)
-_ACCEPT_LATER = _INSERT.values(
-    scheduled_for=database_now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("delay")), sent_at=None
-)
+_ACCEPT_LATER = _INSERT.values(scheduled_for=database_now() + sql_seconds(bindparam("delay")), sent_at=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,16 @@ def database_now() -> Function[Any]:
     return func.clock_timestamp()
 
 
+def sql_seconds(count: Any) -> Function[Any]:
+    """Return so many seconds, a number or an expression, as an interval of SQL."""
+    return func.make_interval(0, 0, 0, 0, 0, 0, count)
+
+
+def sql_days(count: Any) -> Function[Any]:
+    """Return so many whole days, a number or an expression, as an interval of SQL."""
+    return func.make_interval(0, 0, 0, count)
+
+
 def format_time(moment: datetime) -> str:
     """Return RFC 3339 in UTC with milliseconds and `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Index, Select, delete, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app.kernel.clock import sql_days
 from app.kernel.db import Base, note
 from app.kernel.ids import new_id
 
@@ -70,11 +71,7 @@ def announce(session: Session, event: Event) -> None:
 
 def forget_old_records(session: Session, days: int, limit: int = 5000) -> int:
     """Delete some of the dispatched events older than `days`; returns how many."""
-    old = (
-        select(EventRecord.id)
-        .where(EventRecord.dispatched_at < func.clock_timestamp() - func.make_interval(0, 0, 0, days))
-        .limit(limit)
-    )
+    old = select(EventRecord.id).where(EventRecord.dispatched_at < func.clock_timestamp() - sql_days(days)).limit(limit)
     return int(session.execute(delete(EventRecord).where(EventRecord.id.in_(old))).rowcount)  # type: ignore[attr-defined]
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Index, Select, delete, func, select, text, tu
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kernel.breaker import Breaker
-from app.kernel.clock import format_time
+from app.kernel.clock import format_time, sql_days
 from app.kernel.db import Base, note
 
 LIVE_KEY = "headrace:live"
@@ -155,7 +155,7 @@ def forget_old_events(session: Session, days: int, limit: int = 5000) -> int:
     """Delete some of the events older than `days`; the topics' numbers go on. Returns how many were deleted."""
     old = (
         select(StreamEvent.topic, StreamEvent.seq)
-        .where(StreamEvent.created_at < func.clock_timestamp() - func.make_interval(0, 0, 0, days))
+        .where(StreamEvent.created_at < func.clock_timestamp() - sql_days(days))
         .limit(limit)
     )
     gone = delete(StreamEvent).where(tuple_(StreamEvent.topic, StreamEvent.seq).in_(old))

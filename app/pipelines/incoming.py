@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.kernel.clock import sql_days
 from app.kernel.ids import new_id
 from app.pipelines.definition import PullRequest, from_stored_triggers
 from app.pipelines.models import Pipeline, WebhookDelivery
@@ -183,7 +184,7 @@ def forget_deliveries(session: Session, days: int, limit: int = 5000) -> int:
     no host keeps deliveries that long."""
     old = (
         select(WebhookDelivery.id)
-        .where(WebhookDelivery.created_at < func.clock_timestamp() - func.make_interval(0, 0, 0, days))
+        .where(WebhookDelivery.created_at < func.clock_timestamp() - sql_days(days))
         .limit(limit)
     )
     gone = session.execute(delete(WebhookDelivery).where(WebhookDelivery.id.in_(old)))

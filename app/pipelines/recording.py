@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import jobs
 from app.jobs import Job
+from app.kernel.clock import sql_seconds
 from app.kernel.db import table_of
 from app.kernel.ids import new_id
 from app.kernel.stream import publish
@@ -194,7 +195,7 @@ def replace_artifacts(session: Session, briefing: Briefing, kept: list[dict[str,
     earlier = delete(Artifact).where(Artifact.stage_id == briefing.stage_id).returning(Artifact.key)
     gone = list(session.scalars(earlier))
     for one in kept:
-        retention = func.make_interval(0, 0, 0, 0, 0, 0, one["retention_seconds"])
+        retention = sql_seconds(one["retention_seconds"])
         values = {
             "expires_at": func.clock_timestamp() + retention,
             "organization_id": briefing.organization_id,

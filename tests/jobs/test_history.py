@@ -13,13 +13,13 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, text, update
+from sqlalchemy import text, update
 
 from app import jobs
 from app.jobs import Job, Run
 from app.jobs.history import changes_of
 from app.jobs.models import JobChange
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.errors import Permanent, Transient
 from app.kernel.ids import new_id
@@ -79,7 +79,7 @@ def test_each_change_is_kept_with_its_time_its_worker_and_its_reason(database: D
 
 
 def ago(seconds: float) -> Any:
-    return database_now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return database_now() - sql_seconds(seconds)
 
 
 def test_a_failure_is_kept_with_its_code(database: Database) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app import jobs
 from app.jobs import Job, Run
 from app.jobs.failures import identify
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_days
 from app.kernel.db import Database
 from app.kernel.errors import Permanent, Transient
 from app.kernel.ids import new_id
@@ -220,7 +220,7 @@ def test_the_history_of_old_jobs_is_deleted_with_their_streams(database: Databas
     with doing(lambda *_: None):
         drain(database)
     with database.transaction() as session:
-        forty_days = select(database_now() - func.make_interval(0, 0, 0, 40)).scalar_subquery()
+        forty_days = select(database_now() - sql_days(40)).scalar_subquery()
         session.execute(update(Job).where(Job.id == old).values(finished_at=forty_days))
     with database.transaction() as session:
         assert jobs.prune(session, days=30) == 1
@@ -233,7 +233,7 @@ def test_the_periodic_job_forgets_what_is_old_and_keeps_what_is_not(database: Da
     with doing(lambda *_: None):
         drain(database)
     with database.transaction() as session:
-        thirty_one_days = database_now() - func.make_interval(0, 0, 0, 31)
+        thirty_one_days = database_now() - sql_days(31)
         session.execute(update(StreamEvent).where(StreamEvent.seq < 3).values(created_at=thirty_one_days))
         jobs.accept(session, jobs.PruneHistory())
     assert drain(database, SimpleNamespace(history_days=30, change_days=90, audit_days=365, archive=None)) == 1

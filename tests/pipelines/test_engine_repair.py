@@ -5,11 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from app import jobs
 from app.jobs import Job
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.pipelines import start_stage, start_step
 from app.pipelines.errors import IllegalMove
@@ -27,7 +27,7 @@ def lose(engine: Engine, execution_id: UUID, name: str) -> Seen:
         assert claim is not None
         start_step(session, start_stage(session, engine.look(execution_id).stages[name].id).steps["run"])
     with engine.database.transaction() as session:
-        ago = database_now() - func.make_interval(0, 0, 0, 0, 0, 0, 1)
+        ago = database_now() - sql_seconds(1)
         session.execute(update(Job).where(Job.id == job_id).values(lease_until=ago))
     with engine.database.transaction() as session:
         assert jobs.reap(session, job_id)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import update
 
 from app import jobs
 from app.jobs import Claim, Job
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.ids import new_id
 from launcher.processes import Birth
@@ -46,7 +46,7 @@ def read(database: Database, claim: Claim) -> Job:
 
 
 def ago(seconds: float) -> Any:
-    return database_now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return database_now() - sql_seconds(seconds)
 
 
 def is_alive(pid: int) -> bool:

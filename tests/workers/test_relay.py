@@ -14,11 +14,11 @@ from uuid import UUID
 import pytest
 import redis
 from celery import Celery
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app import jobs
 from app.jobs import Job
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.engine import make_engine
 from app.kernel.events import EventRecord
@@ -68,7 +68,7 @@ def read(database: Database, job_id: UUID) -> Job:
 
 
 def ago(seconds: float) -> Any:
-    return database_now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return database_now() - sql_seconds(seconds)
 
 
 def messages(celery: Celery) -> list[str]:
