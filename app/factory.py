@@ -15,6 +15,7 @@ from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.engine import Bounds
 from app.kernel.opening import open_database, open_redis
+from app.kernel.stamp import Stamp
 from config.settings import Settings
 
 ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs, realtime)
@@ -51,6 +52,7 @@ def create_app(
     """
     parts = _assemble(settings, database)
     jobs.send_accepted(parts.database, sender)
+    identity.tell_of_rights(parts.database, parts.rights)
     return make_api(parts, [blueprint for room in rooms for blueprint in _blueprints(room)])
 
 
@@ -66,6 +68,7 @@ def _assemble(settings: Settings, database: Database | None) -> Platform:
         limited=settings.rate_limits,
         limits={name: parse_limits(getattr(settings, f"rate_limit_{name}")) for name in LIMITS},
         authenticate=identity.authenticate,
+        rights=Stamp.open(settings.redis_url, identity.RIGHTS),
         cors_origins=frozenset(filter(None, map(str.strip, settings.cors_origins.split(",")))),
         changelog=Path(__file__).parents[1] / "CHANGELOG.md",
         **{name: getattr(settings, name) for name in SAME_NAME},

@@ -6,10 +6,11 @@ import os
 import socket
 from pathlib import Path
 
-from app import jobs
+from app import identity, jobs
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.opening import open_database, open_redis
+from app.kernel.stamp import Stamp
 from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
 from config.settings import Settings
@@ -30,6 +31,7 @@ def open_worker_database(settings: Settings, *, pool_size: int = 4) -> Database:
     """Return the database of a worker, whose own accepted jobs are sent like those of the API."""
     database = open_database(settings.database_url, open_redis(settings.redis_url), pool_size=pool_size)
     jobs.send_accepted(database, CelerySender.from_settings(settings))
+    identity.tell_of_rights(database, Stamp.open(settings.redis_url, identity.RIGHTS))
     return database
 
 

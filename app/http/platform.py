@@ -17,6 +17,7 @@ from app.http.rate_limiter import RateLimiter
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.principal import Principal
+from app.kernel.stamp import Stamp
 
 if TYPE_CHECKING:
     from app.http.health import Check
@@ -28,9 +29,9 @@ KEY = "headrace"
 class Platform:
     """What a request may use. Settings keep their names; `checks` and `gauges` are filled by the rooms.
 
-    `authenticate` turns a request into its caller or raises AuthRequired. `limits` are rate limits by name, in force if
-    `limited`. `checks`
-    are what `/health` asks; `gauges` give metrics that are read from the database when Prometheus asks.
+    `authenticate` turns a request into its caller or raises AuthRequired; `rights` is renewed with what anybody may.
+    `limits` are rate limits by name, in force if `limited`. `checks` are what `/health` asks; `gauges` give metrics
+    that are read from the database when Prometheus asks.
     """
 
     database: Database
@@ -39,6 +40,7 @@ class Platform:
     limited: bool
     limits: Mapping[str, tuple[RateLimitItem, ...]]
     authenticate: Callable[[Request], Principal]
+    rights: Stamp
 
     public_url: str
     is_development: bool

@@ -19,6 +19,7 @@ from app.identity.errors import (
 )
 from app.identity.intents import PruneIdentity, SendMail
 from app.identity.keys import add_signing_key, ensure_signing_key, retire_superseded_keys
+from app.identity.known_callers import RIGHTS, tell_of_rights
 from app.identity.letters import Letter
 from app.identity.mails import Desk, ask_for_mail, note_sent, write_mail, writes_mail
 from app.identity.models import AccountMail, Membership, Role, RoleAssignment, User
@@ -71,6 +72,7 @@ __all__ = [
     "OWNER",
     "PERMISSIONS",
     "PERMISSIONS_OF_ROLE",
+    "RIGHTS",
     "VIEWER",
     "AccountDisabled",
     "AccountMail",
@@ -119,6 +121,7 @@ __all__ = [
     "retire_superseded_keys",
     "rights_ended",
     "sessions_ended",
+    "tell_of_rights",
     "visible_users",
     "withdraw_role",
     "write_mail",

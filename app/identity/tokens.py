@@ -1,7 +1,7 @@
 """Access tokens: short-lived, signed with EdDSA, issued and read by Flask-JWT-Extended.
 
-A token only says who somebody is and which login it came from. What they may do is read from the database with each
-request, so that a logout, a disabled account or a lost role works on the next one.
+A token only says who somebody is and which login it came from. What they may do is read from the database whenever it
+may have changed (see `known_callers`), so that a logout, a disabled account or a lost role works on the next request.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from app.http import platform
 from app.identity.api_keys import authenticate_key, is_key
 from app.identity.errors import TokenExpired, TokenInvalid
 from app.identity.keys import ALGORITHM, KeyRing, Signer
+from app.identity.known_callers import KnownCallers
 from app.identity.queries import read_principal
 from app.identity.recognition import AUDIENCE, LEEWAY_SECONDS
 from app.identity.seen_tokens import SeenTokens
@@ -32,6 +34,7 @@ from app.kernel.principal import Principal
 
 RING = "headrace.keys"
 SEEN = "headrace.seen_tokens"
+KNOWN = "headrace.known_callers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def set_up_tokens(app: Flask) -> None:
     ring = KeyRing(parts.database, parts.vault)
     app.extensions[RING] = ring
     app.extensions[SEEN] = SeenTokens()
+    app.extensions[KNOWN] = KnownCallers(parts.rights)
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
@@ -81,10 +85,13 @@ def authenticate(request: Request) -> Principal:
     Raises AuthRequired without either; TokenInvalid, TokenExpired, TokenRevoked, KeyExpired or AccountDisabled for one
     that does not let in.
     """
+    known: KnownCallers = current_app.extensions[KNOWN]
     key = _presented_key(request)
     if key is not None:
-        return authenticate_key(platform().database, platform().vault, key, request.remote_addr)
-    return _caller(platform().database, _read_token(request))
+        look_up = partial(authenticate_key, platform().database, platform().vault, key, request.remote_addr)
+        return known.recognize(key, look_up)
+    token = request.headers.get("Authorization", "")
+    return known.recognize(token, lambda: _caller(platform().database, _read_token(token)))
 
 
 def _presented_key(request: Request) -> str | None:
@@ -95,10 +102,9 @@ def _presented_key(request: Request) -> str | None:
     return request.headers.get("X-API-Key")
 
 
-def _read_token(request: Request) -> Mapping[str, Any]:
-    """Return what the token of a request says."""
+def _read_token(token: str) -> Mapping[str, Any]:
+    """Return what the token of the current request says."""
     seen: SeenTokens = current_app.extensions[SEEN]
-    token = request.headers.get("Authorization", "")
     claims = seen.find(token)
     if claims is None:
         claims = _verify()

@@ -1,4 +1,4 @@
-"""What it costs to know a caller: one statement, and a signature verified once in a while."""
+"""What it costs to know a caller whom nobody has seen: one statement, and a signature verified once in a while."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, event
 
 from app.identity import tokens
+from app.identity.known_callers import KnownCallers
 from app.identity.seen_tokens import KEPT_SECONDS, MOST_TOKENS, SeenTokens
 from app.kernel.db import Database
+from app.kernel.stamp import Stamp
 from tests.identity.conftest import Committing
 from tests.support.identity import Person, data_of, error_of, make_person
 
@@ -21,6 +23,7 @@ VERIFY = "/api/v1/auth/verify"
 @pytest.fixture(autouse=True)
 def nobody_was_seen(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.extensions, tokens.SEEN, SeenTokens())
+    monkeypatch.setitem(app.extensions, tokens.KNOWN, KnownCallers(Stamp.open("redis://127.0.0.1:1/0", "rights")))
 
 
 def test_a_caller_is_known_by_one_statement(client: FlaskClient, alice: Person, database: Database) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, event, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.identity import TokenReader
 from app.identity.keys import KeyRing, add_signing_key, retire_superseded_keys
@@ -236,21 +236,6 @@ def test_the_private_keys_are_sealed_to_their_rows(database: Database, settings:
         rows = session.scalars(select(SigningKey)).all()
     assert rows
     assert not any(private in row.sealed_private_key for row in rows)
-
-
-def test_the_caller_is_read_in_one_query(client: FlaskClient, app: Flask, alice: Person, database: Database) -> None:
-    statements: list[str] = []
-    data_of(client.get("/api/v1/auth/verify", headers=alice.headers))
-
-    def remember(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(database.bind, "before_cursor_execute", remember)
-    try:
-        data_of(client.get("/api/v1/auth/verify", headers=alice.headers))
-    finally:
-        event.remove(database.bind, "before_cursor_execute", remember)
-    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 1
 
 
 def test_a_login_id_is_a_uuid_of_its_own(alice: Person) -> None:
