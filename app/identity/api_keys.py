@@ -1,7 +1,7 @@
 """Keys: with one a program acts for whoever made it, within the key's scopes and never beyond its maker.
 
 A key is `hr_live_`, a public part by which it is found, and a secret. The whole is shown once; what is kept is its
-keyed hash. What it may is worked out anew with each request: its scopes, and what its maker holds at that moment.
+keyed hash. What it may is never written down: it is its scopes, within what its maker holds at that moment.
 """
 
 from __future__ import annotations

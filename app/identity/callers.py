@@ -1,4 +1,4 @@
-"""Who a login or a key stands for, and what they hold where: read in one query, at each request."""
+"""Who a login or a key stands for, and what they hold where: read in one query."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Tokens whose signatures were verified a moment ago: to verify the same bytes again costs more than all the rest.
 
-Only what a token says is kept, which never changes. What its bearer may is asked anew at each request.
+Only what a token says is kept, which never changes. What its bearer may is known elsewhere (`known_callers`).
 """
 
 from __future__ import annotations
