@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import identity, jobs, pipelines, realtime, tenancy
+from app import clusters, identity, jobs, pipelines, realtime, tenancy
 from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
@@ -18,7 +18,7 @@ from app.kernel.opening import open_database, open_redis
 from app.kernel.stamp import Stamp
 from config.settings import Settings
 
-ROOMS: Sequence[Any] = (identity, tenancy, pipelines, jobs, realtime)
+ROOMS: Sequence[Any] = (identity, tenancy, pipelines, clusters, jobs, realtime)
 LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook")
 # A request that does nothing with its transaction for so long stands still.
 IDLE_STATEMENTS = 3
@@ -37,6 +37,9 @@ SAME_NAME = (
     "stream_socket",
     "allow_file_repositories",
     "allow_private_addresses",
+    "allow_private_clusters",
+    "allow_loopback_clusters",
+    "allow_unverified_clusters",
     "max_body_bytes",
     "web_threads",
     "trusted_proxies",

@@ -1,5 +1,6 @@
 """Every table of the platform, by importing every models.py: for Alembic, and for tests that make tables."""
 
+from app.clusters import models as clusters
 from app.identity import models as identity
 from app.jobs import models as jobs
 from app.kernel import audit, events, idempotency, stream
@@ -9,4 +10,15 @@ from app.tenancy import models as tenancy
 
 METADATA = Base.metadata
 
-__all__ = ["METADATA", "audit", "events", "idempotency", "identity", "jobs", "pipelines", "stream", "tenancy"]
+__all__ = [
+    "METADATA",
+    "audit",
+    "clusters",
+    "events",
+    "idempotency",
+    "identity",
+    "jobs",
+    "pipelines",
+    "stream",
+    "tenancy",
+]

@@ -7,9 +7,13 @@ from typing import Final
 INTERACTIVE: Final = "interactive"
 DEFAULT: Final = "default"
 CI: Final = "ci"
+CLUSTERS: Final = "clusters"
+CHECKS: Final = "checks"
 
 QUEUES: Final = {
     INTERACTIVE: "short work somebody waits for",
     DEFAULT: "work without a queue of its own",
     CI: "pipeline stages: long, in a sandbox",
+    CLUSTERS: "work with clusters, which may be slow",
+    CHECKS: "looking after all clusters, all the time",
 }

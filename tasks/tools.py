@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.clusters import CheckRules
+from app.kernel.addresses import AddressRules
 from app.kernel.crypto import Vault
 from app.kernel.store import BlobStore
 from app.kernel.stream import Live
@@ -38,6 +40,14 @@ class CacheLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterRules:
+    """Where clusters may be, and how they are looked after."""
+
+    addresses: AddressRules
+    checks: CheckRules
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """The outside world of a worker."""
 
@@ -51,6 +61,7 @@ class Tools:
     workspaces: Path
     steps: StepDefaults
     caches: CacheLimits
+    clusters: ClusterRules
     history_days: int
     access_token_seconds: int
     public_url: str

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app import jobs
+from app.clusters import SweepClusters
 from app.identity import PruneIdentity
 from app.jobs import PruneHistory
 from app.kernel.clock import database_now
@@ -24,6 +25,7 @@ PERIODS: dict[str, timedelta] = {
     PruneIdentity.kind: timedelta(hours=1),
     PruneDeliveries.kind: timedelta(hours=1),
     RunSchedules.kind: timedelta(minutes=1),
+    SweepClusters.kind: timedelta(minutes=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 
 from app import identity, jobs
+from app.clusters import CheckRules
+from app.kernel.addresses import AddressRules
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.opening import open_database, open_redis
@@ -18,7 +20,7 @@ from tasks.identity.gateways import Mailer, choose_mailer
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
-from tasks.tools import CacheLimits, StepDefaults, Tools
+from tasks.tools import CacheLimits, ClusterRules, StepDefaults, Tools
 from workers.sender import CelerySender
 
 
@@ -52,6 +54,7 @@ def open_tools(settings: Settings) -> Tools:
         workspaces=settings.workspaces,
         steps=_step_defaults(settings),
         caches=CacheLimits(settings.cache_bytes, settings.cache_workspace_bytes, settings.cache_days),
+        clusters=_cluster_rules(settings),
         history_days=settings.job_history_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,
@@ -65,6 +68,20 @@ def open_tools(settings: Settings) -> Tools:
 def _choose_mailer(settings: Settings) -> Mailer:
     kept_in = (settings.data_dir / "mail").resolve() if settings.is_development else None
     return choose_mailer(settings.smtp_url, settings.mail_from, kept_in)
+
+
+def _cluster_rules(settings: Settings) -> ClusterRules:
+    return ClusterRules(
+        AddressRules(settings.allow_private_clusters, settings.allow_loopback_clusters),
+        CheckRules(
+            interval=settings.cluster_check_seconds,
+            timeout=settings.cluster_check_timeout_seconds,
+            longest=settings.cluster_check_longest_seconds,
+            failures=settings.cluster_check_failures,
+            inventory_interval=settings.cluster_inventory_seconds,
+            inventory_limit=settings.cluster_inventory_objects,
+        ),
+    )
 
 
 def _paths(text: str) -> list[Path]:

@@ -1,13 +1,78 @@
-"""Clusters: the Kubernetes API servers that the platform knows, and what opens them."""
+"""Clusters: the Kubernetes API servers that the platform knows, what opens them, and how they fare. Higher rooms find
+one that a caller may use with `find_usable_cluster`, and object to its removal by `before_deletion`; workers open it
+with `tasks.clusters.opening.open_cluster`.
+"""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from app import jobs
+from app.clusters import places as _places
 from app.clusters.access import Access, AccessRules, find_access_faults
+from app.clusters.applying import ApplyRights, Order, read_order
+from app.clusters.checks import CheckRules, Found, record_checks
+from app.clusters.credentials import open_access, reveal_access
+from app.clusters.due import Due, take_due_checks, take_due_inventories
+from app.clusters.errors import ClusterGone, ClusterInUse, ClusterNotReady, RemovalRefused
+from app.clusters.hooks import before_deletion
+from app.clusters.intents import ApplyManifests, CheckCluster, ConnectCluster, RemoveCluster, SweepClusters
+from app.clusters.inventory import Observed, Seen, record_inventory
 from app.clusters.kubeconfig import KubeconfigInvalid, read_kubeconfig, write_kubeconfig
+from app.clusters.manifests import Manifest
+from app.clusters.models import Cluster, ClusterHealth
+from app.clusters.queries import find_usable_cluster
+from app.clusters.service import forget_cluster, removal_ended
+
+if TYPE_CHECKING:
+    from app.clusters.routes import blueprints
+
+every_place = _places
+
+jobs.follow(RemoveCluster.kind, ended=removal_ended)
 
 __all__ = [
     "Access",
     "AccessRules",
+    "ApplyManifests",
+    "ApplyRights",
+    "CheckCluster",
+    "CheckRules",
+    "Cluster",
+    "ClusterGone",
+    "ClusterHealth",
+    "ClusterInUse",
+    "ClusterNotReady",
+    "ConnectCluster",
+    "Due",
+    "Found",
     "KubeconfigInvalid",
+    "Manifest",
+    "Observed",
+    "Order",
+    "RemovalRefused",
+    "RemoveCluster",
+    "Seen",
+    "SweepClusters",
+    "before_deletion",
+    "blueprints",
     "find_access_faults",
+    "find_usable_cluster",
+    "forget_cluster",
+    "open_access",
     "read_kubeconfig",
+    "read_order",
+    "record_checks",
+    "record_inventory",
+    "removal_ended",
+    "reveal_access",
+    "take_due_checks",
+    "take_due_inventories",
     "write_kubeconfig",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Flask is loaded by the API alone: workers enter this room too.
+    if name == "blueprints":
+        return import_module("app.clusters.routes").blueprints
+    raise AttributeError(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +89,14 @@ def _enveloped(data: Any, meta: type[ma.Schema]) -> dict[str, Any]:
 def _with_job_id(schema: ma.Schema) -> ma.Schema:
     if "job_id" in schema.fields:
         return schema
-    name = f"{type(schema).__name__}Accepted"
+    return _accepted_form(type(schema))(only=[*schema.only, "job_id"] if schema.only else None)
+
+
+@functools.cache
+def _accepted_form(kind: type[ma.Schema]) -> type[ma.Schema]:
+    """Return a form with the job's id, one for all routes that answer by it: it has one name in the document."""
     job_id = fields.UUID(required=True, metadata={"description": "The job that does the work"})
-    return type(name, (type(schema),), {"job_id": job_id})(only=[*schema.only, "job_id"] if schema.only else None)
+    return type(f"{kind.__name__}Accepted", (kind,), {"job_id": job_id, "__module__": kind.__module__})
 
 
 def _add_response(docs: dict[str, Any], status: int, schema: Any, content_type: str | None, **options: Any) -> None:

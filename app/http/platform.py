@@ -54,6 +54,9 @@ class Platform:
     stream_socket: Path
     allow_file_repositories: bool
     allow_private_addresses: bool
+    allow_private_clusters: bool
+    allow_loopback_clusters: bool
+    allow_unverified_clusters: bool
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

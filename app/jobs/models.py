@@ -68,6 +68,13 @@ class Job(Base):
             "id",
             postgresql_where=text("workspace_id IS NOT NULL"),
         ),
+        Index(
+            "ix_jobs_cluster_id_created_at",
+            "cluster_id",
+            "created_at",
+            "id",
+            postgresql_where=text("cluster_id IS NOT NULL"),
+        ),
         Index("ix_jobs_created_at", "created_at", "id"),
         Index("ix_jobs_status_created_at", "status", "created_at", "id", postgresql_where=UNUSUAL),
         Index("ix_jobs_kind_created_at", "kind", "created_at", "id"),
@@ -84,7 +91,7 @@ class Job(Base):
             "fingerprint",
             "finished_at",
             postgresql_where=FAILURES,
-            postgresql_include=["organization_id", "workspace_id", "created_by"],
+            postgresql_include=["organization_id", "workspace_id", "cluster_id", "created_by"],
         ),
     )
     # What an UPDATE computes, such as the time of an end, comes back with it.
@@ -114,6 +121,7 @@ class Job(Base):
     resource_id: Mapped[UUID | None]
     organization_id: Mapped[UUID | None]
     workspace_id: Mapped[UUID | None]
+    cluster_id: Mapped[UUID | None]
     created_by: Mapped[UUID | None]
     # The request and the trace that asked for it; see app/jobs/origin.py.
     origin: Mapped[dict[str, Any] | None]

@@ -18,7 +18,7 @@ EQUAL = ("kind", "queue", "resource_type", "resource_id", "organization_id")
 def visible_jobs(caller: Principal, permission: str = READ) -> Select[Job]:
     """Select the jobs of the caller's places, and those of no place that the caller started."""
     own = Job.organization_id.is_(None) & (Job.created_by == caller.user_id) if caller.holds_account else false()
-    in_theirs = visible(caller, permission, Job.organization_id, Job.workspace_id)
+    in_theirs = visible(caller, permission, Job.organization_id, Job.workspace_id, Job.cluster_id)
     return select(Job).where(or_(in_theirs, own) if caller.permits(permission) else false())
 
 

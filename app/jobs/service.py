@@ -47,6 +47,7 @@ def accept(
     *,
     organization_id: UUID | None = None,
     workspace_id: UUID | None = None,
+    cluster_id: UUID | None = None,
     created_by: UUID | None = None,
     resource: tuple[str, UUID] | None = None,
     parent_id: UUID | None = None,
@@ -73,6 +74,7 @@ def accept(
         "resource_id": resource_id,
         "organization_id": organization_id,
         "workspace_id": workspace_id,
+        "cluster_id": cluster_id,
         "created_by": created_by,
     }
     if origin := current_origin():

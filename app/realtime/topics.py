@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.clusters import Cluster
 from app.jobs import Job
 from app.kernel.principal import Principal, places_of
 from app.pipelines import Execution
@@ -30,6 +31,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "job": Kind(Job, "jobs:read"),
     "execution": Kind(Execution, "executions:read"),
     "workspace": Kind(Workspace, "workspaces:read"),
+    "cluster": Kind(Cluster, "clusters:read"),
     "organization": Kind(Organization, "organizations:read"),
 }
 

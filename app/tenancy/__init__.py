@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app.tenancy import invitations as _invitations
-from app.tenancy.errors import SlugTaken, WorkspaceInUse
+from app.tenancy.errors import OrganizationInUse, SlugTaken, WorkspaceInUse
 from app.tenancy.events import (
     OrganizationCreated,
     WorkspaceCreated,
@@ -15,12 +15,12 @@ from app.tenancy.events import (
     WorkspaceStatusChanged,
     WorkspaceUpdated,
 )
-from app.tenancy.hooks import before_deletion, tells_activity
+from app.tenancy.hooks import before_deletion, before_organization_deletion, tells_activity
 from app.tenancy.models import Activity, Organization, Workspace
 from app.tenancy.plans import apply_plans
 from app.tenancy.queries import visible_workspaces
 from app.tenancy.repository import RepositoryRules, find_branch_fault, find_repository_key, find_url_fault
-from app.tenancy.service import create_organization, create_workspace
+from app.tenancy.service import create_organization, create_workspace, personal_organization
 
 if TYPE_CHECKING:
     from app.tenancy.routes import blueprints
@@ -31,6 +31,7 @@ __all__ = [
     "Activity",
     "Organization",
     "OrganizationCreated",
+    "OrganizationInUse",
     "RepositoryRules",
     "SlugTaken",
     "Workspace",
@@ -41,12 +42,14 @@ __all__ = [
     "WorkspaceUpdated",
     "apply_plans",
     "before_deletion",
+    "before_organization_deletion",
     "blueprints",
     "create_organization",
     "create_workspace",
     "find_branch_fault",
     "find_repository_key",
     "find_url_fault",
+    "personal_organization",
     "tells_activity",
     "visible_workspaces",
 ]

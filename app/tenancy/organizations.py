@@ -20,6 +20,7 @@ from app.tenancy.events import (
     OrganizationMemberRoleChanged,
     OrganizationUpdated,
 )
+from app.tenancy.hooks import object_to_organization_deletion
 from app.tenancy.models import Invitation, Organization, Workspace
 
 
@@ -38,12 +39,13 @@ def change_organization(session: Session, organization: Organization, fields: di
 
 def delete_organization(session: Session, organization: Organization) -> None:
     """Delete an organization, whose row the caller has locked. Raises PersonalOrganization, or OrganizationInUse with
-    how many workspaces stand in the way."""
+    how many workspaces, or what else, stand in the way."""
     if organization.is_personal:
         raise PersonalOrganization("A personal organization stays as long as its owner has an account.")
     workspaces = select(func.count()).where(Workspace.organization_id == organization.id)
     if count := session.execute(workspaces).scalar_one():
         raise OrganizationInUse(workspaces=count)
+    object_to_organization_deletion(session, organization)
     announce(session, OrganizationDeleted(organization.id, organization.name))
     session.delete(organization)
     session.flush()

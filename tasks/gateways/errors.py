@@ -1,4 +1,5 @@
 """Why a request to somebody else's server came to nothing. No message holds a header or a body.
+`details["step"]` says how far it came: `name`, `connect` or `tls`; without it, the request was sent.
 
 OutgoingError
 ├── Transient   Unreachable: no connection, or it was lost (TooSlow: within the time there was)

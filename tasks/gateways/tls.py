@@ -27,7 +27,7 @@ def make_tls(
             with _as_file(certificate + "\n" + key) as path:
                 context.load_cert_chain(path)
     except (ssl.SSLError, ValueError, OSError) as error:
-        raise CertificateRefused("The certificates to connect with cannot be used.") from error
+        raise CertificateRefused("The certificates to connect with cannot be used.", step="tls") from error
     return context
 
 

@@ -129,7 +129,7 @@ def _find_addresses(destination: Destination, rules: AddressRules, ends: float, 
     def keep_time() -> None:
         keep()
         if time.monotonic() > ends:
-            raise TooSlow("The server's name was not found in time.")
+            raise TooSlow("The server's name was not found in time.", step="name")
 
     fault = rules.find_fault(destination.host)
     literal = read_address(destination.host)
@@ -142,9 +142,9 @@ def _find_addresses(destination: Destination, rules: AddressRules, ends: float, 
     faults = [fault] if fault else [rules.find_fault(address) for address in addresses]
     for found in faults:
         if found is not None:
-            raise DestinationRefused(f"The server's address {found}.")
+            raise DestinationRefused(f"The server's address {found}.", step="connect")
     if not addresses:
-        raise Unreachable("The server's name cannot be found.")
+        raise Unreachable("The server's name cannot be found.", step="name")
     return addresses
 
 
@@ -161,8 +161,8 @@ def _connect(addresses: list[str], port: int, ends: float) -> socket.socket:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
     if isinstance(failure, TimeoutError):
-        raise TooSlow("The server could not be connected to in time.") from failure
-    raise Unreachable("The server cannot be connected to.") from failure
+        raise TooSlow("The server could not be connected to in time.", step="connect") from failure
+    raise Unreachable("The server cannot be connected to.", step="connect") from failure
 
 
 def _secure(connection: socket.socket, tls: ssl.SSLContext, name: str, ends: float) -> socket.socket:
@@ -170,8 +170,9 @@ def _secure(connection: socket.socket, tls: ssl.SSLContext, name: str, ends: flo
         connection.settimeout(max(ends - time.monotonic(), 0.01))
         return tls.wrap_socket(connection, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
-        raise CertificateRefused(f"The server's certificate cannot be trusted: {error.verify_message}.") from error
+        why = f"The server's certificate cannot be trusted: {error.verify_message}."
+        raise CertificateRefused(why, step="tls") from error
     except TimeoutError as error:
-        raise TooSlow("The server did not end its TLS handshake in time.") from error
+        raise TooSlow("The server did not end its TLS handshake in time.", step="tls") from error
     except (OSError, ValueError) as error:
-        raise Unreachable("The server's TLS handshake failed.") from error
+        raise Unreachable("The server's TLS handshake failed.", step="tls") from error

@@ -65,6 +65,7 @@ def _bodies(world: World) -> dict[str, Any]:
     return {
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
         "POST /api/v1/workspaces": {"name": "New", **organization},
+        "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},
         "POST /api/v1/users/{user_id}/roles": {"role_id": world.values["role_id"], "scope": scope},
         "POST /api/v1/workspaces/{workspace_id}/members": {"user_id": str(world.alice.user.id), "role": "viewer"},
         "POST /api/v1/workspaces/{workspace_id}/pipelines": DEFINITION | {"name": "new"},

@@ -45,7 +45,7 @@ _SAID = {
     LIST: """
         GET /api/v1/roles, GET /api/v1/users/{user_id}/roles, GET /api/v1/api-keys, GET /api/v1/organizations
         GET /api/v1/workspaces, GET /api/v1/executions, GET /api/v1/jobs, GET /api/v1/jobs/failures
-        POST /api/v1/jobs/bulk
+        POST /api/v1/jobs/bulk, GET /api/v1/clusters
     """,
     TENANT: """
         POST /api/v1/roles, GET PUT PATCH DELETE /api/v1/roles/{role_id}
@@ -88,6 +88,12 @@ _SAID = {
         GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
+        POST /api/v1/clusters, GET PUT PATCH DELETE /api/v1/clusters/{cluster_id}
+        POST /api/v1/clusters/{cluster_id}/apply, POST /api/v1/clusters/{cluster_id}/health-check
+        GET /api/v1/clusters/{cluster_id}/health
+        GET /api/v1/clusters/{cluster_id}/nodes, GET /api/v1/clusters/{cluster_id}/namespaces
+        GET /api/v1/clusters/{cluster_id}/pods, GET /api/v1/clusters/{cluster_id}/services
+        GET /api/v1/clusters/{cluster_id}/deployments, GET /api/v1/clusters/{cluster_id}/events
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
         POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
     """,

@@ -38,6 +38,7 @@ def test_ours_starts_every_part_and_tells_no_secret() -> None:
         "web",
         "stream",
         "worker-ci",
+        "worker-clusters",
         "worker-interactive",
         "worker-default",
         "relay",

@@ -25,6 +25,7 @@ from tests.support.tenancy import make_workspace
 
 API = "/api/v1"
 DEFINITION = {"name": "shop", "stages": [{"name": "build", "steps": [{"name": "compile", "run": "true"}]}]}
+CLUSTER = {"name": "production", "server": "https://kube.example.com:6443", "token": "canary-of-the-world"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
         "provider": "github",
+        "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
         "cache_id": str(_keep_cache(database, workspace)),
         "stage": "build",
         "step": "compile",

@@ -2,6 +2,7 @@
 
 from tasks.clusters.gateways.kubernetes import kinds
 from tasks.clusters.gateways.kubernetes.base import (
+    PAGE,
     Change,
     Cluster,
     Kind,
@@ -35,6 +36,7 @@ from tasks.clusters.gateways.kubernetes.errors import (
 from tasks.clusters.gateways.kubernetes.rest import RestCluster
 
 __all__ = [
+    "PAGE",
     "AccessDenied",
     "AnswerTooLarge",
     "Change",

@@ -89,10 +89,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (DestinationRefused, CertificateRefused) as error:
-        raise ClusterRefused(error.message) from error
+        raise ClusterRefused(error.message, **error.details) from error
     except TooLarge as error:
         raise AnswerTooLarge(error.message) from error
     except AnswerUnreadable as error:
         raise NotKubernetes(error.message) from error
     except Unreachable as error:
-        raise ClusterAway(error.message) from error
+        raise ClusterAway(error.message, **error.details) from error
