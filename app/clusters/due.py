@@ -48,7 +48,9 @@ def _take(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    moved = update(ClusterHealth).where(ClusterHealth.cluster_id.in_(first.scalar_subquery()))
+    # As a CTE it is looked for once; a plan may ask a subquery for each row, and lock others each time.
+    chosen = first.cte("chosen")
+    moved = update(ClusterHealth).where(ClusterHealth.cluster_id.in_(select(chosen.c.cluster_id)))
     later = database_now() + func.make_interval(0, 0, 0, 0, 0, 0, lease)
     ids = session.scalars(
         moved.values({due.key: later}).returning(ClusterHealth.cluster_id).execution_options(synchronize_session=False)

@@ -78,11 +78,13 @@ class _Sweep:
     def work(self, seconds: float) -> dict[str, Any]:
         """Go on for so many seconds, then end what was begun."""
         ends, looked = time.monotonic() + seconds, 0.0
+        # An inventory that is begun later would outlast the sweep.
+        last_inventories = ends - min(SECONDS, seconds / 3)
         try:
             while time.monotonic() < ends and not self._run.should_stop():
                 if time.monotonic() - looked >= LOOK_SECONDS:
                     looked = time.monotonic()
-                    self._feed(is_late=ends - looked < SECONDS)
+                    self._feed(is_late=looked > last_inventories)
                 self._record()
                 time.sleep(PAUSE)
             while self._is_busy() and not self._run.should_stop():

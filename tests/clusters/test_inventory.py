@@ -44,7 +44,8 @@ def fill(cluster: RestCluster) -> None:
     spec = {"type": "ClusterIP", "ports": [{"port": 80, "targetPort": 8080, "protocol": "TCP"}]}
     cluster.apply(kinds.SERVICE, {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}, manager="tests")
     status = {"conditions": [{"type": "Ready", "status": "True"}], "nodeInfo": {"kubeletVersion": "v1.31.0"}}
-    cluster.apply(kinds.NODE, {"metadata": {"name": "n1"}, "status": status}, manager="tests")
+    cluster.apply(kinds.NODE, {"metadata": {"name": "n1"}}, manager="tests")
+    cluster.patch(kinds.NODE, "n1", change={"status": status}, subresource="status")
 
 
 def read(client: FlaskClient, person: Person, cluster_id: str, kind: str, **query: str) -> Any:
@@ -125,7 +126,8 @@ def cluster_id(client: FlaskClient, alice: Person) -> UUID:
 
 
 def record(database: Database, cluster_id: UUID, *names: str, status: str = "Running", **said: Any) -> None:
-    pods = [Seen("shop", name, status, {"ready": 1}) for name in names]
+    data = {"ready": 1, "containers": 1, "restarts": 0, "node": None, "ip": None}
+    pods = [Seen("shop", name, status, data) for name in names]
     with database.transaction() as session:
         assert record_inventory(session, cluster_id, {"pods": Observed(pods, **said)}, RULES)
 

@@ -74,7 +74,7 @@ def do_sweep(keeper: Keeper, seconds: float, rules: CheckRules = RULES) -> dict[
 
 def test_all_that_are_due_are_checked_and_looked_into(keeper: Keeper, ids: list[str]) -> None:
     make_due(keeper.database)
-    told = do_sweep(keeper, 1.5, replace(RULES, interval=60.0))
+    told = do_sweep(keeper, 6.0, replace(RULES, interval=60.0))
     assert told == {"checked": 12, "failed": 0, "moved": 12, "observed": 12}
     assert {keeper.cluster(one).status for one in ids} == {"connected"}
     assert do_sweep(keeper, 0.3, replace(RULES, interval=60.0))["checked"] == 0
