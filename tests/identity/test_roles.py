@@ -196,7 +196,7 @@ def test_a_role_ends_at_its_time_and_may_be_given_again(
         ("workspace-admin", "organization", "scope.type"),
         ("platform-admin", "organization", "scope.type"),
         ("organization-owner", "organization", "role_id"),
-        ("cluster-admin", "cluster", "scope.type"),
+        ("cluster-admin", "organization", "scope.type"),
     ],
 )
 def test_a_role_is_given_where_it_belongs(
