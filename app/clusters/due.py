@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.clusters.models import Cluster, ClusterHealth
-from app.kernel.clock import database_now
+from app.kernel.clock import database_now, sql_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _take(
     # As a CTE it is looked for once; a plan may ask a subquery for each row, and lock others each time.
     chosen = first.cte("chosen")
     moved = update(ClusterHealth).where(ClusterHealth.cluster_id.in_(select(chosen.c.cluster_id)))
-    later = database_now() + func.make_interval(0, 0, 0, 0, 0, 0, lease)
+    later = database_now() + sql_seconds(lease)
     ids = session.scalars(
         moved.values({due.key: later}).returning(ClusterHealth.cluster_id).execution_options(synchronize_session=False)
     ).all()

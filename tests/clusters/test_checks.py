@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from app.clusters import Access, CheckRules, ClusterHealth, Found, record_checks
 from app.clusters.models import ClusterCheck
+from app.kernel.clock import sql_days
 from app.kernel.db import Database
 from tests.support.certificates import Authority
 from tests.support.clusters import API, Keeper, register
@@ -97,7 +98,7 @@ def test_the_history_is_kept_for_hours_and_shown_newest_first(
     assert (shown["step"], shown["code"]) == ("connect", "CLUSTER_UNREACHABLE")
     assert shown["answered_at"] < shown["checked_at"] < shown["next_check_at"]
     with database.transaction() as session:
-        session.query(ClusterCheck).update({"at": ClusterCheck.at - func.make_interval(0, 0, 0, 1)})
+        session.query(ClusterCheck).update({"at": ClusterCheck.at - sql_days(1)})
     record(WELL)
     with database.transaction() as session:
         assert session.scalar(select(func.count()).select_from(ClusterCheck)) == 1
