@@ -19,7 +19,7 @@ from app.kernel.stamp import Stamp
 from config.settings import Settings
 
 ROOMS: Sequence[Any] = (identity, tenancy, pipelines, clusters, jobs, realtime)
-LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook")
+LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook", "client")
 # A request that does nothing with its transaction for so long stands still.
 IDLE_STATEMENTS = 3
 SAME_NAME = (

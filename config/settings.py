@@ -78,6 +78,9 @@ class Settings:
     rate_limit_refresh: str = setting(
         "10/minute", "token refreshes per address, and logins by an application's own code or id token"
     )
+    rate_limit_client: str = setting(
+        "100/hour", "registrations of client applications per address, and logins of users per application and address"
+    )
     rate_limit_webhook: str = setting("1200/minute", "deliveries of code hosts per address")
 
     oauth_providers: str = setting(

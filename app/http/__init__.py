@@ -10,7 +10,7 @@ from app.http.bodies import UnsupportedMediaType, read_body, read_json
 from app.http.envelope import Reply, accepted, wants_json
 from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
-from app.http.guards import check, load, principal, public, requires
+from app.http.guards import check, load, own_client, principal, public, requires
 from app.http.health import Check, Finding
 from app.http.limits import caller_network, limit_rate
 from app.http.platform import Platform, platform, transaction
@@ -40,6 +40,7 @@ __all__ = [
     "note_row",
     "open_stream",
     "open_websocket",
+    "own_client",
     "parse_limits",
     "platform",
     "principal",

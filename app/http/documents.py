@@ -120,6 +120,7 @@ def note_operation(view: Any, operation: Operation, place: str) -> None:
         "id": f"{place}_{view.__name__}",
         "public": guard.public,
         "permission": guard.permission,
+        "client": guard.client,
         "limited": operation.limited,
         "paged": operation.declared.pager is not None,
         "body": any(p.get("in") == "json" for p in docs.get("arguments", {}).get("parameters", [])),
@@ -147,7 +148,8 @@ def complete(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> dict
     if not frame["public"]:
         doc["security"] = [{"bearer": []}, {"key": []}]
     if frame["permission"]:
-        needs = f"Needs the permission `{frame['permission']}`."
+        place = " over the caller's client application" if frame["client"] else ""
+        needs = f"Needs the permission `{frame['permission']}`{place}."
         doc_info["docstring"]["description"] = "\n\n".join(
             filter(None, [doc_info["docstring"].get("description"), needs])
         )

@@ -27,11 +27,10 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Owned(Protocol):
-    """A row that lies in an organization, and perhaps in a narrower place of it (see `principal.PLACES`); one that lies
-    in none is its creator's (`created_by`)."""
+    """A row that lies in an organization or a client application, and perhaps in a narrower place of it (see
+    `principal.PLACES`); one that lies in none is its creator's (`created_by`)."""
 
-    id: UUID
-    organization_id: Any
+    id: Any
 
 
 Row = TypeVar("Row", bound=Owned)
@@ -40,11 +39,13 @@ Row = TypeVar("Row", bound=Owned)
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What a route asks of its caller; a public one asks nothing. Where `permission` has to be held, the rows tell that
-    the route loads; or it is the whole `platform`, or the caller's `own` account."""
+    the route loads; or it is the whole `platform`, the caller's `own` account, or the `client` application that the
+    caller is or is a user of."""
 
     permission: str | None = None
     platform: bool = False
     own: bool = False
+    client: bool = False
     public: bool = False
 
     @property
@@ -74,18 +75,25 @@ class Guard:
             return caller.may(self.permission)
         if self.own:
             return caller.may(self.permission, caller.user_id)
+        if self.client:
+            # Not even an administrator: there would be no application that the route could be about.
+            return caller.client_id is not None and caller.may(self.permission, caller.client_id)
         return caller.permits(self.permission)
 
 
-def requires(permission: str | None = None, *, platform: bool = False, own: bool = False) -> Callable[[View], View]:
+def requires(
+    permission: str | None = None, *, platform: bool = False, own: bool = False, client: bool = False
+) -> Callable[[View], View]:
     """Let in callers who are known; `permission` (`area:verb`) is held against what `load` and `check` are given.
 
     With `platform` it is a permission over the whole platform, which administrators hold; with `own` one over the
-    caller's account, which everybody holds, but not every key. Without a permission whoever is known may, with any key.
+    caller's account, which everybody holds, but not every key. With `client` it is one over the caller's client
+    application (`own_client`), which its key holds, and its users as far as they were given it; nobody else gets in.
+    Without a permission whoever is known may, with any key.
     """
 
     def mark(view: View) -> View:
-        view.guard = Guard(permission, platform, own)  # type: ignore[attr-defined]
+        view.guard = Guard(permission, platform, own, client)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -103,6 +111,12 @@ def principal() -> Principal:
     return caller
 
 
+def own_client() -> UUID:
+    """Return the client application of the caller of a route that `requires` one with `client`."""
+    client_id: UUID = g.principal.client_id
+    return client_id
+
+
 def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool = False) -> Row:
     """Return a row the caller may reach by this route, locked when asked for or when `If-Match` guards it.
 
@@ -115,7 +129,7 @@ def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool =
         raise _not_found(model.__name__, row_id)
     if not principal().owns(row):
         _judge(places_of(row), model.__name__, row_id)
-    concern(session, _snake(model.__name__), row_id, row.organization_id)
+    concern(session, _snake(model.__name__), row_id, getattr(row, "organization_id", None))
     if str(row_id) == str(next(reversed((request.view_args or {}).values()), None)):
         match_row(row)
         note_row(row)

@@ -85,7 +85,7 @@ def once(respond: Respond, refuse: Refuse) -> WerkzeugResponse:
     if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
         raise Invalid(errors=[FieldError(HEADER, f"Must be 1 to {LONGEST} printable ASCII characters.")])
     # A key has claims of its own: it may not be told what its maker was.
-    claim = Claim(str(g.principal.key_id or g.principal.user_id), key, new_id())
+    claim = Claim(str(g.principal.counted_as), key, new_id())
     with transaction() as session:
         replayed = _claim(session, claim, _fingerprint())
     return replayed or _run(claim, respond, refuse)

@@ -15,7 +15,7 @@ from app.kernel.principal import Principal
 
 def count_caller(caller: Principal) -> None:
     """Count a request of a caller who is known, each key by itself; raises RateLimited."""
-    _count("user", str(caller.key_id or caller.user_id))
+    _count("user", str(caller.counted_as))
 
 
 def count_address() -> None:
@@ -24,7 +24,7 @@ def count_address() -> None:
 
 
 def limit_rate(name: str, subject: str = "") -> None:
-    """Count a request against the limit `name` (`login`, `register`, `refresh`, `webhook`), per address and `subject`.
+    """Count a request against the limit `name` (`login`, `register`, `client`, `webhook` …), per address and `subject`.
 
     Raises RateLimited. `subject` is what is tried, such as the account's name.
     """

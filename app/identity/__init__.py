@@ -22,7 +22,8 @@ from app.identity.keys import add_signing_key, ensure_signing_key, retire_supers
 from app.identity.known_callers import RIGHTS, tell_of_rights
 from app.identity.letters import Letter
 from app.identity.mails import Desk, ask_for_mail, note_sent, write_mail, writes_mail
-from app.identity.models import AccountMail, Membership, Role, RoleAssignment, User
+from app.identity.memberships import forget_member
+from app.identity.models import AccountMail, Client, Membership, Role, RoleAssignment, User
 from app.identity.permissions import (
     ADMIN,
     BUILT_IN,
@@ -35,6 +36,8 @@ from app.identity.permissions import (
 )
 from app.identity.pruning import (
     forget_challenges,
+    forget_client_keys,
+    forget_deleted_clients,
     forget_ended_logins,
     forget_expired_tokens,
     forget_external_logins,
@@ -50,7 +53,6 @@ from app.identity.roles import (
     assignments_in,
     find_account,
     find_user,
-    forget_member,
     forget_place,
     refuse_beyond,
     visible_users,
@@ -76,6 +78,7 @@ __all__ = [
     "VIEWER",
     "AccountDisabled",
     "AccountMail",
+    "Client",
     "Desk",
     "InvalidCredentials",
     "Letter",
@@ -105,6 +108,8 @@ __all__ = [
     "find_user",
     "finds_scope",
     "forget_challenges",
+    "forget_client_keys",
+    "forget_deleted_clients",
     "forget_ended_logins",
     "forget_expired_tokens",
     "forget_external_logins",

@@ -6,15 +6,22 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from app.identity.permissions import ACCOUNT_PERMISSIONS, BUILT_IN, PLATFORM_PERMISSIONS
+from app.identity.permissions import (
+    ACCOUNT_PERMISSIONS,
+    BUILT_IN,
+    CLIENT_PERMISSIONS,
+    CLIENT_USER_ACCOUNT,
+    CLIENT_USER_PERMISSIONS,
+    PLATFORM_PERMISSIONS,
+)
 
 INTRODUCTION = """\
 # Permissions
 
 A permission is `area:verb`. It is held in a place, through a role, and reaches all that lies in that place: in an
-organization, in a workspace, in a cluster or in one of its namespaces. Who asks for what they may read but not do gets
-403 with the permission that is missing in `details.required_permission`; what they may not read does not exist for
-them (404).
+organization, in a workspace, in a cluster or in one of its namespaces, in a client application. Who asks for what they
+may read but not do gets 403 with the permission that is missing in `details.required_permission`; what they may not
+read does not exist for them (404).
 
 - Members of an organization have one of its four roles (`PUT /organizations/{id}/members/{user_id}/role`), members of a
   workspace one of its three (`/workspaces/{id}/members`). Every other role is given by `POST /users/{id}/roles`, for
@@ -23,6 +30,8 @@ them (404).
 - Nobody gives, changes or takes away what they do not hold themselves.
 - A key (`/api-keys`) carries some permissions as its scopes, and may what its maker may at that moment within them. No
   key carries `account:write` or `keys:write`.
+- A client application (`/clients`) is a place by itself and lies in no organization. Its key holds the same always, its
+  users hold what it gives them (`/users`); neither reaches anything outside of it.
 
 This page is written by `python -m app.identity`.
 """
@@ -30,7 +39,8 @@ This page is written by `python -m app.identity`.
 
 def page() -> str:
     """Return the page, in Markdown."""
-    return "\n".join([INTRODUCTION, "## Roles", "", *_roles(), "", "## What they hold", "", *_holdings(), ""])
+    roles = ("## Roles", "", *_roles(), "", "## What they hold", "", *_holdings(), "")
+    return "\n".join([INTRODUCTION, *roles, "## Client applications", "", *_of_clients(), ""])
 
 
 def _roles() -> Iterator[str]:
@@ -46,6 +56,16 @@ def _holdings() -> Iterator[str]:
     for role in BUILT_IN.values():
         if role.scopes != ("platform",):
             yield f"\n**{role.name}**: {_by_area(role.permissions)}."
+
+
+def _of_clients() -> Iterator[str]:
+    yield f"The key of an application holds over it: {_by_area(CLIENT_PERMISSIONS)}."
+    yield f"\nEach of its users holds over themselves: {_names(CLIENT_USER_ACCOUNT)}. Over the application they hold what"
+    yield "they are given:\n"
+    yield "| given | holds |"
+    yield "|---|---|"
+    for name, held in CLIENT_USER_PERMISSIONS.items():
+        yield f"| `{name}` | {_names(held)} |"
 
 
 def _names(permissions: Iterable[str]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.identity.account_tokens import RESET_PASSWORD, VERIFY_EMAIL, make_account_token
 from app.identity.letters import Letter
 from app.identity.mails import Desk, ask_for_mail, writes_mail
-from app.identity.models import AccountMail, User
+from app.identity.models import AccountMail, User, accounts
 from app.identity.origins import Origin
 
 VERIFICATION: Final = "verification"
@@ -64,7 +64,7 @@ def _write_verification(session: Session, mail: AccountMail, desk: Desk) -> Lett
 
 @writes_mail(PASSWORD_RESET)
 def _write_reset(session: Session, mail: AccountMail, desk: Desk) -> Letter | None:
-    found = select(User).where(func.lower(User.email) == mail.address.lower(), User.disabled_at.is_(None))
+    found = accounts().where(func.lower(User.email) == mail.address.lower(), User.disabled_at.is_(None))
     user = session.scalars(found).one_or_none()
     if user is None:
         return None

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.identity.api_keys import revoke_keys_of
 from app.identity.errors import LastAdministrator, NotOneself
 from app.identity.logins import end_logins
-from app.identity.models import LoginSession, User
+from app.identity.models import LoginSession, User, accounts
 from app.identity.permissions import ADMIN, PERMISSIONS
 from app.identity.roles import refuse_beyond
 from app.kernel.clock import database_now
@@ -27,7 +27,7 @@ STATUSES: Final = (ACTIVE, UNVERIFIED, DISABLED)
 
 def filter_users(filters: Mapping[str, Any]) -> Select[User]:
     """Select users; filters: role, email_verified, status, search in name and address."""
-    users = select(User)
+    users = accounts()
     for name in ("role", "email_verified"):
         if name in filters:
             users = users.where(getattr(User, name) == filters[name])
@@ -55,17 +55,17 @@ def count_users(session: Session) -> dict[str, int]:
                 count.filter(User.email_verified).label("verified_users"),
                 count.filter(User.role == ADMIN).label("admin_users"),
                 count.filter(User.disabled_at.is_not(None)).label("disabled_users"),
-            )
+            ).where(User.client_id.is_(None))
         )
         .mappings()
         .one()
     )
 
 
-def load_user(session: Session, user_id: UUID) -> User:
-    """Return a user, locked. Raises NotFound."""
-    user = session.get(User, user_id, with_for_update=True)
-    if user is None:
+def load_user(session: Session, user_id: UUID, *, for_update: bool = True) -> User:
+    """Return an account, locked unless it is only looked at. Raises NotFound."""
+    user = session.get(User, user_id, with_for_update=for_update)
+    if user is None or user.client_id is not None:
         raise NotFound(resource_type="user", resource_id=str(user_id))
     return user
 

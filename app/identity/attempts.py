@@ -16,7 +16,7 @@ from sqlalchemy import Select, case, delete, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.identity.models import LoginThrottle, SecurityEvent, User
+from app.identity.models import LoginThrottle, SecurityEvent, User, accounts
 from app.identity.origins import Origin
 from app.identity.security_log import LOGIN_FAILED
 from app.kernel.clock import database_now, sql_seconds
@@ -63,7 +63,7 @@ def begin_attempt(database: Database, name: str, origin: Origin) -> Attempt:
 def account_named(name: str) -> Select[User]:
     """Select the account with this username or address, whatever its case."""
     folded = name.lower()
-    return select(User).where(or_(func.lower(User.username) == folded, func.lower(User.email) == folded))
+    return accounts().where(or_(func.lower(User.username) == folded, func.lower(User.email) == folded))
 
 
 def seconds_to_wait(session: Session, subject: str) -> float:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from app.identity.client_callers import SOME_CLIENT_KEYS, principal_of_client_key, read_client_rights
 from app.identity.models import ApiKey, LoginSession, Membership, Role, RoleAssignment, User
 from app.identity.permissions import ACCOUNT_PERMISSIONS, ADMIN, BUILT_IN, OWNER, PERMISSIONS_OF_ROLE
 from app.kernel.clock import database_now
@@ -94,7 +95,7 @@ _KEYS = _select_callers(
     ApiKey.last_used_at,
 )
 _SELF = aliased(User)
-_ONE_USER = _select_callers(_SELF, _SELF.id).where(_SELF.id == bindparam("user_id"))
+_ONE_USER = _select_callers(_SELF, _SELF.id).where(_SELF.id == bindparam("user_id"), _SELF.client_id.is_(None))
 _ONE_LOGIN = _LOGINS.where(LoginSession.id == bindparam("session_id"), User.id == bindparam("user_id"))
 _ONE_KEY = _KEYS.where(ApiKey.public_part == bindparam("public_part"))
 _SOME_LOGINS = _LOGINS.where(LoginSession.id.in_(bindparam("ids", expanding=True))).order_by(LoginSession.id)
@@ -112,11 +113,12 @@ def find_key(session: Session | Connection, public_part: str) -> Rows:
 
 
 def read_rights(session: Session, user_id: UUID) -> Principal | None:
-    """Return what a user holds now, whether they are here or not; None for one who is gone or disabled."""
+    """Return what a user, or a client application, holds now, whether they are here or not; None for one who is gone or
+    disabled."""
     rows = session.execute(_ONE_USER, {"user_id": user_id}).all()
-    if not rows or rows[0].disabled_at is not None:
-        return None
-    return replace(principal_of_login(rows), session_id=None)
+    if not rows:
+        return read_client_rights(session, user_id)
+    return None if rows[0].disabled_at is not None else replace(principal_of_login(rows), session_id=None)
 
 
 def principal_of_login(rows: Rows, **about: Any) -> Principal:
@@ -159,6 +161,7 @@ def read_callers(session: Session, login_ids: Collection[UUID], key_ids: Collect
     for ids, statement, make in (
         (login_ids, _SOME_LOGINS, principal_of_login),
         (key_ids, _SOME_KEYS, principal_of_key),
+        (key_ids, SOME_CLIENT_KEYS, principal_of_client_key),
     ):
         rows = session.execute(statement, {"ids": list(ids)}).all() if ids else []
         for credential_id, group in groupby(rows, attrgetter("credential_id")):

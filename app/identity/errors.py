@@ -43,6 +43,16 @@ class NameTaken(AlreadyExists):
     """An account with this name or address exists already."""
 
 
+class ClientNameTaken(AlreadyExists):
+    """A client application with this name exists already."""
+
+
+class PlanLimitExceeded(Forbidden):
+    """The plan allows no more of this."""
+
+    code = "PLAN_LIMIT_EXCEEDED"
+
+
 class RoleTaken(AlreadyExists):
     """The organization has a role with this name already."""
 

@@ -13,7 +13,7 @@ import re
 import secrets
 from typing import Any, Final
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,7 +28,7 @@ from app.identity.errors import (
     TokenRevoked,
 )
 from app.identity.gateways.base import Profile, Secrets
-from app.identity.models import ExternalAccount, ExternalLogin, User
+from app.identity.models import ExternalAccount, ExternalLogin, User, accounts
 from app.identity.models.external import place_of_login
 from app.identity.origins import Origin
 from app.identity.security_log import PROVIDER_LINKED, REGISTERED, note_security
@@ -109,7 +109,7 @@ def find_or_make_user(
 def _join(session: Session, provider: str, profile: Profile, origin: Origin, *, registration_open: bool) -> User:
     if not profile.email_verified or not _ADDRESS.fullmatch(profile.email):
         raise EmailNotVerified("The provider has not verified your address.")
-    user = session.scalars(select(User).where(func.lower(User.email) == profile.email.lower())).one_or_none()
+    user = session.scalars(accounts().where(func.lower(User.email) == profile.email.lower())).one_or_none()
     if user is not None and not user.email_verified:
         raise AddressUnconfirmed
     if user is None:
@@ -135,7 +135,7 @@ def _free_name(session: Session, profile: Profile) -> str:
     """Return a username like the provider's that nobody has."""
     wished = _NOT_OF_A_NAME.sub("-", profile.name or profile.email.partition("@")[0]).strip("-.")[:40]
     name = wished if len(wished) >= 3 else f"user-{wished}".rstrip("-")
-    while session.scalar(select(exists().where(func.lower(User.username) == name.lower()))):
+    while session.scalar(select(accounts().where(func.lower(User.username) == name.lower()).exists())):
         name = f"{wished[:40] or 'user'}-{base64.b32encode(secrets.token_bytes(3)).decode().lower().rstrip('=')}"
     return name
 

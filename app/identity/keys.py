@@ -14,7 +14,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.identity.models import SigningKey
-from app.identity.models.accounts import place_of_key
+from app.identity.models.logins import place_of_key
 from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault, new_token
 from app.kernel.db import Database

@@ -82,7 +82,7 @@ _VIEWER, _MEMBER, _ADMIN, _OWNER = _pile(
     _WORK_READ
     | _spread("organizations:read", "roles:read", "clusters:read", "namespaces:read", "sre:read", "rooms:read")
     | _spread("messages:read", "notifications:read"),
-    _WORK | _spread("sre:scan,write", "metrics:write", "rooms:write", "messages:write"),
+    _WORK | _spread("sre:scan,write", "metrics:write", "rooms:write,join,invite", "messages:write"),
     _WORK_ADMIN
     | _spread("organizations:write", "roles:write", "keys:read,write", "workspaces:delete", "projects:delete")
     | _spread("clusters:write,delete,apply", "namespaces:write,delete", "sre:apply", "notifications:write")
@@ -113,7 +113,29 @@ _SERVICE_ACCOUNT = _spread(
     *("jobs:read", "clusters:read,write", "metrics:read,write"),
 )
 
-PERMISSIONS: Final = _OWNER | ACCOUNT_PERMISSIONS | PLATFORM_PERMISSIONS
+CLIENT_PERMISSIONS: Final = _spread(
+    *("clients:read,write", "users:read,write", "rooms:read,write,join,invite", "messages:read,write"),
+    *("notifications:read,write", "webhooks:read,write", "jobs:read,cancel,retry"),
+)
+"""Held by the key of a client application over the application, and with it over its users and all else of it."""
+
+CLIENT_USER_PERMISSIONS: Final = {
+    "read_messages": _spread("rooms:read", "messages:read"),
+    "send_messages": _spread("messages:write"),
+    "join_rooms": _spread("rooms:join"),
+    "manage_rooms": _spread("rooms:write"),
+    "invite_users": _spread("rooms:invite"),
+}
+"""What the user of a client application may be given, by the names that applications use; held over the application."""
+
+STANDARD: Final = "standard"
+CLIENT_PLANS: Final = {"free": 1_000, STANDARD: 10_000, "pro": 100_000, "enterprise": None}
+"""How many users a client application may have, by its plan."""
+
+CLIENT_USER_ACCOUNT: Final = _spread("account:read", "users:read,write")
+"""Held by every user of a client application over themselves."""
+
+PERMISSIONS: Final = _OWNER | ACCOUNT_PERMISSIONS | PLATFORM_PERMISSIONS | CLIENT_PERMISSIONS
 """Every permission there is; a route that asks for another one is a mistake."""
 
 _ALL = "All systems"

@@ -11,12 +11,15 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.identity.models import (
     AccountMail,
     AccountToken,
+    Client,
+    ClientKey,
     ExternalLogin,
     LoginSession,
     LoginThrottle,
     MfaChallenge,
     RefreshToken,
     SecurityEvent,
+    User,
 )
 from app.kernel.clock import database_now
 from app.kernel.db import Base
@@ -76,6 +79,19 @@ def forget_old_failures(session: Session) -> int:
     """Delete counts of failures that are forgotten."""
     old = LoginThrottle.failed_at < database_now() - FAILURES_KEPT
     return _forget(session, LoginThrottle, LoginThrottle.subject, old)
+
+
+def forget_client_keys(session: Session) -> int:
+    """Delete keys of client applications and of their users that were replaced or revoked a month ago."""
+    long_ago = database_now() - ENDED_LOGINS_KEPT
+    return _forget(session, ClientKey, ClientKey.id, ClientKey.revoked_at < long_ago)
+
+
+def forget_deleted_clients(session: Session) -> int:
+    """Delete the users of client applications that were deleted, then the applications."""
+    deleted = Client.deleted_at.is_not(None)
+    users = _forget(session, User, User.id, User.client_id.in_(select(Client.id).where(deleted)))
+    return users or _forget(session, Client, Client.id, deleted)
 
 
 def _forget(session: Session, model: type[Base], key: InstrumentedAttribute[Any], which: ColumnElement[bool]) -> int:

@@ -11,10 +11,11 @@ from uuid import UUID
 import jwt
 from sqlalchemy.orm import Session
 
-from app.identity.api_keys import authenticate_key, is_key
 from app.identity.callers import read_callers
 from app.identity.errors import TokenExpired, TokenInvalid, TokenRevoked
+from app.identity.key_texts import is_key
 from app.identity.keys import ALGORITHM, KeyRing
+from app.identity.presented_keys import authenticate_key
 from app.identity.queries import read_principal
 from app.kernel.crypto import Vault
 from app.kernel.db import Database

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.identity.callers import is_in_force
 from app.identity.errors import AlreadyAssigned, BuiltInRole, RoleInUse, RoleTaken
-from app.identity.models import ApiKey, Membership, Role, RoleAssignment, User
+from app.identity.models import Membership, Role, RoleAssignment, User, accounts
 from app.identity.permissions import BUILT_IN
 from app.identity.scopes import Scope
 from app.kernel.clock import database_now
@@ -55,7 +55,7 @@ def visible_assignments(caller: Principal) -> Select[RoleAssignment]:
 
 def visible_users(caller: Principal) -> Select[User]:
     """Select the users whom the caller meets somewhere as members, and the caller; an administrator sees all."""
-    users = select(User)
+    users = accounts()
     if caller.may("users:administer"):
         return users
     meets = caller.places_with("members:read")
@@ -76,7 +76,7 @@ def find_user(session: Session, caller: Principal, user_id: UUID) -> User:
 
 def find_account(session: Session, email: str) -> User:
     """Return the user of an address; raises NotFound."""
-    user = session.scalars(select(User).where(func.lower(User.email) == email.lower())).one_or_none()
+    user = session.scalars(accounts().where(func.lower(User.email) == email.lower())).one_or_none()
     if user is None:
         raise NotFound("Nobody with this address has an account.", resource_type="user", resource_id=email)
     return user
@@ -186,21 +186,6 @@ def withdraw_role(session: Session, caller: Principal, assignment: RoleAssignmen
     """Take a role from a user; it is gone at their next request. Raises Forbidden for a role beyond the caller's."""
     refuse_beyond(caller, assignment.role.held, assignment.organization_id, assignment.scope_id, assignment.place)
     session.delete(assignment)
-    session.flush()
-
-
-def forget_member(session: Session, member: Membership) -> None:
-    """End a membership, with every role the user has in the organization and every key they made for it."""
-    theirs = (RoleAssignment.user_id == member.user_id, RoleAssignment.organization_id == member.organization_id)
-    session.execute(delete(RoleAssignment).where(*theirs).execution_options(synchronize_session=False))
-    session.execute(
-        update(ApiKey)
-        .where(ApiKey.created_by == member.user_id, ApiKey.organization_id == member.organization_id)
-        .where(ApiKey.revoked_at.is_(None))
-        .values(revoked_at=database_now())
-        .execution_options(synchronize_session=False)
-    )
-    session.delete(member)
     session.flush()
 
 

@@ -21,10 +21,11 @@ from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationE
 from jwt import ExpiredSignatureError, PyJWTError
 
 from app.http import platform
-from app.identity.api_keys import authenticate_key, is_key
 from app.identity.errors import TokenExpired, TokenInvalid
+from app.identity.key_texts import is_key
 from app.identity.keys import ALGORITHM, KeyRing, Signer
 from app.identity.known_callers import KnownCallers
+from app.identity.presented_keys import authenticate_key
 from app.identity.queries import read_principal
 from app.identity.recognition import AUDIENCE, LEEWAY_SECONDS
 from app.identity.seen_tokens import SeenTokens

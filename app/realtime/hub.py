@@ -112,7 +112,7 @@ class Hub:
 
     def register(self, caller: Principal) -> bool:
         """Tell whether one more WebSocket of this caller is allowed, and count it if so."""
-        client = caller.key_id or caller.user_id
+        client = caller.counted_as
         if self._websockets[client] >= self._most_websockets:
             return False
         self._websockets[client] += 1
@@ -124,7 +124,7 @@ class Hub:
         for place in listener.places:
             self.release(place)
         if isinstance(listener, WebSocket) and listener.caller is not None:
-            self._websockets[listener.caller.key_id or listener.caller.user_id] -= 1
+            self._websockets[listener.caller.counted_as] -= 1
             self._websockets += Counter()
         if not self.listeners:
             self.is_empty.set()

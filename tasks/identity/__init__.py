@@ -8,6 +8,8 @@ from app.identity import (
     PruneIdentity,
     SendMail,
     forget_challenges,
+    forget_client_keys,
+    forget_deleted_clients,
     forget_ended_logins,
     forget_expired_tokens,
     forget_external_logins,
@@ -39,6 +41,8 @@ def prune_identity(run: Run, _: PruneIdentity, tools: Tools) -> dict[str, Any]:
         "external_logins": forget_all(run, forget_external_logins),
         "mails": forget_all(run, forget_old_mails),
         "mailed_tokens": forget_all(run, forget_mail_tokens),
+        "client_keys": forget_all(run, forget_client_keys),
+        "deleted_clients": forget_all(run, forget_deleted_clients),
     }
 
 

@@ -72,6 +72,7 @@ def _bodies(world: World) -> dict[str, Any]:
         "PUT /api/v1/pipelines/{pipeline_id}": DEFINITION,
         "PATCH /api/v1/pipelines/{pipeline_id}": {"description": "new"},
         "POST /api/v1/pipelines/validate": DEFINITION,
+        "POST /api/v1/users/login": {"email": world.ann.said["email"]},
         "PUT /api/v1/users/me": {"email": "alice@example.com", "display_name": "Alice"},
         "PATCH /api/v1/users/me": {"display_name": "Alice"},
         "PATCH /api/v1/admin/users/{user_id}/role": {"role": "admin"},

@@ -17,11 +17,14 @@ from sqlalchemy import Connection, func, select, update
 from werkzeug.test import TestResponse
 
 from app.identity import PERMISSIONS_OF_ROLE, Role, Scope, User
+from app.identity.client_callers import spell_out
+from app.identity.permissions import CLIENT_PERMISSIONS, CLIENT_USER_ACCOUNT
 from app.identity.tokens import issue_token
 from app.kernel.audit import AuditEntry
 from app.kernel.db import Database
 from tests.contract.operations import Call, find_calls
-from tests.contract.who_may import ACCOUNT, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT
+from tests.contract.who_may import ACCOUNT, CLIENT, CLIENTS, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT
+from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, make_person
 from tests.support.rights import give, make_role
 from tests.support.world import World, make_world
@@ -87,8 +90,10 @@ def test_to_the_owner_of_another_organization_none_of_it_exists(
         reply = ask_and_undo(client, database, call, charlie)
         if call.kind in (TENANT, OWN):
             expect(call, reply, 404, "RESOURCE_NOT_FOUND")
-        elif call.kind == PLATFORM:
+        elif call.kind in (PLATFORM, CLIENT):
             expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
+        elif call.kind == CLIENTS:
+            expect(call, reply, 404, "RESOURCE_NOT_FOUND")
         else:
             see_nothing_of(world, call, reply)
 
@@ -122,6 +127,54 @@ def test_the_owner_reaches_all_of_it(client: FlaskClient, world: World, calls: l
             assert allowed or wrong_password, f"{call.name} → {reply.status_code} {reply.get_data(as_text=True)}"
 
 
+def test_a_client_application_reaches_its_own_and_nothing_else(
+    client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    for call in guarded(calls):
+        reply = ask_and_undo(client, database, call, world.shop)
+        if call.kind in (CLIENT, CLIENTS):
+            assert reply.status_code in (200, 201, 204), f"{call.name}: {reply.get_data(as_text=True)}"
+        else:
+            expect_beyond(world, call, reply, CLIENT_PERMISSIONS)
+
+
+def test_a_user_of_an_application_reaches_themselves_and_nothing_else(
+    client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    held = CLIENT_USER_ACCOUNT | spell_out(world.ann.said["permissions"])
+    for call in guarded(calls):
+        reply = ask_and_undo(client, database, call, world.ann)
+        if call.kind == CLIENT or (call.kind == CLIENTS and call.method == "delete"):
+            expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
+        elif call.kind == CLIENTS:
+            assert data_of(reply)["id"] == world.ann.id
+        else:
+            expect_beyond(world, call, reply, held)
+
+
+def test_to_another_application_and_its_users_none_of_it_exists(
+    client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    rival = make_client(client, "Another shop")
+    for holder in (rival, make_user(client, rival, "bert")):
+        for call in (one for one in guarded(calls) if one.kind in (LIST, CLIENT, CLIENTS)):
+            reply = ask_and_undo(client, database, call, holder)
+            if call.kind == CLIENTS:
+                expect(call, reply, 404, "RESOURCE_NOT_FOUND")
+            else:
+                see_nothing_of(world, call, reply)
+
+
+def expect_beyond(world: World, call: Call, reply: TestResponse, held: Collection[str]) -> None:
+    """Hold the reply to an application, or to a user of one, against what is theirs: nothing of this."""
+    if call.permission and call.permission not in held:
+        expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
+    elif call.kind in (TENANT, OWN):
+        expect(call, reply, 404, "RESOURCE_NOT_FOUND")
+    else:
+        see_nothing_of(world, call, reply, but=(world.shop.id, world.ann.id))
+
+
 def test_every_write_that_succeeds_is_in_the_audit_log(
     app: Flask, client: FlaskClient, world: World, calls: list[Call], database: Database
 ) -> None:
@@ -132,7 +185,8 @@ def test_every_write_that_succeeds_is_in_the_audit_log(
             continue
         with undoing(database):
             before = count_entries(database)
-            reply = ask(client, call, (root if call.kind == PLATFORM else world.alice).headers)
+            caller = {PLATFORM: root, CLIENT: world.shop, CLIENTS: world.shop}.get(call.kind, world.alice)
+            reply = ask(client, call, caller.headers)
             if reply.status_code < 300 and count_entries(database) == before:
                 unlogged.add(call.name)
     assert unlogged == set()
@@ -153,9 +207,9 @@ def ask(client: FlaskClient, call: Call, headers: Headers) -> TestResponse:
     return client.open(call.path, method=call.method, json=call.body, headers=headers)
 
 
-def ask_and_undo(client: FlaskClient, database: Database, call: Call, person: Person) -> TestResponse:
+def ask_and_undo(client: FlaskClient, database: Database, call: Call, caller: Person | Holder) -> TestResponse:
     with undoing(database):
-        return ask(client, call, person.headers)
+        return ask(client, call, caller.headers)
 
 
 @contextmanager

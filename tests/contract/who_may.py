@@ -6,13 +6,15 @@ ACCOUNT   whoever is known, over their own account; a key needs the scope
 OWN       the one user it belongs to; for all others it does not exist
 TENANT    who holds the permission where the thing lies; for strangers it does not exist
 LIST      whoever is known, and sees what lies where they may read it
+CLIENT    a client application by its own key; all others are told what they lack
+CLIENTS   the client application whose user it is, and that user; for all others it does not exist
 PLATFORM  administrators of the platform
 """
 
 from __future__ import annotations
 
-PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, PLATFORM = (
-    *("public", "known", "account", "own", "tenant", "list", "platform"),
+PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, PLATFORM = (
+    *("public", "known", "account", "own", "tenant", "list", "client", "clients", "platform"),
 )
 
 _SAID = {
@@ -26,6 +28,7 @@ _SAID = {
         POST /api/v1/auth/mfa/challenge
         GET POST /api/v1/auth/{provider}, GET /api/v1/auth/{provider}/callback, POST /api/v1/auth/login/{provider}
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
+        POST /api/v1/clients
     """,
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events",
     ACCOUNT: """
@@ -45,8 +48,13 @@ _SAID = {
     LIST: """
         GET /api/v1/roles, GET /api/v1/users/{user_id}/roles, GET /api/v1/api-keys, GET /api/v1/organizations
         GET /api/v1/workspaces, GET /api/v1/executions, GET /api/v1/jobs, GET /api/v1/jobs/failures
-        POST /api/v1/jobs/bulk, GET /api/v1/clusters
+        POST /api/v1/jobs/bulk, GET /api/v1/clusters, GET /api/v1/users
     """,
+    CLIENT: """
+        GET PUT PATCH DELETE /api/v1/clients/me, POST /api/v1/clients/regenerate-key
+        POST /api/v1/users, POST /api/v1/users/login
+    """,
+    CLIENTS: "GET PUT PATCH DELETE /api/v1/users/{user_id}",
     TENANT: """
         POST /api/v1/roles, GET PUT PATCH DELETE /api/v1/roles/{role_id}
         POST /api/v1/users/{user_id}/roles, DELETE /api/v1/users/{user_id}/roles/{assignment_id}
@@ -102,7 +110,9 @@ _SAID = {
         GET /api/v1/admin/audit-log, GET /api/v1/admin/audit-log/export
         GET /api/v1/admin/users, GET /api/v1/admin/users/{user_id}, GET /api/v1/admin/stats
         PATCH /api/v1/admin/users/{user_id}/disable, PATCH /api/v1/admin/users/{user_id}/enable
-        PATCH /api/v1/admin/users/{user_id}/role
+        PATCH /api/v1/admin/users/{user_id}/role, DELETE /api/v1/admin/users/{user_id}/mfa
+        GET /api/v1/admin/clients, GET /api/v1/admin/clients/{client_id}, PUT /api/v1/admin/clients/{client_id}/plan
+        PATCH /api/v1/admin/clients/{client_id}/disable, PATCH /api/v1/admin/clients/{client_id}/enable
     """,
 }
 

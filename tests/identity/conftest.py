@@ -38,6 +38,6 @@ def committing(settings: Settings, hints: Any) -> Iterator[Committing]:
     app = create_app(replace(settings, rate_limits=False), sender=hints, database=database)
     yield Committing(app, database)
     with database.transaction() as session:
-        for table in ("jobs", "events", "organizations", "users", "login_throttles"):
+        for table in ("jobs", "events", "organizations", "clients", "users", "login_throttles"):
             session.execute(text(f"DELETE FROM {table}"))
     database.bind.engine.dispose()

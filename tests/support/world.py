@@ -1,4 +1,5 @@
-"""One of each thing that a path of the API can name, all Alice's: for tests that walk every operation."""
+"""One of each thing that a path of the API can name, all Alice's but for a client application and its user: for tests
+that walk every operation."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from app.kernel.store import BlobStore
 from app.pipelines import Execution, Stage
 from app.pipelines.models import Artifact, StoredCache
 from app.tenancy import Workspace
+from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, join, make_person
 from tests.support.rights import give, make_role
 from tests.support.tenancy import make_workspace
@@ -34,6 +36,8 @@ class World:
 
     alice: Person
     mary: Person
+    shop: Holder
+    ann: Holder
     values: dict[str, str]
     special: dict[str, dict[str, str]]
 
@@ -53,7 +57,8 @@ class World:
 
 
 def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
-    """Let Alice make all of it; Mary is a member of her organization and of her workspace, and has a role there."""
+    """Let Alice make all of it; Mary is a member of her organization and of her workspace, and has a role there. The
+    shop is a client application of nobody here, and Ann its user."""
     alice, mary = make_person(app, database, "alice"), make_person(app, database, "mary")
     organization = alice.organization_id
     join(database, mary, organization, "viewer")
@@ -66,7 +71,10 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     role = make_role(database, organization, ["jobs:read"])
     assignment = give(database, mary, role, Scope("workspace", workspace.id))
     key = {"name": "k", "scopes": ["jobs:read"]}
+    shop = make_client(client)
+    ann = make_user(client, shop)
     values = {
+        "client_id": shop.id,
         "organization_id": str(organization),
         "workspace_id": str(workspace.id),
         "pipeline_id": pipeline["id"],
@@ -86,13 +94,14 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "key_id": _make(client, alice, "/api-keys", key)["id"],
     }
     special = {
+        r"^/api/v1/users/{user_id}$": {"user_id": ann.id},
         r"/artifacts/{name}": {"name": "kept.txt"},
         r"/invitations/{token}": {"token": _invite(client, mary, mary.organization_id, alice)["token"]},
         r"/organizations/.*/api-keys": {
             "key_id": _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
         },
     }
-    return World(alice, mary, values, special)
+    return World(alice, mary, shop, ann, values, special)
 
 
 def _furnish(client: FlaskClient, alice: Person, workspace: str) -> None:

@@ -2,15 +2,15 @@
 
 from app.identity.models.accounts import (
     ApiKey,
-    LoginSession,
     Membership,
-    RefreshToken,
     Role,
     RoleAssignment,
-    SigningKey,
     User,
+    accounts,
 )
+from app.identity.models.clients import Client, ClientKey
 from app.identity.models.external import ExternalAccount, ExternalLogin
+from app.identity.models.logins import LoginSession, RefreshToken, SigningKey
 from app.identity.models.mails import AccountMail, AccountToken
 from app.identity.models.mfa import MfaChallenge, MfaFactor, RecoveryCode
 from app.identity.models.security import LoginThrottle, SecurityEvent
@@ -19,6 +19,8 @@ __all__ = [
     "AccountMail",
     "AccountToken",
     "ApiKey",
+    "Client",
+    "ClientKey",
     "ExternalAccount",
     "ExternalLogin",
     "LoginSession",
@@ -33,4 +35,5 @@ __all__ = [
     "SecurityEvent",
     "SigningKey",
     "User",
+    "accounts",
 ]

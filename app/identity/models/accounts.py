@@ -1,4 +1,4 @@
-"""Accounts, their logins and keys, their memberships and roles.
+"""Accounts and their keys, their memberships and roles.
 
 `Membership` lives here and not beside the organizations, because every request reads it: authentication is one query
 over users, what they came in by, memberships and roles, and a lower room cannot ask a higher one. Identity knows an
@@ -10,25 +10,54 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Select,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
+from app.identity.key_texts import API_KEY
+from app.identity.models.clients import ClientKey
 from app.identity.permissions import BUILT_IN, OWN_ROLE_SCOPES, USER
 from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.kernel.ids import new_id
-from app.kernel.sealing import seals
+
+OF_ACCOUNTS = text("client_id IS NULL")
+OF_CLIENTS = text("client_id IS NOT NULL")
 
 
 class User(Base):
-    """A person's account. Names and addresses are unique whatever their case; without a password hash it is entered
-    by other means than a password."""
+    """A person's account, or a user of the client application `client_id`. Names and addresses are unique whatever
+    their case, among accounts and among the users of one application. Without a password hash an account is entered by
+    other means than a password; users of applications have none, and are entered by their key alone."""
 
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("role IN ('user', 'admin')", name="role"),
-        Index("uq_users_username_lower", text("lower(username)"), unique=True),
-        Index("uq_users_email_lower", text("lower(email)"), unique=True),
+        CheckConstraint("(client_id IS NULL) = (client_permissions IS NULL)", name="client_permissions"),
+        CheckConstraint("client_id IS NULL OR (password_hash IS NULL AND role = 'user')", name="client"),
+        Index("uq_users_username_lower", text("lower(username)"), unique=True, postgresql_where=OF_ACCOUNTS),
+        Index("uq_users_email_lower", text("lower(email)"), unique=True, postgresql_where=OF_ACCOUNTS),
+        Index(
+            "uq_users_client_username_lower",
+            "client_id",
+            text("lower(username)"),
+            unique=True,
+            postgresql_where=OF_CLIENTS,
+        ),
+        Index(
+            "uq_users_client_email_lower", "client_id", text("lower(email)"), unique=True, postgresql_where=OF_CLIENTS
+        ),
+        Index("ix_users_client_id_created_at", "client_id", "created_at", "id"),
     )
     __mapper_args__ = {"eager_defaults": True}
 
@@ -44,6 +73,19 @@ class User(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
     last_login_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+    client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"))
+    client_permissions: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+
+    # A user is a place: their account.
+    account_id: Mapped[UUID] = synonym("id")
+    key: Mapped[ClientKey | None] = relationship(
+        primaryjoin="and_(ClientKey.user_id == User.id, ClientKey.revoked_at.is_(None))", viewonly=True
+    )
+
+    @property
+    def is_active(self) -> bool:
+        """Whether they are let in at all."""
+        return self.disabled_at is None
 
     @property
     def status(self) -> str:
@@ -51,6 +93,12 @@ class User(Base):
         if self.disabled_at is not None:
             return "disabled"
         return "active" if self.email_verified else "unverified"
+
+
+def accounts() -> Select[User]:
+    """Select accounts, without the users of client applications: those have no login here, whatever their name and
+    address, and nothing is found by these but in their own application."""
+    return select(User).where(User.client_id.is_(None))
 
 
 class Membership(Base):
@@ -187,72 +235,16 @@ class ApiKey(Base):
     @property
     def prefix(self) -> str:
         """How its text begins."""
-        return f"hr_live_{self.public_part}"
-
-
-class LoginSession(Base):
-    """One login on one device: the family of all refresh tokens that followed from it. Ended, none of them works."""
-
-    __tablename__ = "login_sessions"
-    __table_args__ = (Index("ix_login_sessions_user_id_created_at", "user_id", "created_at", "id"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    ip_address: Mapped[str | None]
-    user_agent: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    last_used_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    end_reason: Mapped[str | None]
-
-
-class RefreshToken(Base):
-    """A single-use token of a login; only its hash is kept.
-
-    A used one keeps its successor, sealed with the used token itself: whoever sends the same token again at once gets
-    the same successor, and nobody who reads this table learns it.
-    """
-
-    __tablename__ = "refresh_tokens"
-    __table_args__ = (Index("ix_refresh_tokens_session_id_expires_at", "session_id", "expires_at"),)
-
-    token_hash: Mapped[str] = mapped_column(primary_key=True)
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("login_sessions.id", ondelete="CASCADE"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    sealed_successor: Mapped[bytes | None]
-
-
-class SigningKey(Base):
-    """An Ed25519 key of access tokens. The newest one signs; all that are not retired are believed and published."""
-
-    __tablename__ = "signing_keys"
-
-    kid: Mapped[str] = mapped_column(primary_key=True)
-    public_key: Mapped[bytes]
-    sealed_private_key: Mapped[bytes]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    retired_at: Mapped[datetime | None]
+        return API_KEY + self.public_part
 
 
 audited(
     User,
     "user",
-    ("username", "email", "email_verified", "role", "display_name", "bio", "disabled_at"),
+    ("username", "email", "email_verified", "role", "display_name", "bio", "disabled_at", "client_permissions"),
     hidden=("password_hash",),
 )
 audited(Membership, "member", ("user_id", "role"))
 audited(Role, "role", ("name", "description", "permissions"))
 audited(RoleAssignment, "role_assignment", ("user_id", "role_id", "scope_type", "scope_id", "namespace", "expires_at"))
 audited(ApiKey, "api_key", ("name", "scopes", "expires_at", "revoked_at"), hidden=("secret_hash",))
-audited(LoginSession, "login_session", ("user_id", "ip_address", "user_agent"))
-
-
-def place_of_key(kid: str) -> str:
-    """Return what a signing key's private part is bound to in the vault."""
-    return f"signing_keys/{kid}"
-
-
-seals(SigningKey, "sealed_private_key", lambda row: place_of_key(row.kid))

@@ -21,6 +21,7 @@ class AccountMail(Base):
     __table_args__ = (
         Index("ix_account_mails_address_created_at", text("lower(address)"), "created_at"),
         Index("ix_account_mails_created_at", "created_at"),
+        Index("ix_account_mails_user_id", "user_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

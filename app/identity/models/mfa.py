@@ -40,7 +40,10 @@ class MfaChallenge(Base):
     """A login whose first factor was right; the token that continues it is kept as a hash."""
 
     __tablename__ = "mfa_challenges"
-    __table_args__ = (Index("ix_mfa_challenges_expires_at", "expires_at"),)
+    __table_args__ = (
+        Index("ix_mfa_challenges_expires_at", "expires_at"),
+        Index("ix_mfa_challenges_user_id", "user_id"),
+    )
 
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))

@@ -12,7 +12,6 @@ from app.http import Blueprint, note_row, principal, requires, transaction
 from app.identity import administration as service
 from app.identity.models import User
 from app.identity.schemas import admin as schemas
-from app.kernel.errors import NotFound
 
 admin = Blueprint("admin", description="The administration of the platform's accounts")
 
@@ -45,9 +44,7 @@ class OneUser(MethodView):
     def get(self, user_id: UUID) -> User:
         """A user"""
         with transaction() as session:
-            user = session.get(User, user_id)
-            if user is None:
-                raise NotFound(resource_type="user", resource_id=str(user_id))
+            user = service.load_user(session, user_id, for_update=False)
             note_row(user)
             return user
 

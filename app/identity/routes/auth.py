@@ -129,6 +129,7 @@ class Verify(MethodView):
         return {
             "active": True,
             "subject": caller.user_id,
+            "client_id": caller.client_id,
             "scopes": sorted(permissions_of(caller)),
             "expires_at": caller.expires_at,
         }

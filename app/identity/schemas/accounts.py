@@ -38,6 +38,18 @@ def email_field(**kwargs: Any) -> fields.Email:
     )
 
 
+def username_field(**kwargs: Any) -> fields.String:
+    """Return a field for a username."""
+    return fields.String(
+        validate=[
+            validate.Length(min=3, max=50),
+            validate.Regexp(r"^[A-Za-z0-9_.-]+\Z", error="Must consist of letters, digits, `_`, `.` and `-`."),
+        ],
+        metadata={"example": "alice"},
+        **kwargs,
+    )
+
+
 def password_field(least: int = 8, *, required: bool = True, description: str = "") -> fields.String:
     """Return a field for a password."""
     return fields.String(
@@ -65,14 +77,7 @@ class Delivery(Schema):
 class Registration(Delivery):
     """What makes an account."""
 
-    username = fields.String(
-        required=True,
-        validate=[
-            validate.Length(min=3, max=50),
-            validate.Regexp(r"^[A-Za-z0-9_.-]+\Z", error="Must consist of letters, digits, `_`, `.` and `-`."),
-        ],
-        metadata={"example": "alice"},
-    )
+    username = username_field(required=True)
     email = email_field(required=True)
     password = password_field()
 
@@ -153,6 +158,9 @@ class TokenState(Schema):
 
     active = fields.Boolean(required=True)
     subject = fields.UUID(required=True)
+    client_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "The client application that it is, or is a user of"}
+    )
     scopes = fields.List(fields.String(), required=True, metadata={"description": "Permissions, as `area:verb`"})
     expires_at = Timestamp(required=True, allow_none=True)
 
