@@ -1,7 +1,8 @@
 """What the frame tells the audit log: who acts in this request, and what was refused.
 
 Refusals are bounded: of the same one by the same caller an entry is written at once, and one a minute with how many
-there were since; and so many in all, so that nobody fills the database by being refused.
+there were since; and so many of each caller and in all, so that nobody fills the database by being refused, nor keeps
+the refusals of others from being written.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import g, request
-from prometheus_client import Counter
+from prometheus_client import Counter as Metric
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.http.platform import transaction
@@ -26,15 +27,18 @@ from app.kernel.errors import HeadraceError, Refusal
 
 log = logging.getLogger(__name__)
 
-UNWRITTEN = Counter("headrace_audit_refusals_unwritten", "Refusals that were counted but not written to the audit log")
+UNWRITTEN = Metric("headrace_audit_refusals_unwritten", "Refusals that were counted but not written to the audit log")
 
 WINDOW_SECONDS = 60.0
 MOST_IN_WINDOW = 600
+MOST_OF_ONE = 60
 MOST_KNOWN = 10_000
 LONGEST_AGENT = 255
 LOGGED = (401, 403, 404)
 LOGIN = "auth:login"
 PREFIX = "/api/v1/"
+
+Kind = tuple[Any, str, str]
 
 
 @contextmanager
@@ -81,7 +85,7 @@ def note_refusal(refusal: Refusal) -> None:
         resource_id=resource_id or refusal.details.get("resource_id"),
         organization_id=organization_id,
     )
-    who = act.key_id or act.actor_id or act.address
+    who = g.principal.counted_as if "principal" in g else act.address
     due = _refusals.admit((who, act.operation, refusal.code), entry)
     try:
         if due:
@@ -113,15 +117,16 @@ class _Window:
 
 
 class Refusals:
-    """Which refusals are to be written now, in this process."""
+    """Which refusals are to be written now, in this process. A kind is who was refused, what, and why."""
 
     def __init__(self) -> None:
-        self._windows: OrderedDict[Any, _Window] = OrderedDict()
+        self._windows: OrderedDict[Kind, _Window] = OrderedDict()
         self._lock = threading.Lock()
         self._began = float("-inf")
         self._written = 0
+        self._of_each: Counter[Any] = Counter()
 
-    def admit(self, kind: Any, entry: dict[str, Any]) -> list[dict[str, Any]]:
+    def admit(self, kind: Kind, entry: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the entries to be written: this one, unless its like was written a moment ago, and those of kinds
         whose minute is over, with how many there were."""
         now = time.monotonic()
@@ -132,27 +137,35 @@ class Refusals:
                 known.count, known.last = known.count + 1, entry
             else:
                 self._windows[kind] = _Window(now, entry)
-                due.append(entry)
+                due.append((kind, entry))
             return self._bound(due, now)
 
-    def _take_over(self, now: float) -> list[dict[str, Any]]:
+    def _take_over(self, now: float) -> list[tuple[Kind, dict[str, Any]]]:
         due = []
         while self._windows:
-            oldest = next(iter(self._windows.values()))
+            kind, oldest = next(iter(self._windows.items()))
             if now - oldest.began < WINDOW_SECONDS and len(self._windows) < MOST_KNOWN:
                 break
-            self._windows.popitem(last=False)
+            del self._windows[kind]
             if oldest.count:
-                due.append({**oldest.last, "count": oldest.count})
+                due.append((kind, {**oldest.last, "count": oldest.count}))
         return due
 
-    def _bound(self, due: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
+    def _bound(self, due: list[tuple[Kind, dict[str, Any]]], now: float) -> list[dict[str, Any]]:
         if now - self._began >= WINDOW_SECONDS:
             self._began, self._written = now, 0
-        allowed = due[: MOST_IN_WINDOW - self._written]
-        self._written += len(allowed)
+            self._of_each.clear()
+        allowed = [entry for (who, *_), entry in due if self._has_room(who)]
         UNWRITTEN.inc(len(due) - len(allowed))
         return allowed
+
+    def _has_room(self, who: Any) -> bool:
+        """Tell whether one more of this caller's is to be written, and count it if so."""
+        if self._written >= MOST_IN_WINDOW or self._of_each[who] >= MOST_OF_ONE:
+            return False
+        self._written += 1
+        self._of_each[who] += 1
+        return True
 
 
 _refusals = Refusals()

@@ -10,6 +10,7 @@ from app.identity.accounts import after_registration, create_first_admin, regist
 from app.identity.callers import read_rights
 from app.identity.errors import (
     AccountDisabled,
+    EmailNotVerified,
     InvalidCredentials,
     NameTaken,
     RegistrationClosed,
@@ -80,6 +81,7 @@ __all__ = [
     "AccountMail",
     "Client",
     "Desk",
+    "EmailNotVerified",
     "InvalidCredentials",
     "Letter",
     "Membership",

@@ -60,7 +60,7 @@ def _holdings() -> Iterator[str]:
 
 def _of_clients() -> Iterator[str]:
     yield f"The key of an application holds over it: {_by_area(CLIENT_PERMISSIONS)}."
-    yield f"\nEach of its users holds over themselves: {_names(CLIENT_USER_ACCOUNT)}. Over the application they hold what"
+    yield f"\nIts users hold over themselves {_names(CLIENT_USER_ACCOUNT)}; over the application they hold what"
     yield "they are given:\n"
     yield "| given | holds |"
     yield "|---|---|"

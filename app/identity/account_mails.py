@@ -23,6 +23,10 @@ NOTICES: Final = {
     "address_changed": ("Your address was changed", "Your account has another email address now"),
     "provider_linked": ("A new way into your account", "Your account can be entered by way of another provider now"),
     "mfa_enabled": ("Second factor switched on", "Logging in to your account takes a code as well now"),
+    "mfa_reset": (
+        "Second factor taken away",
+        "An administrator has switched off the second factor of your account, and ended its logins",
+    ),
     "mfa_disabled": ("Second factor switched off", "Logging in to your account takes the password alone now"),
 }
 
@@ -89,12 +93,13 @@ def _write_notice(session: Session, mail: AccountMail, desk: Desk) -> Letter | N
     if user is None:
         return None
     subject, what = NOTICES[mail.details["notice"]]
-    where = f"from {mail.details['ip_address'] or 'an unknown address'}, with {mail.details['device'] or 'no name'}"
+    address, device = mail.details["ip_address"], mail.details["device"]
+    where = f", from {address or 'an unknown address'}, with {device or 'no name'}" if address or device else ""
     when = f"{mail.created_at:%Y-%m-%d %H:%M} UTC"
     return Letter(
         subject,
         (
-            f"Hello {user.username}. {what} ({when}, {where}).",
+            f"Hello {user.username}. {what} ({when}{where}).",
             "If it was you, there is nothing to do. If not, reset your password now and end all other logins.",
         ),
         "Look at your logins",

@@ -19,12 +19,11 @@ from app.identity.logins import end_logins
 from app.identity.mfa import close_challenges
 from app.identity.models import ExternalAccount, LoginSession, User
 from app.identity.origins import Origin
-from app.identity.passwords import hash_password, refuse_weak, verify_password
+from app.identity.passwords import demand_password, hash_password, refuse_weak, verify_password
 from app.identity.permissions import ADMIN, USER
 from app.identity.security_log import EMAIL_CHANGED, EMAIL_VERIFIED, PASSWORD_CHANGED, note_security
 from app.identity.security_log import PASSWORD_RESET as PASSWORD_WAS_RESET
 from app.kernel.db import Database
-from app.kernel.errors import FieldError, Invalid
 
 Welcome = Callable[[Session, User], None]
 
@@ -72,8 +71,8 @@ def update_profile(session: Session, user: User, changes: dict[str, Any], origin
     """
     before, password = user.email, changes.pop("current_password", None)
     has_moved = changes.get("email", before).lower() != before.lower()
-    if has_moved and user.password_hash is not None:
-        _check_password(user, password)
+    if has_moved:
+        demand_password(user.password_hash, password, "change the email address")
     for name, value in changes.items():
         setattr(user, name, value)
     if has_moved:
@@ -85,13 +84,6 @@ def update_profile(session: Session, user: User, changes: dict[str, Any], origin
         give_notice(session, user, "address_changed", origin, address=before)
         ask_for_verification(session, user)
     return user
-
-
-def _check_password(user: User, password: str | None) -> None:
-    if password is None:
-        raise Invalid(errors=[FieldError("current_password", "Is needed to change the email address.")])
-    if not verify_password(user.password_hash, password):
-        raise InvalidCredentials("The current password is wrong.", field="current_password")
 
 
 def verify_email(session: Session, token: str, origin: Origin) -> None:

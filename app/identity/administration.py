@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
+from app.identity import mfa
 from app.identity.api_keys import revoke_keys_of
 from app.identity.errors import LastAdministrator, NotOneself
 from app.identity.logins import end_logins
@@ -86,6 +87,17 @@ def disable_user(session: Session, caller: Principal, user_id: UUID, confirmed: 
     session.flush()
     session.refresh(user)
     return user
+
+
+def reset_second_factor(session: Session, caller: Principal, user_id: UUID) -> None:
+    """Take the second factor from a user who has lost it; their logins end, and they are told by mail.
+
+    Raises MfaNotEnabled; Conflict for the caller's own, which takes a code.
+    """
+    if user_id == caller.user_id:
+        raise Conflict("This is your own second factor: switch it off at /auth/mfa/disable, by a code.")
+    mfa.reset(session, load_user(session, user_id))
+    end_logins(session, LoginSession.user_id == user_id, reason="second factor reset")
 
 
 def enable_user(session: Session, user_id: UUID) -> User:

@@ -97,7 +97,7 @@ def revoke_keys(session: Session, *which: ColumnElement[bool]) -> None:
         .execution_options(synchronize_session=False)
     )
     for key_id, organization_id, moment in revoked:
-        change = {"revoked_at": [None, format_time(moment)]}
+        change = {"revoked_at": [None, moment and format_time(moment)]}
         note_change(session, "updated", "api_key", key_id, organization_id, **change)
 
 

@@ -86,11 +86,12 @@ def refuse_waiting(seconds: float) -> None:
     )
 
 
-def count_failure(session: Session, subject: str) -> None:
-    """Count a failure, and from the fifth in a row on stop listening: 30 s, then twice as long each time, up to 1 h."""
+def count_failure(session: Session, subject: str, free: int = FREE_FAILURES) -> None:
+    """Count a failure, and from the last `free` one in a row on stop listening: 30 s, then twice as long each time, up
+    to 1 h."""
     is_old = LoginThrottle.failed_at < database_now() - FORGOTTEN_AFTER
     failures = case((is_old, 1), else_=LoginThrottle.failures + 1)
-    exponent = func.least(failures - FREE_FAILURES, 16)
+    exponent = func.least(failures - free, 16)
     wait = func.least(FIRST_WAIT * func.power(2, exponent), LONGEST_WAIT)
     until = database_now() + sql_seconds(wait)
     statement = insert(LoginThrottle).values(subject=_hash(subject), failures=1, failed_at=database_now())
@@ -100,7 +101,7 @@ def count_failure(session: Session, subject: str) -> None:
             set_={
                 "failures": failures,
                 "failed_at": database_now(),
-                "blocked_until": case((failures >= FREE_FAILURES, until), else_=None),
+                "blocked_until": case((failures >= free, until), else_=None),
             },
         )
     )

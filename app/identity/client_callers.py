@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.identity.models import Client, ClientKey, User
@@ -21,7 +21,7 @@ def is_working() -> ColumnElement[bool]:
     return ClientKey.revoked_at.is_(None) & in_time & Client.deleted_at.is_(None)
 
 
-_KEYS = (
+_KEYS: Select[*tuple[Any, ...]] = (
     select(
         ClientKey.id.label("credential_id"),
         ClientKey.secret_hash,

@@ -41,7 +41,7 @@ def revoke_client_keys(session: Session, *which: ColumnElement[bool]) -> None:
         .execution_options(synchronize_session=False)
     )
     for key_id, moment in revoked:
-        note_change(session, "updated", "client_key", key_id, revoked_at=[None, format_time(moment)])
+        note_change(session, "updated", "client_key", key_id, revoked_at=[None, moment and format_time(moment)])
 
 
 def _add(session: Session, vault: Vault, prefix: str, owner: Client | User, key: ClientKey) -> str:

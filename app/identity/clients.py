@@ -65,6 +65,7 @@ def change_client(session: Session, client: Client, fields: Mapping[str, Any]) -
         setattr(client, name, value)
     with _refuse_taken():
         session.flush()
+    session.refresh(client, ["disabled_at"])
     return client
 
 

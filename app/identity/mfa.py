@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -17,12 +18,20 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.identity.account_mails import give_notice
-from app.identity.attempts import count_failure, forget_failures, refuse_waiting, seconds_to_wait
+from app.identity.attempts import FREE_FAILURES, count_failure, forget_failures, refuse_waiting, seconds_to_wait
 from app.identity.errors import InvalidCredentials, MfaEnabled, MfaNotEnabled, TokenExpired, TokenInvalid
 from app.identity.models import MfaChallenge, MfaFactor, RecoveryCode, User
 from app.identity.models.mfa import place_of_secret
-from app.identity.origins import Origin
-from app.identity.security_log import MFA_DISABLED, MFA_ENABLED, MFA_FAILED, RECOVERY_CODE_USED, note_security
+from app.identity.origins import NOWHERE, Origin
+from app.identity.passwords import demand_password
+from app.identity.security_log import (
+    MFA_DISABLED,
+    MFA_ENABLED,
+    MFA_FAILED,
+    MFA_RESET,
+    RECOVERY_CODE_USED,
+    note_security,
+)
 from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault, hash_token, new_token, same
 from app.kernel.db import Database
@@ -34,6 +43,10 @@ CHALLENGE_SECONDS: Final = 300
 RECOVERY_CODES: Final = 10
 RECOVERY_BYTES: Final = 10
 """80 random bits: enough that a plain hash does not help to find a code."""
+
+FREE_ELSEWHERE: Final = 100
+"""How many wrong codes an account bears from places its owner has never used, before these have to wait; a guess is
+right once in 300,000 times."""
 
 TOLERANCE: Final = (0, -1, 1)
 """How many steps the clock of an authenticator may be off."""
@@ -47,8 +60,20 @@ class Enrolment:
     uri: str
 
 
-def enrol(session: Session, vault: Vault, user: User) -> Enrolment:
-    """Begin to give an account a second factor, which asks for nothing until it is confirmed. Raises MfaEnabled."""
+def enrol(database: Database, vault: Vault, user_id: UUID, password: str | None) -> Enrolment:
+    """Begin to give an account a second factor, which asks for nothing until it is confirmed.
+
+    An account that has a password asks for it: with a stolen token alone somebody could lock the owner out. Raises
+    MfaEnabled; Invalid or InvalidCredentials for the password.
+    """
+    with database.transaction() as session:
+        stored = session.get_one(User, user_id).password_hash
+    demand_password(stored, password, "use an authenticator")
+    with database.transaction() as session:
+        return _enrol(session, vault, session.get_one(User, user_id))
+
+
+def _enrol(session: Session, vault: Vault, user: User) -> Enrolment:
     factor = session.get(MfaFactor, user.id, with_for_update=True)
     if factor is not None and factor.confirmed_at is not None:
         raise MfaEnabled
@@ -91,6 +116,18 @@ def disable(database: Database, vault: Vault, user_id: UUID, code: str, origin: 
         give_notice(session, session.get_one(User, user_id), "mfa_disabled", origin)
 
 
+def reset(session: Session, user: User) -> None:
+    """Take the second factor from an account whose owner has lost it, and end all its logins. Raises MfaNotEnabled."""
+    factor = session.get(MfaFactor, user.id, with_for_update=True)
+    if factor is None:
+        raise MfaNotEnabled
+    session.delete(factor)
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    close_challenges(session, user.id)
+    note_security(session, user.id, MFA_RESET, NOWHERE)
+    give_notice(session, user, "mfa_reset", NOWHERE)
+
+
 def is_enabled(session: Session, user_id: UUID) -> bool:
     """Tell whether logging in to an account takes a code."""
     factor = session.get(MfaFactor, user_id)
@@ -108,21 +145,35 @@ def prove(database: Database, vault: Vault, user_id: UUID, code: str, origin: Or
 
     Raises MfaNotEnabled, InvalidCredentials for a code that is wrong or was used, RateLimited after too many of them.
     """
-    subject = f"mfa:{user_id}"
     with database.transaction() as session:
         # The lock lets guesses wait for each other: many at once are counted one by one.
         factor = session.get(MfaFactor, user_id, with_for_update=True)
         if factor is None:
             raise MfaNotEnabled
-        refuse_waiting(seconds_to_wait(session, subject))
+        counted = _counted_by(user_id, origin)
+        refuse_waiting(max(seconds_to_wait(session, subject) for subject in counted))
         is_right = _use_code(session, vault, factor, code) or _use_recovery_code(session, user_id, code, origin)
         if is_right:
-            forget_failures(session, subject)
+            forget_failures(session, next(iter(counted)))
         else:
-            count_failure(session, subject)
-            note_security(session, user_id, MFA_FAILED, origin)
+            _count_wrong(session, counted, user_id, origin)
     if not is_right:
         raise InvalidCredentials("The code is wrong or has been used.", field="code")
+
+
+def _counted_by(user_id: UUID, origin: Origin) -> dict[str, int]:
+    """Return by what wrong codes are counted, and how many of them are free: by the place they come from, as those of
+    passwords; and all places together that the account's owner has never used, else a guesser who has the password
+    would only need many. Nobody can so shut out the owner from a device of theirs."""
+    if origin.device is not None and origin.is_device_of(user_id):
+        return {f"mfa:{user_id}:{origin.device.name}": FREE_FAILURES}
+    return {f"mfa:{user_id}:{origin.network}": FREE_FAILURES, f"mfa:{user_id}": FREE_ELSEWHERE}
+
+
+def _count_wrong(session: Session, counted: Mapping[str, int], user_id: UUID, origin: Origin) -> None:
+    for subject, free in counted.items():
+        count_failure(session, subject, free)
+    note_security(session, user_id, MFA_FAILED, origin)
 
 
 def open_challenge(session: Session, user_id: UUID) -> str:

@@ -7,6 +7,7 @@ owner apart from strangers behind the same address, when failed logins are count
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from app.kernel.crypto import Vault, new_token
@@ -34,6 +35,10 @@ class Origin:
     def is_device_of(self, user_id: UUID) -> bool:
         """Whether the user has logged in from there before."""
         return self.device is not None and self.device.user_id == user_id
+
+
+NOWHERE: Final = Origin(None, None)
+"""Where what others do to an account comes from: its owner is told what it was."""
 
 
 def new_device(vault: Vault, user_id: UUID) -> str:

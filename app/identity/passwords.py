@@ -15,6 +15,7 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from app.identity.errors import InvalidCredentials
 from app.kernel.errors import FieldError, Invalid, Unavailable
 
 LEAST = 8
@@ -73,6 +74,17 @@ def verify_password(stored: str | None, password: str) -> bool:
             return _hasher.verify(stored or _decoy(), _one_form(password)) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+def demand_password(stored: str | None, given: str | None, purpose: str) -> None:
+    """Ask for the password of an account that has one, before something that a token alone must not do; raises Invalid
+    where it is missing, InvalidCredentials where it is wrong."""
+    if stored is None:
+        return
+    if given is None:
+        raise Invalid(errors=[FieldError("current_password", f"Is needed to {purpose}.")])
+    if not verify_password(stored, given):
+        raise InvalidCredentials("The current password is wrong.", field="current_password")
 
 
 def is_outdated(stored: str) -> bool:

@@ -23,6 +23,7 @@ PROVIDER_LINKED: Final = "provider_linked"
 MFA_ENABLED: Final = "mfa_enabled"
 MFA_DISABLED: Final = "mfa_disabled"
 MFA_FAILED: Final = "mfa_failed"
+MFA_RESET: Final = "mfa_reset"
 RECOVERY_CODE_USED: Final = "recovery_code_used"
 EMAIL_VERIFIED: Final = "email_verified"
 EMAIL_CHANGED: Final = "email_changed"
@@ -44,6 +45,7 @@ EVENT_TYPES: Final = (
     MFA_ENABLED,
     MFA_DISABLED,
     MFA_FAILED,
+    MFA_RESET,
     RECOVERY_CODE_USED,
 )
 

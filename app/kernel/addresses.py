@@ -17,12 +17,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Azure's and Alibaba's metadata lie outside of the link-local range where the other clouds keep theirs.
 _METADATA: Final = frozenset({ipaddress.IPv4Address("168.63.129.16"), ipaddress.IPv4Address("100.100.100.200")})
 _METADATA_6: Final = ipaddress.IPv6Address("fd00:ec2::254")
-# RFC 6052, RFC 8215, and the deprecated IPv4-compatible form: the last 32 bits are an IPv4 address.
-_WRAPPING: Final = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
+# RFC 6052, and the deprecated IPv4-compatible form: the last 32 bits are an IPv4 address.
+_WRAPPING: Final = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96"))
+# RFC 8215: a translator of the own network, which alone knows where in it an IPv4 address is and where that leads.
+_LOCAL_TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 class Reach(StrEnum):
-    """Where an address leads. `forbidden` ones no setting allows: link-local, metadata, multicast, unspecified."""
+    """Where an address leads. `forbidden` ones no setting allows: link-local, metadata, multicast, unspecified, and
+    those that the own network translates into others."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -42,7 +45,7 @@ class AddressRules:
         alone: judge again the address that a name leads to."""
         reach = find_reach(host)
         if reach is Reach.FORBIDDEN:
-            return "must not be a link-local, metadata, multicast or unspecified address"
+            return "must not be a link-local, metadata, multicast, translated or unspecified address"
         if reach is Reach.LOOPBACK and not self.allow_loopback:
             return "must not be on this machine: this installation does not allow it"
         if reach is Reach.PRIVATE and not self.allow_private:
@@ -85,7 +88,7 @@ def _reach_of(address: Address) -> Reach:
         return Reach.LOOPBACK
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return Reach.FORBIDDEN
-    if address in _METADATA or address == _METADATA_6:
+    if address in _METADATA or address == _METADATA_6 or address in _LOCAL_TRANSLATION:
         return Reach.FORBIDDEN
     return Reach.PUBLIC if address.is_global else Reach.PRIVATE
 

@@ -1,4 +1,6 @@
-"""Invitations: an address is asked to join an organization. A token works once, for seven days, for that address alone.
+"""Invitations: an address is asked to join an organization. A token works once, for seven days, for that address alone,
+and for an account that has confirmed it: whoever invites sees the token too, so having it does not show who reads the
+address's mails.
 
 Only the token's hash is kept. What the inviter may is asked again when the invitation is accepted: else whoever is
 about to lose a role could invite a second self to keep it.
@@ -17,6 +19,7 @@ from app.identity import (
     PERMISSIONS_OF_ROLE,
     AccountMail,
     Desk,
+    EmailNotVerified,
     Letter,
     Membership,
     User,
@@ -93,7 +96,8 @@ def _write_invitation(session: Session, mail: AccountMail, desk: Desk) -> Letter
         "An invitation",
         (
             f"Hello, {inviter} invites you to the organization {organization}, as {invitation.role}.",
-            "The link works once, for seven days, for an account with this address. If it surprises you, ignore it.",
+            "The link works once, for seven days, for an account that has confirmed this address.",
+            "If it surprises you, ignore it.",
         ),
         "Join the organization",
         f"{desk.public_url}/console/invitations#token={token}",
@@ -127,14 +131,17 @@ def cancel(session: Session, invitation: Invitation) -> None:
 def accept(session: Session, caller: Principal, token: str) -> Membership:
     """Let the caller join by a token.
 
-    Raises NotFound for no token of ours and for one that was made for another address, InvitationOver for one that was
-    used, cancelled or has expired, or whose inviter may not invite any more; AlreadyExists for a member.
+    Raises NotFound for no token of ours and for one that was made for another address, EmailNotVerified for an account
+    that has not confirmed the address; InvitationOver for one that was used, cancelled or has expired, or whose inviter
+    may not invite any more; AlreadyExists for a member.
     """
     mine = select(Invitation).where(Invitation.token_hash == hash_token(token)).with_for_update()
     invitation = session.scalars(mine).one_or_none()
     user = session.get_one(User, caller.user_id)
     if invitation is None or user.email.lower() != invitation.email.lower():
         raise NotFound("There is no invitation with this token for the address of your account.")
+    if not user.email_verified:
+        raise EmailNotVerified("Confirm the address of your account first; the invitation waits.")
     _refuse_over(session, invitation)
     inviter = read_rights(session, invitation.invited_by)
     if inviter is None or inviter.lacks(

@@ -11,6 +11,7 @@ from flask import Flask
 from app.http import Blueprint
 from tests.contract.who_may import WHO_MAY
 from tests.support.contract import contract_of
+from tests.support.identity import PASSWORD
 from tests.support.world import DEFINITION, World
 
 QUERIES = {"GET /api/v1/events": "?topics=job:{job_id}"}
@@ -72,6 +73,7 @@ def _bodies(world: World) -> dict[str, Any]:
         "PUT /api/v1/pipelines/{pipeline_id}": DEFINITION,
         "PATCH /api/v1/pipelines/{pipeline_id}": {"description": "new"},
         "POST /api/v1/pipelines/validate": DEFINITION,
+        "POST /api/v1/auth/mfa/enable": {"current_password": PASSWORD},
         "POST /api/v1/users/login": {"email": world.ann.said["email"]},
         "PUT /api/v1/users/me": {"email": "alice@example.com", "display_name": "Alice"},
         "PATCH /api/v1/users/me": {"display_name": "Alice"},

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.callers import PASSWORD, Caller, User
-from tests.support.mail import parse_mail, token_of
-from tests.support.platform import PROCESSES, Platform, wait_for
+from tests.support.mail import mail_to, token_of
+from tests.support.platform import PROCESSES, Platform
 
 NEW_PASSWORD, WRONG_PASSWORD, VALUE = "canary of another password", "canary of a wrong password", "canary-of-a-value"
-
-
-def mail_to(platform: Platform, address: str, subject: str) -> Any:
-    """Wait for a mail of this subject."""
-    folder = Path(platform.environment["DATA_DIR"]) / "mail"
-
-    def look() -> Any:
-        mails = [parse_mail(path.read_bytes()) for path in folder.glob("*.eml")] if folder.exists() else []
-        return next((mail for mail in mails if (mail["To"], mail["Subject"]) == (address, subject)), None)
-
-    return wait_for(look, 40)
 
 
 def test_an_address_is_confirmed_a_password_reset_and_no_process_says_a_secret(platform: Platform) -> None:

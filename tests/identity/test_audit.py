@@ -67,6 +67,32 @@ def test_a_change_is_logged_with_what_was_and_what_is(
     assert entry["organization_id"] == str(alice.organization_id)
 
 
+def test_a_moment_that_the_database_sets_is_logged_too(client: FlaskClient, alice: Person, root: Person) -> None:
+    path = f"/api/v1/admin/users/{alice.user.id}"
+    data_of(client.patch(f"{path}/disable", headers=root.headers))
+    data_of(client.patch(f"{path}/enable", headers=root.headers))
+    enabled, disabled = entries(client, root, f"resource_id={alice.user.id}")
+    assert disabled["changes"] == {"disabled_at": [None, "(by the database)"]}
+    assert enabled["changes"]["disabled_at"][1] is None
+
+
+def test_the_keys_of_a_disabled_user_and_of_a_removed_member_are_logged_as_revoked(
+    client: FlaskClient, app: Flask, alice: Person, root: Person, database: Database
+) -> None:
+    bob = make_person(app, database, "bob")
+    join(database, bob, alice.organization_id, "admin")
+    own, theirs = "/api/v1/api-keys", f"/api/v1/organizations/{alice.organization_id}/api-keys"
+    body = {"name": "k", "scopes": ["jobs:read"]}
+    made = [data_of(client.post(path, json=body, headers=bob.headers), 201)["id"] for path in (own, theirs)]
+    member = f"/api/v1/organizations/{alice.organization_id}/members/{bob.user.id}"
+    assert client.delete(member, headers=alice.headers).status_code == 204
+    data_of(client.patch(f"/api/v1/admin/users/{bob.user.id}/disable", headers=root.headers))
+    for key_id, actor in zip(made, ("root-admin", "alice"), strict=True):
+        entry = entries(client, root, f"resource_id={key_id}")[0]
+        assert (entry["resource_type"], entry["actor"], entry["change"]) == ("api_key", actor, "updated")
+        assert list(entry["changes"]) == ["revoked_at"]
+
+
 def test_what_is_made_and_deleted_is_logged(client: FlaskClient, alice: Person, root: Person) -> None:
     made = data_of(client.post("/api/v1/workspaces", json={"name": "W"}, headers=alice.headers), 201)
     assert client.delete(f"/api/v1/workspaces/{made['id']}", headers=alice.headers).status_code == 204
@@ -162,9 +188,14 @@ def test_the_same_refusal_is_written_once_a_minute_with_how_many_there_were(
 
 def test_there_is_a_bound_to_what_is_written_of_refusals() -> None:
     refusals = frame.Refusals()
-    written = [len(refusals.admit(number, {})) for number in range(frame.MOST_IN_WINDOW + 50)]
-    assert sum(written) == frame.MOST_IN_WINDOW
-    assert sum(len(refusals.admit(number, {})) for number in range(frame.MOST_KNOWN * 2)) == 0
+
+    def refuse(times: int, who: str = "") -> int:
+        return sum(len(refusals.admit((who or number, "DELETE /", str(number)), {})) for number in range(times))
+
+    assert refuse(frame.MOST_OF_ONE + 50, "noisy") == frame.MOST_OF_ONE
+    assert refuse(1, "quiet") == 1
+    assert refuse(frame.MOST_IN_WINDOW) == frame.MOST_IN_WINDOW - frame.MOST_OF_ONE - 1
+    assert refuse(frame.MOST_KNOWN * 2) == 0
     assert len(refusals._windows) <= frame.MOST_KNOWN
 
 

@@ -110,6 +110,7 @@ def _plant_keys_and_values(planted: Planted, client: FlaskClient, database: Data
     repeated = {**headers, "Idempotency-Key": "one"}
     second = planted.post("/api/v1/api-keys", {"name": "k2", "scopes": ["jobs:read"]}, **repeated)
     planted.shown(second, 201, "key")
+    _plant_client_keys(planted)
     workspace = data_of(planted.post("/api/v1/workspaces", {"name": "Web shop"}, **headers), 201)
     secrets = f"/api/v1/workspaces/{workspace['id']}/secrets"
     data_of(planted.post(secrets, {"name": "TOKEN", "value": VALUE}, **headers), 201)
@@ -121,8 +122,18 @@ def _plant_keys_and_values(planted: Planted, client: FlaskClient, database: Data
     planted.post(f"/api/v1/organizations/invitations/{token}/accept", **headers)
 
 
+def _plant_client_keys(planted: Planted) -> None:
+    shop = planted.shown(planted.post("/api/v1/clients", {"name": "Shop"}), 201, "master_api_key")
+    own = {"Authorization": f"Bearer {shop['master_api_key']}"}
+    user, repeated = {"username": "ann", "email": "ann@shop.example"}, {**own, "Idempotency-Key": "two"}
+    planted.shown(planted.post("/api/v1/users", user, **repeated), 201, "scoped_api_key")
+    planted.post("/api/v1/users", user, **own)
+    planted.shown(planted.post("/api/v1/users/login", {"email": user["email"]}, **own), 200, "scoped_api_key")
+
+
 def _plant_second_factor(planted: Planted, headers: dict[str, str]) -> None:
-    made = planted.shown(planted.post(f"{AUTH}/mfa/enable", **headers), 200, "secret", "uri")
+    enrolled = planted.post(f"{AUTH}/mfa/enable", {"current_password": NEW_PASSWORD}, **headers)
+    made = planted.shown(enrolled, 200, "secret", "uri")
     planted.post(f"{AUTH}/mfa/verify", {"code": "canary-code"}, **headers)
     confirmed = planted.post(f"{AUTH}/mfa/verify", {"code": code_of(made["secret"], -1)}, **headers)
     codes = planted.shown(confirmed, 200, "recovery_codes")["recovery_codes"]

@@ -27,15 +27,19 @@ from launcher.ports import free_port
 from tests.support.contract import ContractClient
 from tests.support.github import GitHubSite, github_site
 from tests.support.identity import PASSWORD, data_of, error_of, make_person
-from tests.support.openid_provider import OpenId, openid_provider
+from tests.support.openid_provider import OWN_ADDRESS, VERIFIER, OpenId, openid_provider
+from tests.support.openid_site import SECRET
 
 AUTH = "/api/v1/auth"
 CLIENT = "headrace-tests"
+CALLBACK = f"http://127.0.0.1:8000{AUTH}/corp/callback"
 
 
 @pytest.fixture(scope="module")
 def openid() -> Iterator[OpenId]:
     with openid_provider() as provider:
+        provider.register(CLIENT, CALLBACK, OWN_ADDRESS)
+        provider.register("somebody-else", OWN_ADDRESS)
         provider.add("dora-1", email="dora@example.com", email_verified=True, preferred_username="dora")
         provider.add("evil-1", email="dora@example.com", email_verified=False, preferred_username="dora")
         provider.add("odd-1", email="odd@example.com", email_verified=True, preferred_username="\u0430 b")
@@ -51,7 +55,7 @@ def github() -> Iterator[GitHubSite]:
 @pytest.fixture
 def site(settings: Settings, database: Database, hints: Any, openid: OpenId, github: GitHubSite) -> Flask:
     """An API whose users may log in at the providers."""
-    client = {"client_id": CLIENT, "client_secret": "a client's secret"}
+    client = {"client_id": CLIENT, "client_secret": SECRET}
     providers = {
         "corp": client | {"issuer": openid.issuer},
         "wrong": client | {"issuer": f"{openid.issuer}/"},
@@ -196,7 +200,7 @@ def test_id_tokens_for_others_old_ones_and_forgeries_are_refused(browser: FlaskC
     good = jwt.decode(openid.id_token("dora-1", CLIENT, "n-1"), options={"verify_signature": False})
     key = generate_private_key(65537, 2048)
     kid = jwt.get_unverified_header(openid.id_token("dora-1", CLIENT, "n-1")).get("kid")
-    published = requests.get(f"{openid.issuer}/jwks", timeout=10).json()["keys"][0]
+    published = requests.get(f"{openid.issuer}/.well-known/jwks.json", timeout=10).json()["keys"][0]
     public = jwt.PyJWK(published).key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     bad = [
         openid.id_token("dora-1", "somebody-else", "n-1"),
@@ -222,11 +226,41 @@ def _hmac_token(claims: dict[str, Any], secret: bytes) -> str:
     return (signed + b"." + jwt.utils.base64url_encode(algorithm.sign(signed, secret))).decode()
 
 
+def test_the_provider_insists_on_pkce_itself(openid: OpenId) -> None:
+    """Else nothing of this file would say that the platform uses it rightly."""
+    for changed in ({"code_challenge": None, "code_challenge_method": None}, {"code_challenge_method": "plain"}):
+        sent = openid.log_in(openid.authorization_url(CLIENT, **changed), "dora-1")
+        assert sent["error"] == "invalid_request", changed
+    for verifier in (None, "w" * 43):
+        code = openid.log_in(openid.authorization_url(CLIENT), "dora-1")["code"]
+        refused = openid.exchange(CLIENT, code, code_verifier=verifier)
+        assert (refused.status_code, refused.json()["error"]) in {(400, "invalid_grant"), (400, "invalid_request")}
+        assert openid.exchange(CLIENT, code, code_verifier=VERIFIER).status_code == 200
+        assert openid.exchange(CLIENT, code).status_code == 400
+    code = openid.log_in(openid.authorization_url(CLIENT), "dora-1")["code"]
+    assert openid.exchange(CLIENT, code, client_secret="wrong").status_code == 401
+
+
 def test_an_application_logs_in_by_a_code_of_its_own(browser: FlaskClient, openid: OpenId) -> None:
+    def come_with(**changed: str) -> Any:
+        code = openid.log_in(openid.authorization_url(CLIENT, nonce="n-1"), "dora-1")["code"]
+        body = {"code": code, "redirect_uri": OWN_ADDRESS, "code_verifier": VERIFIER, "nonce": "n-1"} | changed
+        return browser.post(f"{AUTH}/login/corp", json={name: said for name, said in body.items() if said})
+
+    assert data_of(come_with())["user"]["email"] == "dora@example.com"
+    for changed in ({"code_verifier": ""}, {"code_verifier": "w" * 43}, {"redirect_uri": "http://other.example/"}):
+        assert error_of(come_with(**changed), 401)["code"] == "INVALID_CREDENTIALS", changed
+    assert error_of(come_with(nonce="n-2"), 401)["code"] == "INVALID_CREDENTIALS"
+
+
+def test_a_code_that_was_sent_to_us_is_no_applications(browser: FlaskClient, openid: OpenId) -> None:
     asked = begin(browser)
-    body = {"code": openid.log_in(asked, "dora-1")["code"], "redirect_uri": "http://other.example/"}
-    refused = browser.post(f"{AUTH}/login/corp", json=body | {"code_verifier": "w" * 43})
-    assert error_of(refused, 401)["code"] == "INVALID_CREDENTIALS"
+    body = {"code": openid.log_in(asked, "dora-1")["code"]}
+    ours = body | {"redirect_uri": parse_qs(urlsplit(asked).query)["redirect_uri"][0]}
+    assert ours["redirect_uri"] == CALLBACK
+    for taken in (ours, ours | {"code_verifier": "w" * 43}):
+        refused = browser.post(f"{AUTH}/login/corp", json=taken)
+        assert error_of(refused, 422)["errors"][0]["field"] == "redirect_uri"
     for half in ({"code": "x"}, {}, {"code": "x", "id_token": "y", "redirect_uri": "z"}):
         assert error_of(browser.post(f"{AUTH}/login/corp", json=half), 422)["code"] == "VALIDATION_ERROR"
 
@@ -242,7 +276,7 @@ def test_a_second_factor_is_asked_for_here_too(browser: FlaskClient, openid: Ope
 def test_where_registration_is_closed_no_account_is_made(
     settings: Settings, database: Database, hints: Any, openid: OpenId
 ) -> None:
-    providers = json.dumps({"corp": {"client_id": CLIENT, "client_secret": "any", "issuer": openid.issuer}})
+    providers = json.dumps({"corp": {"client_id": CLIENT, "client_secret": SECRET, "issuer": openid.issuer}})
     closed = replace(settings, oauth_providers=providers, registration_open=False)
     browser = create_app(closed, sender=hints, database=database).test_client()
     error_of(log_in(browser, openid), 403)

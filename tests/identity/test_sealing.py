@@ -19,7 +19,7 @@ from app.kernel.db import Database
 from app.kernel.sealing import AT_ONCE, SEALED, reseal_all
 from app.pipelines.secrets import reveal_secrets
 from config.settings import Settings, SettingsInvalid, load_settings
-from tests.support.identity import Person, data_of
+from tests.support.identity import PASSWORD, Person, data_of
 from tests.support.tenancy import make_workspace
 
 OLD, NEW = "k" * 32, "l" * 32
@@ -60,7 +60,7 @@ def test_all_that_is_sealed_comes_under_the_new_key(
     workspace = make_workspace(database, alice)
     path = f"/api/v1/workspaces/{workspace.id}/secrets"
     data_of(client.post(path, json={"name": "TOKEN", "value": "a value"}, headers=alice.headers), 201)
-    data_of(client.post("/api/v1/auth/mfa/enable", headers=alice.headers))
+    data_of(client.post("/api/v1/auth/mfa/enable", json={"current_password": PASSWORD}, headers=alice.headers))
     key = {"headers": {**alice.headers, "Idempotency-Key": "one"}}
     data_of(client.post("/api/v1/organizations", json={"name": "Team"}, **key), 201)
     both, new = Vault(NEW, settings.secret_key), Vault(NEW)

@@ -34,7 +34,6 @@ def test_private_networks_need_to_be_allowed(host: str) -> None:
         "64:ff9b::7f00:1",
         "::127.0.0.1",
         "2002:7f00:1::",
-        "64:ff9b:1::7f00:1",
         "localhost",
         "a.localhost.",
     ],
@@ -61,6 +60,9 @@ def test_this_machine_needs_to_be_allowed_however_it_is_written(host: str) -> No
         "::",
         "224.0.0.1",
         "ff02::1",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1::808:808",
+        "64:ff9b:1:ffff:a9:fea9:fe00:0",
     ],
 )
 def test_metadata_and_link_local_addresses_are_refused_whatever_is_allowed(host: str) -> None:

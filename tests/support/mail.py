@@ -24,6 +24,7 @@ from app.kernel.crypto import Vault
 from config.settings import Settings
 from launcher.ports import free_port
 from tasks.identity.gateways import FolderMailer
+from tests.support.platform import Platform, wait_for
 
 USER, PASSWORD = "headrace", "a mail server's password"
 
@@ -134,3 +135,14 @@ class MailTools(SimpleNamespace):
     def mails(self) -> list[EmailMessage]:
         """What was sent, oldest first."""
         return [parse_mail(path.read_bytes()) for path in sorted(self.mailer.folder.glob("*.eml"))]
+
+
+def mail_to(platform: Platform, address: str, subject: str) -> Any:
+    """Wait for a mail of this subject, on a platform that keeps them as files."""
+    folder = Path(platform.environment["DATA_DIR"]) / "mail"
+
+    def look() -> Any:
+        mails = [parse_mail(path.read_bytes()) for path in folder.glob("*.eml")] if folder.exists() else []
+        return next((mail for mail in mails if (mail["To"], mail["Subject"]) == (address, subject)), None)
+
+    return wait_for(look, 40)

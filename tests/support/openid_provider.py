@@ -1,59 +1,29 @@
-"""A real OpenID provider (oidc-provider-mock), as a process of its own: `python -m tests.support.openid_provider PORT`.
-
-It does not know PKCE; a check in front of it sees to that, as RFC 7636 says.
+"""A real OpenID provider, as a process of its own (see tests/support/openid_site), and what browsers and applications
+do there.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
 
 from launcher.ports import free_port
+from tests.support.openid_site import PASSWORD, SECRET
 from tests.support.platform import wait_for
 from tests.support.servers import ROOT
 
-
-class PkceCheck:
-    """Lets codes be exchanged with the verifier alone whose challenge they were asked for with."""
-
-    def __init__(self, provider: Callable[..., Iterable[bytes]]) -> None:
-        self._provider = provider
-        self._challenges: dict[str, str] = {}
-
-    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request."""
-        if environ["PATH_INFO"] == "/oauth2/token" and not self._is_proven(environ):
-            start("400 BAD REQUEST", [("Content-Type", "application/json")])
-            return [json.dumps({"error": "invalid_grant"}).encode()]
-        asked = parse_qs(environ["QUERY_STRING"])
-
-        def remember(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            code = parse_qs(urlsplit(dict(headers).get("Location", "")).query).get("code")
-            if code and asked.get("code_challenge_method") == ["S256"]:
-                self._challenges[code[0]] = asked["code_challenge"][0]
-            return start(status, headers, *more)
-
-        return self._provider(environ, remember)
-
-    def _is_proven(self, environ: dict[str, Any]) -> bool:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        sent = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-        proof = hashlib.sha256(sent.get("code_verifier", "").encode()).digest()
-        expected = base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
-        return self._challenges.pop(sent.get("code", ""), None) == expected
+OWN_ADDRESS = "http://app.example/back"
+VERIFIER = "v" * 43
 
 
 @dataclass(frozen=True)
@@ -64,42 +34,62 @@ class OpenId:
 
     def add(self, subject: str, **claims: Any) -> None:
         """Give somebody an account."""
-        requests.put(f"{self.issuer}/users/{subject}", json=claims, timeout=10).raise_for_status()
+        requests.put(f"{self.issuer}/accounts/{subject}", json=claims, timeout=10).raise_for_status()
+
+    def register(self, client_id: str, *redirect_uris: str) -> None:
+        """Register an application, whose secret is SECRET."""
+        said = {"redirect_uris": list(redirect_uris)}
+        requests.put(f"{self.issuer}/clients/{client_id}", json=said, timeout=10).raise_for_status()
 
     def log_in(self, auth_url: str, subject: str) -> dict[str, str]:
-        """Log in as a browser does; return what it is sent back with."""
-        reply = requests.post(auth_url, data={"sub": subject}, timeout=10, allow_redirects=False)
-        assert reply.status_code == 302, reply.text
-        return {name: values[0] for name, values in parse_qs(urlsplit(reply.headers["Location"]).query).items()}
+        """Log in as a browser does: by the provider's form; return what it is sent back with."""
+        with requests.Session() as browser:
+            page = browser.get(auth_url, timeout=10)
+            token = browser.cookies.get("csrftoken", "")
+            typed = {"username": subject, "password": PASSWORD, "csrfmiddlewaretoken": token}
+            reply = browser.post(page.url, data=typed, timeout=10, allow_redirects=False)
+            while (where := urljoin(reply.url, reply.headers["Location"])).startswith(self.issuer):
+                reply = browser.get(where, timeout=10, allow_redirects=False)
+        return {name: values[0] for name, values in parse_qs(urlsplit(where).query).items()}
+
+    def authorization_url(self, client_id: str, **changed: str | None) -> str:
+        """Return where an application sends a browser that is to come back to OWN_ADDRESS."""
+        asked = {
+            "client_id": client_id,
+            "redirect_uri": OWN_ADDRESS,
+            "response_type": "code",
+            "scope": "openid email profile",
+            "state": "s-1",
+            "code_challenge_method": "S256",
+            "code_challenge": _challenge(VERIFIER),
+        }
+        return str(requests.Request("GET", f"{self.issuer}/authorize/", params=asked | changed).prepare().url)
+
+    def exchange(self, client_id: str, code: str, **changed: str | None) -> requests.Response:
+        """Exchange a code as an application does."""
+        body = {"grant_type": "authorization_code", "code": code, "redirect_uri": OWN_ADDRESS}
+        proof = {"code_verifier": VERIFIER, "client_id": client_id, "client_secret": SECRET}
+        return requests.post(f"{self.issuer}/token/", data=body | proof | changed, timeout=10)
 
     def id_token(self, subject: str, client_id: str, nonce: str) -> str:
         """Return the id token that an application gets for itself."""
-        verifier = "v" * 43
-        digest = hashlib.sha256(verifier.encode()).digest()
-        asked = {
-            "client_id": client_id,
-            "redirect_uri": "http://app.example/back",
-            "response_type": "code",
-            "scope": "openid email profile",
-            "nonce": nonce,
-            "code_challenge_method": "S256",
-            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-        }
-        url = requests.Request("GET", f"{self.issuer}/oauth2/authorize", params=asked).prepare().url
-        code = self.log_in(str(url), subject)["code"]
-        body = {"grant_type": "authorization_code", "code": code, "redirect_uri": asked["redirect_uri"]}
-        proof = {"code_verifier": verifier, "client_id": client_id, "client_secret": "any"}
-        reply = requests.post(f"{self.issuer}/oauth2/token", data=body | proof, timeout=10)
-        return str(reply.json()["id_token"])
+        code = self.log_in(self.authorization_url(client_id, nonce=nonce), subject)["code"]
+        return str(self.exchange(client_id, code).json()["id_token"])
+
+
+def _challenge(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 @contextmanager
 def openid_provider() -> Iterator[OpenId]:
     """Run the provider."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.openid_provider", str(port)]
+    command = [sys.executable, "-m", "tests.support.openid_site", str(port)]
+    # oauthlib serves plain HTTP only when it is told to.
+    environment = dict(os.environ) | {"OAUTHLIB_INSECURE_TRANSPORT": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), **quiet) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **quiet) as process:  # type: ignore[call-overload]
         try:
             issuer = f"http://localhost:{port}"
             wait_for(lambda: _answers(issuer), 60)
@@ -113,15 +103,3 @@ def _answers(issuer: str) -> bool:
         return requests.get(f"{issuer}/.well-known/openid-configuration", timeout=5).ok
     except requests.ConnectionError:
         return False
-
-
-def main() -> None:
-    """Serve until killed."""
-    import oidc_provider_mock
-    from werkzeug.serving import run_simple
-
-    run_simple("localhost", int(sys.argv[1]), PkceCheck(oidc_provider_mock.app(require_nonce=True)), threaded=True)
-
-
-if __name__ == "__main__":
-    main()

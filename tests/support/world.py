@@ -59,7 +59,7 @@ class World:
 def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     """Let Alice make all of it; Mary is a member of her organization and of her workspace, and has a role there. The
     shop is a client application of nobody here, and Ann its user."""
-    alice, mary = make_person(app, database, "alice"), make_person(app, database, "mary")
+    alice, mary = make_person(app, database, "alice", email_verified=True), make_person(app, database, "mary")
     organization = alice.organization_id
     join(database, mary, organization, "viewer")
     workspace = make_workspace(database, alice, repository_url="https://git.example.com/team/shop.git")

@@ -20,8 +20,8 @@ def alice(app: Flask, database: Database) -> Person:
 
 @pytest.fixture
 def charlie(app: Flask, database: Database) -> Person:
-    """Somebody who has no part in the team."""
-    return make_person(app, database, "charlie")
+    """Somebody who has no part in the team, and has confirmed their address."""
+    return make_person(app, database, "charlie", email_verified=True)
 
 
 @pytest.fixture

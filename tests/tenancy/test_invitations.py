@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
 
-from app.identity import Membership
+from app.identity import Membership, User
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from app.kernel.events import EventRecord
@@ -71,6 +71,18 @@ def test_an_invitation_works_once_and_for_its_address_alone(
     data_of(accept(client, made, charlie))
     assert error_of(accept(client, made, charlie), 409)["code"] == "INVALID_STATE"
     assert error_of(accept(client, made, dora), 404)["code"] == "RESOURCE_NOT_FOUND"
+
+
+def test_an_invitation_waits_until_its_address_is_confirmed(
+    client: FlaskClient, path: str, alice: Person, charlie: Person, database: Database
+) -> None:
+    made = invite(client, path, alice)
+    with database.transaction() as session:
+        session.execute(update(User).where(User.id == charlie.user.id).values(email_verified=False))
+    assert error_of(accept(client, made, charlie), 403)["code"] == "EMAIL_NOT_VERIFIED"
+    with database.transaction() as session:
+        session.execute(update(User).where(User.id == charlie.user.id).values(email_verified=True))
+    data_of(accept(client, made, charlie))
 
 
 def test_an_invitation_ends_after_seven_days_and_makes_room_for_another(

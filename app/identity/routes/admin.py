@@ -76,6 +76,19 @@ class Enabling(MethodView):
             return service.enable_user(session, user_id)
 
 
+@admin.route(f"{ONE}/mfa")
+class SecondFactorOf(MethodView):
+    """A second factor that was lost."""
+
+    @admin.response(204)
+    @admin.refuses(409)
+    @requires("users:administer", platform=True)
+    def delete(self, user_id: UUID) -> None:
+        """Take the second factor from a user who has lost it; their logins end, and a mail tells them"""
+        with transaction() as session:
+            service.reset_second_factor(session, principal(), user_id)
+
+
 @admin.route(f"{ONE}/role")
 class PlatformRole(MethodView):
     """The role on the platform."""

@@ -10,7 +10,6 @@ from app.http import Reply, limit_rate, platform, principal, public, requires, t
 from app.identity import mfa
 from app.identity.logins import continue_login
 from app.identity.mfa import Enrolment
-from app.identity.models import User
 from app.identity.routes.base import auth
 from app.identity.routes.letting_in import origin, welcome
 from app.identity.schemas import mfa as schemas
@@ -35,14 +34,15 @@ class SecondFactor(MethodView):
 class Enabling(MethodView):
     """An authenticator to be."""
 
+    @auth.arguments(schemas.EnrolmentRequest, required=False)
     @auth.response(200, schemas.Enrolment)
-    @auth.refuses(409)
+    @auth.refuses(401, 409)
     @requires("account:write", own=True)
-    def post(self) -> Reply:
+    def post(self, body: dict[str, Any]) -> Reply:
         """Begin to use an authenticator (TOTP); nothing changes until its first code comes to `/auth/mfa/verify`"""
-        with transaction() as session:
-            user = session.get_one(User, principal().user_id)
-            made: Enrolment = mfa.enrol(session, platform().vault, user)
+        caller = principal()
+        limit_rate("login", caller.username)
+        made: Enrolment = mfa.enrol(platform().database, platform().vault, caller.user_id, body["current_password"])
         return Reply(made, headers={"Cache-Control": "no-store"})
 
 

@@ -18,7 +18,7 @@ from app.identity.routes.base import auth
 from app.identity.routes.letting_in import origin, welcome
 from app.identity.schemas import providers as schemas
 from app.identity.schemas.accounts import BODY, SignedIn
-from app.kernel.errors import NotFound
+from app.kernel.errors import FieldError, Invalid, NotFound
 
 PROVIDERS = "headrace.providers"
 
@@ -100,12 +100,19 @@ def _find(name: str) -> Provider:
 
 def _profile_of(provider: Provider, name: str, body: dict[str, Any]) -> Profile:
     if "id_token" not in body:
+        _refuse_own_callback(name, body["redirect_uri"])
         secrets = Secrets(body.get("code_verifier"), body.get("nonce"))
         return provider.exchange(body["code"], body["redirect_uri"], secrets)
     profile = provider.read_id_token(body["id_token"], body.get("nonce"))
     with transaction() as session:
         use_id_token(session, name, body["id_token"])
     return profile
+
+
+def _refuse_own_callback(provider: str, redirect_uri: str) -> None:
+    """Refuse a code that was sent to us: its login is finished in the browser that began it, by the state it has."""
+    if redirect_uri == _callback(provider):
+        raise Invalid(errors=[FieldError("redirect_uri", "Must be the application's own address.")])
 
 
 def _sign_in(provider: str, profile: Profile) -> Login:

@@ -50,10 +50,11 @@ def username_field(**kwargs: Any) -> fields.String:
     )
 
 
-def password_field(least: int = 8, *, required: bool = True, description: str = "") -> fields.String:
+def password_field(least: int = 8, *, required: bool = True, description: str = "", **kwargs: Any) -> fields.String:
     """Return a field for a password."""
     return fields.String(
         required=required,
+        **kwargs,
         load_only=True,
         validate=validate.Length(min=least, max=128),
         metadata={"format": "password", "example": "correct horse battery"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from app.http import Schema
-from app.identity.schemas.accounts import Delivery
+from app.identity.schemas.accounts import Delivery, password_field
 
 
 class State(Schema):
@@ -20,6 +20,14 @@ class Enrolment(Schema):
 
     secret = fields.String(required=True, metadata={"description": "Base32, to be typed in"})
     uri = fields.String(required=True, metadata={"description": "`otpauth://…`, to be shown as a QR code"})
+
+
+class EnrolmentRequest(Schema):
+    """The proof that it is the account's owner who asks."""
+
+    current_password = password_field(
+        least=1, required=False, load_default=None, description="Needed by an account that has a password"
+    )
 
 
 class Code(Schema):

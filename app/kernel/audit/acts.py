@@ -14,11 +14,12 @@ from uuid import UUID
 from sqlalchemy import event
 from sqlalchemy.orm import Session, UOWTransaction
 
-from app.kernel.audit.changes import CREATED, DELETED, UPDATED, describe
+from app.kernel.audit.changes import CREATED, DELETED, UPDATED, describe, find_computed
 from app.kernel.audit.entries import SUCCEEDED, write_entries
 
 COLLECTED = "audit.collected"
 CONCERNED = "audit.concerned"
+COMPUTED = "audit.computed"
 MOST_ENTRIES = 100
 
 
@@ -118,6 +119,12 @@ def write_audit(session: Session) -> None:
         write_entries(session, entries)
 
 
+@event.listens_for(Session, "before_flush")
+def _look_ahead(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    if _act.get() is not None:
+        session.info[COMPUTED] = {row: found for row in session.dirty if (found := find_computed(row))}
+
+
 @event.listens_for(Session, "after_flush")
 def _collect(session: Session, _context: UOWTransaction) -> None:
     if _act.get() is None:
@@ -127,6 +134,7 @@ def _collect(session: Session, _context: UOWTransaction) -> None:
         *((row, UPDATED) for row in session.dirty),
         *((row, DELETED) for row in session.deleted),
     ]
-    found = [said for row, change in rows if (said := describe(row, change)) is not None]
+    computed = session.info.pop(COMPUTED, {})
+    found = [said for row, change in rows if (said := describe(row, change, computed.get(row, {}))) is not None]
     if found:
         session.info.setdefault(COLLECTED, []).extend(found)

@@ -47,12 +47,21 @@ def audited(model: type, resource_type: str, shown: Collection[str], hidden: Col
     _audited[model] = Audited(resource_type, tuple(shown), tuple(hidden))
 
 
-def describe(row: Any, change: str) -> dict[str, Any] | None:
-    """Return what the log tells of a flushed row, or None when it tells nothing of it."""
+def find_computed(row: Any) -> dict[str, Any]:
+    """Return the changes of a row about to be flushed whose values the database computes: of these nothing is known any
+    more once it is flushed."""
+    said, values = _audited.get(type(row)), inspect(row).dict
+    names = [name for name in said.shown if isinstance(values.get(name), ClauseElement)] if said else []
+    return {name: [_plain(_before(row, name)), COMPUTED] for name in names}
+
+
+def describe(row: Any, change: str, computed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the log tells of a flushed row, with the changes that were `computed`, or None when it tells nothing
+    of it."""
     said = _audited.get(type(row))
     if said is None:
         return None
-    changes = _changes(row, said, change)
+    changes = _changes(row, said, change) | computed
     if change == UPDATED and not changes:
         return None
     return {
@@ -73,12 +82,17 @@ def _changes(row: Any, said: Audited, change: str) -> dict[str, Any]:
         history = state.attrs[name].history
         if not history.has_changes():
             continue
-        before = history.deleted[0] if history.deleted else None
+        before = _before(row, name)
         after = state.dict.get(name, history.added[0] if history.added else None)
         if change == CREATED and after is None:
             continue
         found[name] = [HIDDEN, HIDDEN] if name in said.hidden else [_plain(before), _plain(after)]
     return found
+
+
+def _before(row: Any, name: str) -> Any:
+    history = inspect(row).attrs[name].history
+    return history.deleted[0] if history.deleted else None
 
 
 def _plain(value: Any) -> Any:

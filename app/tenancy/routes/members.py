@@ -134,6 +134,6 @@ class InvitationAcceptance(MethodView):
     @organizations.response(200, schemas.Joined)
     @requires("account:write", own=True)
     def post(self, token: str) -> Membership:
-        """Join an organization by an invitation's token; the caller's account must have the invited address"""
+        """Join an organization by an invitation's token, with an account that has confirmed the invited address"""
         with transaction() as session:
             return invitations.accept(session, principal(), token)
