@@ -71,8 +71,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     role = make_role(database, organization, ["jobs:read"])
     assignment = give(database, mary, role, Scope("workspace", workspace.id))
     key = {"name": "k", "scopes": ["jobs:read"]}
-    shop = make_client(client)
-    ann = make_user(client, shop)
+    ann = make_user(client, shop := make_client(client))
     values = {
         "client_id": shop.id,
         "organization_id": str(organization),
@@ -93,13 +92,12 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "assignment_id": str(assignment.id),
         "key_id": _make(client, alice, "/api-keys", key)["id"],
     }
+    of_organization = _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
     special = {
         r"^/api/v1/users/{user_id}$": {"user_id": ann.id},
         r"/artifacts/{name}": {"name": "kept.txt"},
         r"/invitations/{token}": {"token": _invite(client, mary, mary.organization_id, alice)["token"]},
-        r"/organizations/.*/api-keys": {
-            "key_id": _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
-        },
+        r"/organizations/.*/api-keys": {"key_id": of_organization},
     }
     return World(alice, mary, shop, ann, values, special)
 

@@ -27,6 +27,7 @@ from app.identity.client_keys import give_client_key
 from app.identity.errors import RegistrationClosed
 from app.identity.models import Client
 from app.identity.schemas import clients as schemas
+from app.kernel.audit import concern
 
 clients = Blueprint("clients", description="Client applications, which use the platform for users of their own")
 
@@ -178,6 +179,7 @@ def _load_own(session: Session) -> Client:
 
 def _load(session: Session, client_id: UUID) -> Client:
     client = service.load_client(session, client_id, for_update=request.method not in ("GET", "HEAD"))
+    concern(session, "client", client_id, None)
     match_row(client)
     note_row(client)
     session.refresh(client, ["key"])
