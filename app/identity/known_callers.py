@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
-from app.identity.models import ApiKey, LoginSession, Membership, Role, RoleAssignment, User
+from app.identity.models import ApiKey, Client, ClientKey, LoginSession, Membership, Role, RoleAssignment, User
 from app.kernel.clock import utc_now
 from app.kernel.db import Database, note, table_of
 from app.kernel.principal import Principal
@@ -30,8 +30,10 @@ between its commit and the stamp, or by one that could not reach Redis."""
 
 MOST_CALLERS: Final = 10_000
 RIGHTS: Final = "rights"
+LEAVES_RIGHTS: Final = "leaves_rights"
+"""The option of a statement that writes to such a table and changes nobody's rights, as each key's last use is."""
 
-_MODELS = (User, LoginSession, ApiKey, Membership, Role, RoleAssignment)
+_MODELS = (User, Client, ClientKey, LoginSession, ApiKey, Membership, Role, RoleAssignment)
 _TABLES = frozenset(table_of(model) for model in _MODELS)
 
 
@@ -88,5 +90,7 @@ def _notice_rows(session: Session, _context: UOWTransaction) -> None:
 
 @event.listens_for(Session, "do_orm_execute")
 def _notice_statement(state: ORMExecuteState) -> None:
-    if not state.is_select and getattr(state.statement, "table", None) in _TABLES:
+    if state.is_select or state.execution_options.get(LEAVES_RIGHTS):
+        return
+    if getattr(state.statement, "table", None) in _TABLES:
         note(state.session, RIGHTS, None)

@@ -15,6 +15,7 @@ from app.identity.callers import find_key, principal_of_key
 from app.identity.client_callers import find_client_key, principal_of_client_key
 from app.identity.errors import AccountDisabled, KeyExpired, TokenInvalid, TokenRevoked
 from app.identity.key_texts import API_KEY, CLIENT_KEY, CLIENT_USER_KEY, read_text
+from app.identity.known_callers import LEAVES_RIGHTS
 from app.identity.models import ApiKey, ClientKey
 from app.kernel.clock import database_now, utc_now
 from app.kernel.crypto import Vault
@@ -89,5 +90,5 @@ def _note_use(session: Session, model: type[ApiKey | ClientKey], key_id: UUID, a
         update(model)
         .where(model.id == one.scalar_subquery())
         .values(last_used_at=database_now(), last_used_ip=address, updated_at=model.updated_at)
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False, **{LEAVES_RIGHTS: True})
     )
