@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from bench import accept, cancel, guard, instructions, job, listeners, lists, logs, memory, start, status, step
+from bench import accept, cancel, guard, instructions, job, listeners, lists, logins, logs, memory, start, status, step
 from bench.findings import Finding, table
 from bench.ground import Ground
 from launcher.supervisor import Stopped, StopSignals
@@ -26,6 +26,7 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "streams": listeners.measure,
     "lists": lists.measure,
     "guard": guard.measure,
+    "logins": logins.measure,
     "memory": memory.measure,
 }
 

@@ -119,6 +119,8 @@ def test_what_was_kept_long_enough_is_deleted(
         "external_logins": 0,
         "mails": 0,
         "mailed_tokens": 0,
+        "client_keys": 0,
+        "deleted_clients": 0,
     }
     with database.transaction() as session:
         kept = set(session.scalars(select(LoginSession.id)))

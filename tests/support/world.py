@@ -67,9 +67,6 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
     _furnish(client, alice, f"/workspaces/{workspace.id}")
     _keep_artifact(app, database, UUID(execution["id"]))
-    give(database, mary, "workspace-viewer", Scope("workspace", workspace.id))
-    role = make_role(database, organization, ["jobs:read"])
-    assignment = give(database, mary, role, Scope("workspace", workspace.id))
     key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
     values = {
@@ -89,7 +86,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "session_id": str(alice.session_id),
         "invitation_id": _invite(client, alice, organization, "nobody@example.com")["id"],
         "role_id": str(make_role(database, organization, ["jobs:read"], "unused").id),
-        "assignment_id": str(assignment.id),
+        "assignment_id": _let_in(database, mary, workspace),
         "key_id": _make(client, alice, "/api-keys", key)["id"],
     }
     of_organization = _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
@@ -100,6 +97,12 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         r"/organizations/.*/api-keys": {"key_id": of_organization},
     }
     return World(alice, mary, shop, ann, values, special)
+
+
+def _let_in(database: Database, person: Person, workspace: Workspace) -> str:
+    give(database, person, "workspace-viewer", Scope("workspace", workspace.id))
+    role = make_role(database, workspace.organization_id, ["jobs:read"])
+    return str(give(database, person, role, Scope("workspace", workspace.id)).id)
 
 
 def _furnish(client: FlaskClient, alice: Person, workspace: str) -> None:

@@ -61,7 +61,7 @@ def describe(row: Any, change: str, computed: Mapping[str, Any]) -> dict[str, An
     said = _audited.get(type(row))
     if said is None:
         return None
-    changes = _changes(row, said, change) | computed
+    changes = {**_changes(row, said, change), **computed}
     if change == UPDATED and not changes:
         return None
     return {
