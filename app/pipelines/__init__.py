@@ -24,6 +24,7 @@ from app.pipelines.intents import (
     RunStage,
     StartFollowers,
 )
+from app.pipelines.keeping import Places
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step, StoredCache
@@ -44,7 +45,7 @@ from app.pipelines.reporting import StatusReport, accept_report, read_report
 from app.pipelines.reports import record_report
 from app.pipelines.retrying import execution_job_retried
 from app.pipelines.scheduling import run_next_due
-from app.pipelines.secrets import reveal_secrets
+from app.pipelines.secrets import reveal_nearest, reveal_secrets
 from app.pipelines.workspaces import refuse_while_running, tell_activity
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ __all__ = [
     "LogStream",
     "NeededArtifact",
     "Pipeline",
+    "Places",
     "PruneArtifacts",
     "PruneCaches",
     "PruneDeliveries",
@@ -104,6 +106,7 @@ __all__ = [
     "record_report",
     "remove_caches",
     "replace_artifacts",
+    "reveal_nearest",
     "reveal_secrets",
     "run_next_due",
     "start_followers",

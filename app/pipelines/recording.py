@@ -20,6 +20,7 @@ from app.kernel.stream import publish
 from app.pipelines.attempts import queue_steps_again
 from app.pipelines.definition import Plan, PlannedStage, State, should_run, stage_variables
 from app.pipelines.ends import end_step, now, stages_of, steps_of
+from app.pipelines.keeping import Places
 from app.pipelines.models import (
     RUNNING,
     Artifact,
@@ -46,6 +47,7 @@ class Briefing:
     execution_id: UUID
     organization_id: UUID
     workspace_id: UUID
+    pipeline_id: UUID
     stage_id: UUID
     attempt: int
     plan: Plan
@@ -60,6 +62,11 @@ class Briefing:
     needed_artifacts: tuple[NeededArtifact, ...]
     steps: dict[str, UUID]
     seconds_left: float
+
+    @property
+    def places(self) -> Places:
+        """Who may have kept secrets for its steps."""
+        return Places(self.organization_id, self.workspace_id, self.pipeline_id)
 
     @property
     def wanted(self) -> bool:
@@ -91,6 +98,7 @@ def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Ste
         execution_id=execution.id,
         organization_id=execution.organization_id,
         workspace_id=execution.workspace_id,
+        pipeline_id=execution.pipeline_id,
         stage_id=stage.id,
         attempt=stage.attempt,
         plan=plan,

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
 from app.http import Schema, Timestamp
-from app.pipelines.definition import DefinitionInvalid, find_secret_name_fault, parse_variables
+from app.pipelines.definition import DefinitionInvalid, parse_variables
 from app.pipelines.models.execution import STAGE_STATUSES, STATUSES
 from app.pipelines.run_schemas import StageApprovalSchema
 
@@ -15,7 +15,6 @@ VARIABLE_NAME = validate.Regexp(r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z", error="must b
 BRANCH = validate.And(
     validate.Length(1, 255), validate.Regexp(r"^(?!-)[^\x00-\x20~^:?*\[\\]+\Z", error="is not a branch name")
 )
-SECRET_BYTES = 64 * 1024
 COMMIT = validate.Regexp(r"^[0-9a-fA-F]{40}\Z", error="must be a full commit id of 40 hexadecimal digits")
 
 
@@ -247,36 +246,3 @@ class ArtifactSchema(Schema):
     content_type = fields.String()
     created_at = Timestamp()
     url = fields.String()
-
-
-class SecretSchema(Schema):
-    """A secret, without its value."""
-
-    name = fields.String()
-    created_by = fields.UUID(allow_none=True)
-    created_at = Timestamp()
-    updated_at = Timestamp(metadata={"description": "when the value was written last"})
-
-
-class SecretValueSchema(Schema):
-    """A secret's value; it never comes back."""
-
-    value = fields.String(required=True, load_only=True, metadata={"description": "text of 1 byte to 64 KiB"})
-
-    @validates("value")
-    def refuse_sizes(self, value: str, **_: Any) -> None:
-        """Refuse what is empty, and what no environment variable could hold."""
-        if not 1 <= len(value.encode()) <= SECRET_BYTES:
-            raise ValidationError(f"must have 1 to {SECRET_BYTES} bytes")
-
-
-class SecretCreationSchema(SecretValueSchema):
-    """What makes a secret."""
-
-    name = fields.String(required=True, validate=VARIABLE_NAME, metadata={"example": "REGISTRY_TOKEN"})
-
-    @validates("name")
-    def refuse_reserved(self, name: str, **_: Any) -> None:
-        """Refuse the names that a step cannot find a secret under."""
-        if fault := find_secret_name_fault(name):
-            raise ValidationError(fault)

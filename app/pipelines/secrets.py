@@ -1,76 +1,90 @@
-"""Secrets of a workspace: written by clients, read by workers alone. The session comes first; nothing here commits."""
+"""Secrets: written by clients, read by workers alone. The session comes first; nothing here commits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, any_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.kernel.crypto import Vault
-from app.kernel.errors import AlreadyExists, NotFound
-from app.kernel.ids import new_id
-from app.pipelines.models.secret import WorkspaceSecret, vault_context
+from app.kernel.errors import FieldError, Invalid
+from app.pipelines.keeping import Holder, Places, fresh, keep, nearest, note_written
+from app.pipelines.models import Secret
+from app.pipelines.models.kept import vault_context
 from app.tenancy import Workspace
+
+UNCHANGED: Any = object()
 
 
 def create_secret(
-    session: Session, vault: Vault, workspace: Workspace, name: str, value: str, created_by: UUID
-) -> WorkspaceSecret:
-    """Write a secret; raises AlreadyExists for a name the workspace has."""
-    secret = WorkspaceSecret(
-        id=new_id(),
-        organization_id=workspace.organization_id,
-        workspace_id=workspace.id,
-        name=name,
-        created_by=created_by,
-    )
+    session: Session,
+    vault: Vault,
+    holder: Holder,
+    name: str,
+    value: str,
+    created_by: UUID,
+    workspace_ids: Sequence[UUID] | None = None,
+) -> Secret:
+    """Write a secret; raises AlreadyExists for a name the holder has, and Invalid for workspaces it cannot be for."""
+    secret = fresh(Secret, holder, name, created_by)
+    secret.workspace_ids = _check_workspaces(session, holder, workspace_ids)
     secret.value = _seal(vault, secret, value)
-    session.add(secret)
-    try:
-        session.flush()
-    except IntegrityError:
-        raise AlreadyExists(f"This workspace has a secret named {name} already.") from None
-    session.refresh(secret, ["created_at", "updated_at"])
-    return secret
+    return keep(session, secret, holder)
 
 
-def find_secret(session: Session, workspace_id: UUID, name: str, *, for_update: bool = False) -> WorkspaceSecret:
-    """Return a secret without its value; raises NotFound."""
-    named = select(WorkspaceSecret).where(WorkspaceSecret.workspace_id == workspace_id, WorkspaceSecret.name == name)
-    secret = session.execute(named.with_for_update() if for_update else named).scalar_one_or_none()
-    if secret is None:
-        raise NotFound(resource_type="secret", resource_id=name)
-    return secret
-
-
-def replace_value(session: Session, vault: Vault, secret: WorkspaceSecret, value: str) -> WorkspaceSecret:
-    """Replace the value; steps that run keep the one they were given."""
-    secret.value = _seal(vault, secret, value)
-    secret.updated_at = func.clock_timestamp()
-    session.flush()
-    session.refresh(secret, ["updated_at"])
-    return secret
-
-
-def delete_secret(session: Session, secret: WorkspaceSecret) -> None:
-    """Delete a secret; steps that name it fail from now on."""
-    session.delete(secret)
-    session.flush()
+def change_secret(
+    session: Session,
+    vault: Vault,
+    holder: Holder,
+    secret: Secret,
+    *,
+    value: str | None = None,
+    workspace_ids: Sequence[UUID] | None = UNCHANGED,
+) -> Secret:
+    """Change what is given; steps that run keep the value they were given. Raises Invalid as `create_secret` does."""
+    if value is not None:
+        secret.value = _seal(vault, secret, value)
+    if workspace_ids is not UNCHANGED:
+        secret.workspace_ids = _check_workspaces(session, holder, workspace_ids)
+    return note_written(session, secret)
 
 
 def reveal_secrets(session: Session, vault: Vault, workspace_id: UUID, names: Collection[str]) -> dict[str, str]:
-    """Return the values of those of `names` that the workspace has; raises Undecryptable."""
-    stored = select(WorkspaceSecret.id, WorkspaceSecret.name, WorkspaceSecret.value).where(
-        WorkspaceSecret.workspace_id == workspace_id, WorkspaceSecret.name.in_(names)
-    )
-    return {
-        row.name: vault.decrypt(row.value, vault_context(workspace_id, row.id, row.name)).decode()
-        for row in session.execute(stored)
-    }
+    """Return the values of those of `names` that the workspace itself has; raises Undecryptable."""
+    return _open(vault, session.execute(_stored(names).where(Secret.holder() == workspace_id)))
 
 
-def _seal(vault: Vault, secret: WorkspaceSecret, value: str) -> bytes:
-    return vault.encrypt(value.encode(), vault_context(secret.workspace_id, secret.id, secret.name))
+def reveal_nearest(session: Session, vault: Vault, places: Places, names: Collection[str]) -> dict[str, str]:
+    """Return the values of those of `names` that a step in these places may name, the nearest of each; raises
+    Undecryptable."""
+    for_it = or_(Secret.workspace_ids.is_(None), places.workspace_id == any_(Secret.workspace_ids))
+    return _open(vault, nearest(session.execute(_stored(names).where(places.is_near(Secret), for_it))).values())
+
+
+def _stored(names: Collection[str]) -> Select[Any]:
+    columns = (Secret.id, Secret.name, Secret.value, Secret.organization_id, Secret.workspace_id, Secret.pipeline_id)
+    return select(*columns).where(Secret.name.in_(names))
+
+
+def _open(vault: Vault, rows: Iterable[Any]) -> dict[str, str]:
+    return {row.name: vault.decrypt(row.value, vault_context(row)).decode() for row in rows}
+
+
+def _seal(vault: Vault, secret: Secret, value: str) -> bytes:
+    return vault.encrypt(value.encode(), vault_context(secret))
+
+
+def _check_workspaces(session: Session, holder: Holder, wanted: Sequence[UUID] | None) -> list[UUID] | None:
+    """Return the workspaces a secret is for, sorted; None for all."""
+    if wanted is None:
+        return None
+    if holder.kind != "organization":
+        raise Invalid(errors=[FieldError("workspace_ids", "is for secrets of organizations")])
+    ids = sorted(set(wanted))
+    mine = select(func.count()).where(Workspace.organization_id == holder.id, Workspace.id.in_(ids))
+    if session.execute(mine).scalar_one() != len(ids):
+        raise Invalid(errors=[FieldError("workspace_ids", "names a workspace that the organization does not have")])
+    return ids

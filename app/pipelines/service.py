@@ -24,9 +24,10 @@ from app.pipelines.definition import Definition, Plan, PullRequest, RunContext, 
 from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
+from app.pipelines.keeping import Places
 from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
 from app.pipelines.schedules import keep_schedules
-from app.pipelines.workspace_variables import read_variables
+from app.pipelines.variables import read_variables
 from app.tenancy import Workspace
 
 
@@ -130,7 +131,8 @@ def start_execution(
     """
     if workspace.repository_url is None:
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
-    plan = _freeze(pipeline, workspace, start, read_variables(session, workspace.id))
+    places = Places(workspace.organization_id, workspace.id, pipeline.id)
+    plan = _freeze(pipeline, workspace, start, read_variables(session, places))
     return write_execution(session, plan, _asked(pipeline, workspace, start), caller.user_id if caller else None)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from app.jobs import Run
 from app.pipelines import Execution, begin_execution
 from tasks.pipelines.gateways.base import ResolveRequest
-from tasks.pipelines.secrets import read_secrets
+from tasks.pipelines.secrets import read_login
 from tasks.tools import Tools
 
 RESOLVE_SECONDS = 60.0
@@ -26,7 +26,7 @@ def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
 
 
 def _resolve(run: Run, execution: Execution, tools: Tools) -> str:
-    secrets = read_secrets(run, tools, execution.workspace_id)
+    secrets = read_login(run, tools, execution.workspace_id)
     request = ResolveRequest(
         execution.repository_url,
         branch=execution.branch,

@@ -35,7 +35,7 @@ def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
         raise StageTimedOut("The pipeline's time was up before the stage could start.")
     clock = StageClock.starting(min(briefing.planned.timeout, briefing.seconds_left))
     secrets = patiently(
-        run, lambda: read_secrets(run, tools, briefing.workspace_id, briefing.planned.steps, trusted=briefing.trusted)
+        run, lambda: read_secrets(run, tools, briefing.places, briefing.planned.steps, trusted=briefing.trusted)
     )
     with secrets.hidden_in_errors(), open_workplace(tools.workspaces, briefing) as place:
         runner = StepRunner(run, tools, briefing, secrets, place, clock)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.jobs import Run
 from app.kernel.errors import HeadraceError
-from app.pipelines import reveal_secrets
+from app.pipelines import Places, reveal_nearest, reveal_secrets
 from app.pipelines.definition import PlannedStep
 from tasks.pipelines.gateways.base import GitCredentials
 from tasks.pipelines.masking import Masker
@@ -28,13 +28,15 @@ UNTRUSTED: Final = (
 class Secrets:
     """Values by name, in this process alone. `masker` masks them all, whichever step has named them.
 
-    Of an execution that is not `trusted` they open the repository for the platform's own git, and no step gets any.
+    `opening` are those of the workspace itself that open its repository for the platform's own git: a wider place's
+    would be sent to any host that some workspace names. Of an execution that is not `trusted` no step gets any.
     """
 
-    def __init__(self, values: Mapping[str, str], *, trusted: bool = True) -> None:
+    def __init__(self, opening: Mapping[str, str], values: Mapping[str, str], *, trusted: bool = True) -> None:
+        self._opening = opening
         self._values = values
         self._trusted = trusted
-        self.masker = Masker(values.values())
+        self.masker = Masker([*opening.values(), *values.values()])
 
     def fault_of(self, step: PlannedStep) -> str | None:
         """Return what keeps a step from getting the secrets it names, or None."""
@@ -42,7 +44,7 @@ class Secrets:
             return UNTRUSTED
         for name in step.secrets:
             if name not in self._values:
-                return f"There is no secret {name} in this workspace."
+                return f"There is no secret {name} of this pipeline, its workspace or its organization."
         if sum(len(value.encode()) for value in self.given_to(step).values()) > MOST_BYTES:
             return f"Its secrets take more than {MOST_BYTES} bytes together."
         return None
@@ -53,9 +55,9 @@ class Secrets:
 
     def login(self) -> GitCredentials | None:
         """Return what opens the workspace's repository, if the workspace has it."""
-        if PASSWORD not in self._values:
+        if PASSWORD not in self._opening:
             return None
-        return GitCredentials(self._values.get(USERNAME, DEFAULT_USERNAME), self._values[PASSWORD])
+        return GitCredentials(self._opening.get(USERNAME, DEFAULT_USERNAME), self._opening[PASSWORD])
 
     def hide(self, text: str) -> str:
         """Return the text without any of the values."""
@@ -72,11 +74,16 @@ class Secrets:
             raise
 
 
-def read_secrets(
-    run: Run, tools: Tools, workspace_id: UUID, steps: Iterable[PlannedStep] = (), *, trusted: bool = True
-) -> Secrets:
+def read_secrets(run: Run, tools: Tools, places: Places, steps: Iterable[PlannedStep], *, trusted: bool) -> Secrets:
     """Read what opens the repository and, of a trusted execution, what these steps name; raises Undecryptable."""
-    names = {*OF_REPOSITORY}.union(*(step.secrets for step in steps if trusted))
+    names = set().union(*(step.secrets for step in steps)) if trusted else set()
     with run.reading() as session:
-        values = reveal_secrets(session, tools.vault, workspace_id, names)
-    return Secrets(values, trusted=trusted)
+        opening = reveal_secrets(session, tools.vault, places.workspace_id, OF_REPOSITORY)
+        values = reveal_nearest(session, tools.vault, places, names) if names else {}
+    return Secrets(opening, values, trusted=trusted)
+
+
+def read_login(run: Run, tools: Tools, workspace_id: UUID) -> Secrets:
+    """Read what opens the repository, and nothing for steps; raises Undecryptable."""
+    with run.reading() as session:
+        return Secrets(reveal_secrets(session, tools.vault, workspace_id, OF_REPOSITORY), {})

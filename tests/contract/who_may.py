@@ -89,10 +89,18 @@ _SAID = {
         GET /api/v1/executions/{execution_id}/tests, GET /api/v1/executions/{execution_id}/tests/summary
         GET /api/v1/pipelines/{pipeline_id}/tests/flaky, GET /api/v1/pipelines/{pipeline_id}/tests/slowest
         GET DELETE /api/v1/workspaces/{workspace_id}/caches, DELETE /api/v1/workspaces/{workspace_id}/caches/{cache_id}
+        GET POST /api/v1/organizations/{organization_id}/variables
+        GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/variables/{name}
         GET POST /api/v1/workspaces/{workspace_id}/variables
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/variables/{name}
+        GET POST /api/v1/pipelines/{pipeline_id}/variables
+        GET PUT PATCH DELETE /api/v1/pipelines/{pipeline_id}/variables/{name}
+        GET POST /api/v1/organizations/{organization_id}/secrets
+        GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/secrets/{name}
         GET POST /api/v1/workspaces/{workspace_id}/secrets
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/secrets/{name}
+        GET POST /api/v1/pipelines/{pipeline_id}/secrets
+        GET PUT PATCH DELETE /api/v1/pipelines/{pipeline_id}/secrets/{name}
         GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries

@@ -112,9 +112,19 @@ def _plant_keys_and_values(planted: Planted, client: FlaskClient, database: Data
     planted.shown(second, 201, "key")
     _plant_client_keys(planted)
     workspace = data_of(planted.post("/api/v1/workspaces", {"name": "Web shop"}, **headers), 201)
-    secrets = f"/api/v1/workspaces/{workspace['id']}/secrets"
-    data_of(planted.post(secrets, {"name": "TOKEN", "value": VALUE}, **headers), 201)
-    planted.post(secrets, {"name": "TOKEN", "value": VALUE}, **headers)
+    definition = {"name": "shop", "stages": [{"name": "a", "steps": [{"name": "s", "run": "true"}]}]}
+    pipeline = data_of(planted.post(f"/api/v1/workspaces/{workspace['id']}/pipelines", definition, **headers), 201)
+    organization = f"organizations/{workspace['organization_id']}"
+    for holder, value in (
+        (f"workspaces/{workspace['id']}", VALUE),
+        (organization, "canary-of-an-organization"),
+        (f"pipelines/{pipeline['id']}", "canary-of-a-pipeline"),
+    ):
+        planted.secrets.add(value)
+        replies = [
+            planted.post(f"/api/v1/{holder}/secrets", {"name": "TOKEN", "value": value}, **headers) for _ in "12"
+        ]
+        assert [reply.status_code for reply in replies] == [201, 409]
     team = data_of(planted.post("/api/v1/organizations", {"name": "Team"}, **headers), 201)
     invitations = f"/api/v1/organizations/{team['id']}/invitations"
     invited = planted.post(invitations, {"email": "bob@example.com", "role": "member"}, **headers)

@@ -16,7 +16,7 @@ from app.kernel.crypto import Undecryptable, Vault
 from app.kernel.db import Database
 from app.pipelines import reveal_secrets
 from app.pipelines.definition.secrets import LOADER_NAMES
-from app.pipelines.models import WorkspaceSecret
+from app.pipelines.models import Secret
 from app.tenancy import Workspace
 from tasks.pipelines.gateways.sandbox import plain
 from tests.support.identity import Person, data_of, error_of, join, make_person
@@ -24,7 +24,7 @@ from tests.support.secrets import keep_secret, tables_that_show
 from tests.support.tenancy import make_workspace
 
 VALUE = "hunter2-hunter2-hunter2"
-FIELDS = {"name", "created_by", "created_at", "updated_at"}
+FIELDS = {"name", "workspace_ids", "created_by", "created_at", "updated_at"}
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def token(database: Database, workspace: Workspace, vault: Vault) -> str:
 
 def revealed(database: Database, vault: Vault, workspace: Workspace) -> dict[str, str]:
     with database.transaction() as session:
-        names = session.scalars(select(WorkspaceSecret.name)).all()
+        names = session.scalars(select(Secret.name)).all()
         return reveal_secrets(session, vault, workspace.id, names)
 
 
@@ -116,7 +116,7 @@ def test_the_database_never_holds_a_value_in_clear(
     assert data_of(again, 201) == data_of(first, 201)
     assert client.put(f"{path}/TOKEN", json={"value": VALUE}, headers=alice.headers).status_code == 200
     with database.transaction() as session:
-        stored = session.execute(select(WorkspaceSecret.value)).scalar_one()
+        stored = session.execute(select(Secret.value)).scalar_one()
     assert len(stored) > len(VALUE)
     assert tables_that_show(database, VALUE) == []
     assert tables_that_show(database, "TOKEN") == ["audit_log", "workspace_secrets"]
@@ -261,11 +261,11 @@ def test_a_value_does_not_open_in_another_place(
         "name": {"name": "RENAMED"},
         "workspace": {"workspace_id": other.id},
         "row": {
-            "value": select(WorkspaceSecret.value).where(WorkspaceSecret.name == "OTHER").scalar_subquery(),
+            "value": select(Secret.value).where(Secret.name == "OTHER").scalar_subquery(),
         },
     }
     with database.transaction() as session:
-        session.execute(update(WorkspaceSecret).where(WorkspaceSecret.name == token).values(changes[moved]))
+        session.execute(update(Secret).where(Secret.name == token).values(changes[moved]))
     with database.transaction() as session, pytest.raises(Undecryptable):
         reveal_secrets(session, vault, other.id if moved == "workspace" else workspace.id, ["TOKEN", "RENAMED"])
 
@@ -275,4 +275,4 @@ def test_secrets_go_with_their_workspace(
 ) -> None:
     assert client.delete(f"/api/v1/workspaces/{workspace.id}", headers=alice.headers).status_code == 204
     with database.transaction() as session:
-        assert session.scalars(select(WorkspaceSecret.name)).all() == []
+        assert session.scalars(select(Secret.name)).all() == []

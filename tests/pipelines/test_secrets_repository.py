@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.kernel.db import Database
+from app.tenancy import Organization
 from config.settings import Settings
 from tests.support.git_server import GitServer, serving
 from tests.support.identity import Person
@@ -77,3 +78,12 @@ def test_a_step_may_name_the_token(runner: Engine) -> None:
     named = {"name": "push", "run": 'echo "${#REPOSITORY_TOKEN}"', "secrets": ["REPOSITORY_TOKEN"]}
     seen = runner.run(pipeline(stage("build", named)))
     assert runner.text_of(seen.steps["build/push"]) == [str(len(TOKEN))]
+
+
+def test_the_token_of_an_organization_opens_no_repository(runner: Engine) -> None:
+    """Any host that some workspace of it names would be sent it."""
+    with runner.database.transaction() as session:
+        organization = session.get_one(Organization, runner.workspace.organization_id)
+    keep_secret(runner.database, runner.tools.vault, organization, "REPOSITORY_TOKEN", TOKEN)
+    seen = runner.run(pipeline(stage("build")))
+    assert (seen.execution.error or {})["code"] == "REPOSITORY_ACCESS_DENIED"

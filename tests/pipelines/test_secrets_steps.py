@@ -130,7 +130,8 @@ def test_a_step_whose_secret_is_missing_fails_before_it_runs(runner: Engine, ret
         )
     )
     deploy = seen.steps["a/deploy"]
-    assert (deploy.status, deploy.reason) == ("failed", "There is no secret DEPLOY_KEY in this workspace.")
+    missing = "There is no secret DEPLOY_KEY of this pipeline, its workspace or its organization."
+    assert (deploy.status, deploy.reason) == ("failed", missing)
     assert (deploy.attempt, deploy.exit_code, seen.step_statuses["a/next"]) == (0, None, "skipped")
     assert runner.text_of(seen.steps["a/look"]) == ["README.md"]
     assert seen.statuses == {"a": "failed"}

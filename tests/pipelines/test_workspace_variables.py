@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.kernel.db import Database
-from app.pipelines import workspace_variables
+from app.pipelines import variables
 from tests.support.identity import Person, data_of, error_of, join, make_person
 from tests.support.pipelines import Engine, pipeline, stage, step
 
@@ -60,7 +60,7 @@ def test_what_no_step_could_find_is_refused(
 def test_there_are_at_most_so_many(
     client: FlaskClient, alice: Person, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workspace_variables, "MOST", 2)
+    monkeypatch.setattr(variables, "MOST", 2)
     for number in range(2):
         put_up(client, alice, path, f"V{number}", "x")
     error = error_of(client.post(path, json={"name": "MORE", "value": "x"}, headers=alice.headers), 409)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
+from app.kernel.ids import new_id
+from app.pipelines.keeping import holder_of
+from app.pipelines.models import Pipeline
 from app.pipelines.secrets import create_secret
 from app.tables import METADATA
-from app.tenancy import Workspace
+from app.tenancy import Organization, Workspace
 
 
-def keep_secret(database: Database, vault: Vault, workspace: Workspace, name: str, value: str) -> None:
-    """Keep a secret in a workspace."""
+def keep_secret(
+    database: Database, vault: Vault, holder: Organization | Workspace | Pipeline, name: str, value: str, **fields: Any
+) -> None:
+    """Keep a secret."""
     with database.transaction() as session:
-        create_secret(session, vault, workspace, name, value, workspace.owner_id)
+        create_secret(session, vault, holder_of(holder), name, value, new_id(), **fields)
 
 
 def tables_that_show(database: Database, value: str) -> list[str]:

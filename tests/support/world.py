@@ -65,7 +65,9 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     workspace = make_workspace(database, alice, repository_url="https://git.example.com/team/shop.git")
     pipeline = _make(client, alice, f"/workspaces/{workspace.id}/pipelines", DEFINITION)
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
-    _furnish(client, alice, f"/workspaces/{workspace.id}")
+    _furnish(
+        client, alice, f"/workspaces/{workspace.id}", f"/organizations/{organization}", f"/pipelines/{pipeline['id']}"
+    )
     _keep_artifact(app, database, UUID(execution["id"]))
     key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
@@ -105,9 +107,10 @@ def _let_in(database: Database, person: Person, workspace: Workspace) -> str:
     return str(give(database, person, role, Scope("workspace", workspace.id)).id)
 
 
-def _furnish(client: FlaskClient, alice: Person, workspace: str) -> None:
-    for kind in ("secrets", "variables"):
-        _make(client, alice, f"{workspace}/{kind}", {"name": "TOKEN", "value": "canary-of-the-world"})
+def _furnish(client: FlaskClient, alice: Person, workspace: str, *holders: str) -> None:
+    for holder in (workspace, *holders):
+        for kind in ("secrets", "variables"):
+            _make(client, alice, f"{holder}/{kind}", {"name": "TOKEN", "value": "canary-of-the-world"})
     _make(client, alice, f"{workspace}/webhook/rotate", {})
 
 

@@ -17,13 +17,12 @@ from app.pipelines.models.execution import (
     Stage,
     Step,
 )
+from app.pipelines.models.kept import NEAREST_FIRST, Kept, Secret, Variable
 from app.pipelines.models.pipeline import Pipeline
 from app.pipelines.models.produce import Artifact, LogChunk
 from app.pipelines.models.report import Report, ReportedTest
 from app.pipelines.models.schedule import Schedule
-from app.pipelines.models.secret import WorkspaceSecret
 from app.pipelines.models.settings import PipelineSettings
-from app.pipelines.models.variable import WorkspaceVariable
 from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 
 __all__ = [
@@ -31,6 +30,7 @@ __all__ = [
     "DECISIONS",
     "FAILED",
     "FINAL",
+    "NEAREST_FIRST",
     "QUEUED",
     "RUNNING",
     "SKIPPED",
@@ -39,19 +39,20 @@ __all__ = [
     "WAITING",
     "Artifact",
     "Execution",
+    "Kept",
     "LogChunk",
     "Pipeline",
     "PipelineSettings",
     "Report",
     "ReportedTest",
     "Schedule",
+    "Secret",
     "Stage",
     "StageApproval",
     "Step",
     "StepAttempt",
     "StoredCache",
+    "Variable",
     "WebhookDelivery",
-    "WorkspaceSecret",
-    "WorkspaceVariable",
     "WorkspaceWebhook",
 ]

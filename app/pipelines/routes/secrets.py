@@ -1,4 +1,4 @@
-"""Secrets of a workspace: written here, never read back."""
+"""Secrets of organizations, workspaces and pipelines: written here, never read back."""
 
 from __future__ import annotations
 
@@ -6,85 +6,73 @@ from typing import Any
 from uuid import UUID
 
 from flask.views import MethodView
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select
 
-from app.http import load, match_row, note_row, platform, principal, requires, transaction
-from app.pipelines import secrets
-from app.pipelines.models import WorkspaceSecret
+from app.http import platform, principal, requires, transaction
+from app.pipelines import keeping, secrets
+from app.pipelines.kept_schemas import SecretChangeSchema, SecretCreationSchema, SecretSchema, SecretValueSchema
+from app.pipelines.models import Secret
 from app.pipelines.routes.base import blueprint
-from app.pipelines.schemas import SecretCreationSchema, SecretSchema, SecretValueSchema
-from app.tenancy import Workspace
+from app.pipelines.routes.holders import list_kept, load_holder, load_kept, of_each_holder
 
-SORT = {"name": WorkspaceSecret.name, "created_at": WorkspaceSecret.created_at}
+SORT = {"name": Secret.name, "created_at": Secret.created_at}
 
 
-@blueprint.route("/workspaces/<uuid:workspace_id>/secrets")
+@of_each_holder("secrets")
 class Secrets(MethodView):
-    """The secrets of a workspace."""
+    """Secrets."""
 
     @blueprint.paged(SecretSchema, sort=SORT, default="name")
     @requires("secrets:read")
-    def get(self, workspace_id: UUID) -> Select[WorkspaceSecret]:
-        """List the names of a workspace's secrets."""
-        with transaction() as session:
-            load(session, Workspace, workspace_id)
-        return select(WorkspaceSecret).where(WorkspaceSecret.workspace_id == workspace_id)
+    def get(self, **place: UUID) -> Select[Secret]:
+        """List the names of the secrets that are kept here; those of wider places are listed there."""
+        return list_kept(Secret, place)
 
     @blueprint.arguments(SecretCreationSchema)
     @blueprint.response(201, SecretSchema)
     @blueprint.refuses(409)
     @requires("secrets:write")
-    def post(self, body: dict[str, Any], workspace_id: UUID) -> WorkspaceSecret:
+    def post(self, body: dict[str, Any], **place: UUID) -> Secret:
         """Keep a secret; steps that name it find it in their environment."""
         with transaction() as session:
-            workspace = load(session, Workspace, workspace_id)
-            return secrets.create_secret(session, platform().vault, workspace, **body, created_by=principal().user_id)
+            holder = load_holder(session, place)
+            return secrets.create_secret(session, platform().vault, holder, **body, created_by=principal().user_id)
 
 
-@blueprint.route("/workspaces/<uuid:workspace_id>/secrets/<name>")
+@of_each_holder("secrets/<name>")
 class OneSecret(MethodView):
     """One secret."""
 
     @blueprint.response(200, SecretSchema)
     @requires("secrets:read")
-    def get(self, workspace_id: UUID, name: str) -> WorkspaceSecret:
+    def get(self, name: str, **place: UUID) -> Secret:
         """Tell of a secret all but its value."""
         with transaction() as session:
-            secret = _load_secret(session, workspace_id, name)
-            note_row(secret)
-            return secret
+            return load_kept(session, Secret, place, name)
 
     @blueprint.arguments(SecretValueSchema)
     @blueprint.response(200, SecretSchema)
     @requires("secrets:write")
-    def put(self, body: dict[str, Any], workspace_id: UUID, name: str) -> WorkspaceSecret:
+    def put(self, body: dict[str, Any], name: str, **place: UUID) -> Secret:
         """Replace a secret's value."""
-        return _replace(workspace_id, name, body["value"])
+        return _change(body, name, place)
 
-    @blueprint.arguments(SecretValueSchema)
+    @blueprint.arguments(SecretChangeSchema)
     @blueprint.response(200, SecretSchema)
     @requires("secrets:write")
-    def patch(self, body: dict[str, Any], workspace_id: UUID, name: str) -> WorkspaceSecret:
-        """Change a secret's value, which is all there is to change."""
-        return _replace(workspace_id, name, body["value"])
+    def patch(self, body: dict[str, Any], name: str, **place: UUID) -> Secret:
+        """Change a secret's value, or whom an organization's is for."""
+        return _change(body, name, place)
 
     @blueprint.response(204)
     @requires("secrets:write")
-    def delete(self, workspace_id: UUID, name: str) -> None:
-        """Delete a secret; steps that name it fail from then on."""
+    def delete(self, name: str, **place: UUID) -> None:
+        """Delete a secret; steps that name it fail from then on, or find the one of a wider place."""
         with transaction() as session:
-            secrets.delete_secret(session, _load_secret(session, workspace_id, name, for_update=True))
+            keeping.forget(session, load_kept(session, Secret, place, name, for_update=True))
 
 
-def _replace(workspace_id: UUID, name: str, value: str) -> WorkspaceSecret:
+def _change(body: dict[str, Any], name: str, place: dict[str, UUID]) -> Secret:
     with transaction() as session:
-        secret = _load_secret(session, workspace_id, name, for_update=True)
-        return secrets.replace_value(session, platform().vault, secret, value)
-
-
-def _load_secret(session: Session, workspace_id: UUID, name: str, *, for_update: bool = False) -> WorkspaceSecret:
-    load(session, Workspace, workspace_id)
-    secret = secrets.find_secret(session, workspace_id, name, for_update=for_update)
-    match_row(secret)
-    return secret
+        secret = load_kept(session, Secret, place, name, for_update=True)
+        return secrets.change_secret(session, platform().vault, load_holder(session, place), secret, **body)

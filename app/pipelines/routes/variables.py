@@ -1,4 +1,4 @@
-"""Variables of a workspace."""
+"""Variables of organizations, workspaces and pipelines."""
 
 from __future__ import annotations
 
@@ -6,85 +6,74 @@ from typing import Any
 from uuid import UUID
 
 from flask.views import MethodView
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select
 
-from app.http import load, match_row, note_row, principal, requires, transaction
-from app.pipelines import workspace_variables
-from app.pipelines.models import WorkspaceVariable
+from app.http import principal, requires, transaction
+from app.pipelines import keeping, variables
+from app.pipelines.kept_schemas import VariableCreationSchema, VariableSchema, VariableValueSchema
+from app.pipelines.models import Variable
 from app.pipelines.routes.base import blueprint
-from app.pipelines.variable_schemas import VariableCreationSchema, VariableSchema, VariableValueSchema
-from app.tenancy import Workspace
+from app.pipelines.routes.holders import list_kept, load_holder, load_kept, of_each_holder
 
-SORT = {"name": WorkspaceVariable.name, "created_at": WorkspaceVariable.created_at}
+SORT = {"name": Variable.name, "created_at": Variable.created_at}
 
 
-@blueprint.route("/workspaces/<uuid:workspace_id>/variables")
+@of_each_holder("variables")
 class Variables(MethodView):
-    """The variables of a workspace."""
+    """Variables."""
 
     @blueprint.paged(VariableSchema, sort=SORT, default="name")
     @requires("variables:read")
-    def get(self, workspace_id: UUID) -> Select[WorkspaceVariable]:
-        """List a workspace's variables."""
-        with transaction() as session:
-            load(session, Workspace, workspace_id)
-        return select(WorkspaceVariable).where(WorkspaceVariable.workspace_id == workspace_id)
+    def get(self, **place: UUID) -> Select[Variable]:
+        """List the variables that are kept here; those of wider places are listed there."""
+        return list_kept(Variable, place)
 
     @blueprint.arguments(VariableCreationSchema)
     @blueprint.response(201, VariableSchema)
     @blueprint.refuses(409)
     @requires("variables:write")
-    def post(self, body: dict[str, Any], workspace_id: UUID) -> WorkspaceVariable:
+    def post(self, body: dict[str, Any], **place: UUID) -> Variable:
         """Set a variable for the executions that are started from now on."""
         with transaction() as session:
-            workspace = load(session, Workspace, workspace_id)
-            return workspace_variables.create_variable(session, workspace, **body, created_by=principal().user_id)
+            holder = load_holder(session, place)
+            return variables.create_variable(session, holder, **body, created_by=principal().user_id)
 
 
-@blueprint.route("/workspaces/<uuid:workspace_id>/variables/<name>")
+@of_each_holder("variables/<name>")
 class OneVariable(MethodView):
     """One variable."""
 
     @blueprint.response(200, VariableSchema)
     @requires("variables:read")
-    def get(self, workspace_id: UUID, name: str) -> WorkspaceVariable:
+    def get(self, name: str, **place: UUID) -> Variable:
         """Read a variable."""
         with transaction() as session:
-            variable = _load_variable(session, workspace_id, name)
-            note_row(variable)
-            return variable
+            return load_kept(session, Variable, place, name)
 
     @blueprint.arguments(VariableValueSchema)
     @blueprint.response(200, VariableSchema)
     @requires("variables:write")
-    def put(self, body: dict[str, Any], workspace_id: UUID, name: str) -> WorkspaceVariable:
+    def put(self, body: dict[str, Any], name: str, **place: UUID) -> Variable:
         """Replace a variable's value."""
-        return _change(workspace_id, name, body["value"])
+        return _change(body, name, place)
 
     @blueprint.arguments(VariableValueSchema)
     @blueprint.response(200, VariableSchema)
     @requires("variables:write")
-    def patch(self, body: dict[str, Any], workspace_id: UUID, name: str) -> WorkspaceVariable:
+    def patch(self, body: dict[str, Any], name: str, **place: UUID) -> Variable:
         """Change a variable's value, which is all there is to change."""
-        return _change(workspace_id, name, body["value"])
+        return _change(body, name, place)
 
     @blueprint.response(204)
     @requires("variables:write")
-    def delete(self, workspace_id: UUID, name: str) -> None:
+    def delete(self, name: str, **place: UUID) -> None:
         """Delete a variable."""
         with transaction() as session:
-            workspace_variables.delete_variable(session, _load_variable(session, workspace_id, name, for_update=True))
+            keeping.forget(session, load_kept(session, Variable, place, name, for_update=True))
 
 
-def _change(workspace_id: UUID, name: str, value: str) -> WorkspaceVariable:
+def _change(body: dict[str, Any], name: str, place: dict[str, UUID]) -> Variable:
     with transaction() as session:
-        variable = _load_variable(session, workspace_id, name, for_update=True)
-        return workspace_variables.change_variable(session, variable, value)
-
-
-def _load_variable(session: Session, workspace_id: UUID, name: str, *, for_update: bool = False) -> WorkspaceVariable:
-    load(session, Workspace, workspace_id)
-    variable = workspace_variables.find_variable(session, workspace_id, name, for_update=for_update)
-    match_row(variable)
-    return variable
+        return variables.change_variable(
+            session, load_kept(session, Variable, place, name, for_update=True), body["value"]
+        )
