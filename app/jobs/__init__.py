@@ -8,7 +8,7 @@ from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, 
 from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
 from app.jobs.failures import function_of, identify
 from app.jobs.guarding import Standing, end_killed, find_standings
-from app.jobs.history import act_as, history_lines, make_history_partitions, old_history
+from app.jobs.history import act_as, acting_user, history_lines, make_history_partitions, old_history
 from app.jobs.intents import MoveJobs, PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
 from app.jobs.origin import carrying_on
@@ -47,6 +47,7 @@ __all__ = [
     "WorkerLost",
     "accept",
     "act_as",
+    "acting_user",
     "advance",
     "beat",
     "begin_bulk",

@@ -20,6 +20,12 @@ def act_as(session: Session, user_id: UUID | None) -> None:
         session.execute(select(func.set_config("headrace.actor", str(user_id), True)))
 
 
+def acting_user(session: Session) -> UUID | None:
+    """Return the user who was named so in this transaction."""
+    named = session.execute(select(func.current_setting("headrace.actor", True))).scalar()
+    return UUID(named) if named else None
+
+
 def changes_of(job_id: UUID) -> Select[JobChange]:
     """Select the changes of a job's status, oldest first; of a job with very many, the first thousand."""
     return select(JobChange).where(JobChange.job_id == job_id).order_by(JobChange.at).limit(MOST_CHANGES)

@@ -10,9 +10,11 @@ from app import jobs, tenancy
 from app.pipelines.admission import admit_executions
 from app.pipelines.caches import find_cache, has_cache, keep_cache, overdue_caches, remove_caches
 from app.pipelines.chaining import accept_followers, start_followers
+from app.pipelines.deploying import admit_deployments
 from app.pipelines.errors import ApprovalExpired, ConditionInvalid, StageFailed, StageTimedOut
 from app.pipelines.incoming import forget_deliveries
 from app.pipelines.intents import (
+    AdmitDeployments,
     AdmitExecutions,
     AwaitApproval,
     ExecutePipeline,
@@ -59,6 +61,7 @@ jobs.follow(RunStage.kind, ended=stage_job_ended)
 
 __all__ = [
     "STATUS_TOKENS",
+    "AdmitDeployments",
     "AdmitExecutions",
     "ApprovalExpired",
     "AwaitApproval",
@@ -91,6 +94,7 @@ __all__ = [
     "accept_followers",
     "accept_report",
     "add_log_chunk",
+    "admit_deployments",
     "admit_executions",
     "begin_execution",
     "blueprints",

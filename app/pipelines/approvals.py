@@ -21,18 +21,13 @@ from app.kernel.principal import Principal
 from app.kernel.stream import publish
 from app.pipelines.definition import ConditionInvalid, Plan, State, should_run, stage_variables
 from app.pipelines.ends import now
+from app.pipelines.environments import gate_of
 from app.pipelines.errors import ApprovalExpired, ApprovalRejected, IllegalMove, NotAnApprover
 from app.pipelines.intents import AwaitApproval
 from app.pipelines.models import QUEUED, WAITING, Execution, Stage, StageApproval
 
 ROLE: Final = "role:"
 _STATUSES: Final = {jobs.SUCCEEDED: "approved", jobs.CANCELLED: "cancelled", jobs.FAILED: "rejected"}
-
-
-def gate_of(execution: Execution, stage: Stage) -> dict[str, Any] | None:
-    """Return who is to approve a stage, as the frozen plan has it; None for one that needs nobody."""
-    gate: dict[str, Any] | None = execution.plan["stages"][stage.position].get("approval")
-    return gate
 
 
 def is_wanted(execution: Execution, stage: Stage, *, blocked: bool) -> bool | None:
@@ -90,7 +85,7 @@ def decide(
         raise NotFound(resource_type="stage", resource_id=f"{execution.id}/{name}")
     if stage.status != WAITING or stage.job_id is None:
         raise IllegalMove(f"Stage {name} is {stage.status}; it does not wait for approval.", status=stage.status)
-    _refuse_others(session, execution, gate_of(execution, stage) or {}, caller)
+    _refuse_others(session, execution, gate_of(session, execution, stage) or {}, caller)
     approval = _approval_of(session, stage.job_id)
     approval.decided_by = caller.user_id
     approval.comment = comment
@@ -107,8 +102,8 @@ def decide(
 
 
 def _refuse_others(session: Session, execution: Execution, gate: dict[str, Any], caller: Principal) -> None:
-    if gate.get("not_by_starter") and caller.user_id == execution.created_by:
-        raise NotAnApprover("Whoever started the execution may not decide on this stage.")
+    if gate.get("not_by_starter") and caller.user_id in (execution.created_by, *execution.begun_by):
+        raise NotAnApprover("Whoever began the execution, or ran it again, may not decide on this stage.")
     named = gate.get("approvers", [])
     if not named or caller.username in named:
         return

@@ -108,4 +108,6 @@ def _after(ended: Execution, cause: str) -> Start:
         trusted=ended.trusted,
         cause=cause,
         depth=ended.depth + 1,
+        begun_by=ended.begun_by,
+        commit_given=ended.commit_given,
     )

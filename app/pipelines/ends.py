@@ -14,6 +14,7 @@ from app.jobs import Job
 from app.kernel.clock import database_now
 from app.kernel.events import announce
 from app.kernel.stream import publish
+from app.pipelines.deployments import close_deployment
 from app.pipelines.errors import ExecutionFailed, ExecutionTimedOut, StageFailed, StageTimedOut
 from app.pipelines.events import ExecutionFinished
 from app.pipelines.models import (
@@ -70,6 +71,7 @@ def end_stage(
             end_step(session, execution, stage, step, status, moment)
         elif step.status == QUEUED:
             end_step(session, execution, stage, step, left, moment)
+    close_deployment(session, stage, status, moment)
     session.flush()
     publish(session, execution.topic, "stage.status", stage.as_event())
 

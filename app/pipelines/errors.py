@@ -39,6 +39,12 @@ class ApprovalExpired(Permanent):
     code = "APPROVAL_EXPIRED"
 
 
+class DeploymentRefused(Permanent):
+    """The environment does not take deployments of this run."""
+
+    code = "DEPLOYMENT_REFUSED"
+
+
 class NotAnApprover(Forbidden):
     """Others are to decide on this stage."""
 

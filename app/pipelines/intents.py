@@ -104,6 +104,18 @@ class AwaitApproval(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class AdmitDeployments(Intent):
+    """Let the stage deploy to an environment whose turn it is."""
+
+    kind: ClassVar[str] = "pipelines.admit_deployments"
+    queue: ClassVar[str] = "interactive"
+    priority: ClassVar[int] = 2
+    max_attempts: ClassVar[int] = 10
+
+    environment_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class AdmitExecutions(Intent):
     """Let the executions of a concurrency group begin whose turn it is."""
 

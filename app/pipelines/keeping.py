@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.kernel.errors import AlreadyExists, NotFound
 from app.kernel.ids import new_id
-from app.pipelines.models import NEAREST_FIRST, Kept, Pipeline, Secret, Variable
+from app.pipelines.models import NEAREST_FIRST, Environment, Kept, Pipeline, Secret, Variable
 from app.tenancy import Organization, Workspace
 
 Row = TypeVar("Row", Secret, Variable)
@@ -40,13 +40,14 @@ class Places:
     organization_id: UUID
     workspace_id: UUID
     pipeline_id: UUID
+    environment_id: UUID | None = None
 
     def is_near(self, model: type[Kept]) -> ColumnElement[bool]:
         """Return the condition that a row is kept by one of these."""
-        return model.holder().in_([getattr(self, column) for column in NEAREST_FIRST])
+        return model.holder().in_([place for column in NEAREST_FIRST if (place := getattr(self, column))])
 
 
-def holder_of(row: Organization | Workspace | Pipeline) -> Holder:
+def holder_of(row: Organization | Workspace | Pipeline | Environment) -> Holder:
     """Return a row as one who keeps something."""
     return Holder(f"{type(row).__name__.lower()}_id", row.id, row.organization_id)
 

@@ -15,10 +15,12 @@ from app import jobs
 from app.jobs import Job
 from app.kernel.events import announce
 from app.kernel.stream import publish
-from app.pipelines.approvals import ask_approval, close_gate, gate_of, is_wanted
+from app.pipelines.approvals import ask_approval, close_gate, is_wanted
 from app.pipelines.attempts import queue_stage_again
+from app.pipelines.deployments import ask_to_deploy
 from app.pipelines.ends import end_execution, end_stage, finish_execution, now, stages_of
-from app.pipelines.errors import ApprovalExpired, StageTimedOut
+from app.pipelines.environments import door_of
+from app.pipelines.errors import ApprovalExpired, DeploymentRefused, StageTimedOut
 from app.pipelines.events import ExecutionStarted
 from app.pipelines.intents import RunStage
 from app.pipelines.models import (
@@ -73,7 +75,11 @@ def settle(session: Session, execution: Execution, job: Job) -> None:
     while moved:
         moved = False
         for stage in stages:
-            if stage.status == QUEUED and stage.job_id is None:
+            if (
+                stage.status == QUEUED
+                and stage.job_id is None
+                and (stage.turn_asked_at is None or job.cancel_requested)
+            ):
                 moved = (
                     _settle_stage(session, execution, job, stage, [by_name[name] for name in stage.depends_on]) or moved
                 )
@@ -89,27 +95,40 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
     if job.cancel_requested:
         end_stage(session, execution, stage, CANCELLED, reason="The execution was cancelled.")
         return True
-    planned = execution.plan["stages"][stage.position]
     blocking = [other for other in needed if other.blocks]
-    if blocking and not planned.get("condition"):
+    if blocking and not execution.plan["stages"][stage.position].get("condition"):
         names = ", ".join(f"{other.name} {other.status}" for other in blocking)
         stage.blocks = True
         end_stage(session, execution, stage, SKIPPED, reason=f"A stage it depends on did not succeed: {names}.")
         return True
-    gate = None if stage.approved else gate_of(execution, stage)
-    wanted = is_wanted(execution, stage, blocked=bool(blocking)) if gate else None
-    if gate and wanted:
-        ask_approval(session, execution, job, stage, gate)
-        return False
+    return _open_stage(session, execution, job, stage, blocked=bool(blocking))
+
+
+def _open_stage(session: Session, execution: Execution, job: Job, stage: Stage, *, blocked: bool) -> bool:
+    """Run a stage that could, unless something stands before it; True when it has ended instead."""
+    door = door_of(session, execution, stage)
+    wanted = is_wanted(execution, stage, blocked=blocked) if door else None
     if wanted is False:
-        stage.blocks = bool(blocking)
+        stage.blocks = blocked
         end_stage(session, execution, stage, SKIPPED, reason=NOT_WANTED)
         return True
-    _run_stage(session, execution, job, stage)
+    if door and door.refusal:
+        error = DeploymentRefused(door.refusal, stage=stage.name)
+        told = {"code": error.code, "message": error.message, "details": dict(error.details)}
+        end_stage(session, execution, stage, FAILED, reason=door.refusal, error=jobs.identify(RunStage.kind, told))
+        return True
+    if door and door.gate and wanted and not stage.approved:
+        ask_approval(session, execution, job, stage, door.gate)
+    elif door and door.environment:
+        ask_to_deploy(session, execution, stage, door.environment, now(session))
+    else:
+        run_stage(session, execution, job, stage)
     return False
 
 
-def _run_stage(session: Session, execution: Execution, job: Job, stage: Stage) -> None:
+def run_stage(session: Session, execution: Execution, job: Job, stage: Stage) -> None:
+    """Have a stage run by a worker; `job` is the execution's, whose row the caller has locked."""
+    stage.reason = None
     stage.job_id = jobs.accept(
         session,
         RunStage(stage.id),

@@ -19,6 +19,7 @@ from app.kernel.ids import new_id
 from app.kernel.stream import publish
 from app.pipelines.attempts import queue_steps_again
 from app.pipelines.definition import Plan, PlannedStage, State, should_run, stage_variables
+from app.pipelines.deployments import open_deployment
 from app.pipelines.ends import end_step, now, stages_of, steps_of
 from app.pipelines.keeping import Places
 from app.pipelines.models import (
@@ -48,6 +49,7 @@ class Briefing:
     organization_id: UUID
     workspace_id: UUID
     pipeline_id: UUID
+    environment_id: UUID | None
     stage_id: UUID
     attempt: int
     plan: Plan
@@ -66,7 +68,7 @@ class Briefing:
     @property
     def places(self) -> Places:
         """Who may have kept secrets for its steps."""
-        return Places(self.organization_id, self.workspace_id, self.pipeline_id)
+        return Places(self.organization_id, self.workspace_id, self.pipeline_id, self.environment_id)
 
     @property
     def wanted(self) -> bool:
@@ -86,11 +88,14 @@ def start_stage(session: Session, stage_id: UUID) -> Briefing:
     stage.attempt += 1
     session.flush()
     publish(session, execution.topic, "stage.status", stage.as_event())
-    return _brief(session, execution, stage, steps, moment)
-
-
-def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Step], moment: datetime) -> Briefing:
     plan = Plan.from_json(execution.plan)
+    open_deployment(session, execution, stage, plan, moment)
+    return _brief(session, execution, stage, plan, steps, moment)
+
+
+def _brief(
+    session: Session, execution: Execution, stage: Stage, plan: Plan, steps: list[Step], moment: datetime
+) -> Briefing:
     needed = [other for other in stages_of(session, execution) if other.name in stage.depends_on]
     blocked = any(other.blocks for other in needed)
     deadline = execution.deadline_at or moment
@@ -99,6 +104,7 @@ def _brief(session: Session, execution: Execution, stage: Stage, steps: list[Ste
         organization_id=execution.organization_id,
         workspace_id=execution.workspace_id,
         pipeline_id=execution.pipeline_id,
+        environment_id=stage.environment_id,
         stage_id=stage.id,
         attempt=stage.attempt,
         plan=plan,

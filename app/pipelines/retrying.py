@@ -61,6 +61,8 @@ def retry_stage(session: Session, execution: Execution, name: str, by: UUID | No
         jobs.queue_again(session, job, ExecutePipeline.max_attempts, by)
         _queue_again(session, execution, again)
         return
+    jobs.act_as(session, by)
+    _note_beginner(session, execution)
     _queue_stages(session, execution, again)
     if execution.status == RUNNING:
         settle(session, execution, job)
@@ -89,8 +91,16 @@ def _refuse_under_way(job: Job, again: Iterable[Stage]) -> None:
             raise IllegalMove(f"Stage {stage.name} is {stage.status}; it can be run again once it has ended.")
 
 
+def _note_beginner(session: Session, execution: Execution) -> None:
+    """Who runs an execution again has begun it too, as the last."""
+    by = jobs.acting_user(session)
+    if by is not None:
+        execution.begun_by = [*(one for one in execution.begun_by if one != by), by]
+
+
 def _queue_again(session: Session, execution: Execution, stages: Iterable[Stage]) -> None:
     moment = now(session)
+    _note_beginner(session, execution)
     execution.move(QUEUED, moment)
     execution.queued_at = moment
     execution.error = execution.reason = None

@@ -64,7 +64,9 @@ def _start(session: Session, schedule: Schedule, tick: datetime) -> tuple[UUID |
     cause = f"schedule:{pipeline.id}:{schedule.expression}:{schedule.timezone}:{format_time(tick)}"
     try:
         with session.begin_nested():
-            start = Start(trigger="schedule", cause=cause)
+            # Whoever wrote the definition made it start by itself.
+            author = pipeline.updated_by or pipeline.created_by
+            start = Start(trigger="schedule", cause=cause, begun_by=[author] if author else ())
             return start_execution(session, pipeline, workspace, start, None).execution.id, None
     except HeadraceError as error:
         return None, error.message

@@ -31,6 +31,7 @@ class PipelineSchema(Schema):
     source_format = fields.String(validate=validate.OneOf(["yaml", "json"]))
     executions_started = fields.Integer()
     created_by = fields.UUID(allow_none=True)
+    updated_by = fields.UUID(allow_none=True, metadata={"description": "who replaced the definition last"})
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -139,6 +140,7 @@ class StageSchema(Schema):
     attempt = fields.Integer()
     depends_on = fields.List(fields.String())
     job_id = fields.UUID(allow_none=True)
+    environment_id = fields.UUID(allow_none=True, metadata={"description": "where it deploys to"})
     approval = fields.Nested(StageApprovalSchema, allow_none=True, metadata={"description": "the newest, if any"})
     reason = fields.String(allow_none=True)
     error = fields.Nested(ErrorSchema, allow_none=True)
@@ -179,6 +181,10 @@ class ExecutionSchema(Schema):
     error = fields.Nested(ErrorSchema, allow_none=True)
     concurrency_group = fields.String(allow_none=True)
     created_by = fields.UUID(allow_none=True)
+    begun_by = fields.List(
+        fields.UUID(),
+        metadata={"description": "who began it, also through executions that led to it, or ran it again"},
+    )
     created_at = Timestamp()
     started_at = Timestamp(allow_none=True)
     finished_at = Timestamp(allow_none=True)

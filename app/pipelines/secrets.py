@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.kernel.crypto import Vault
 from app.kernel.errors import FieldError, Invalid
 from app.pipelines.keeping import Holder, Places, fresh, keep, nearest, note_written
-from app.pipelines.models import Secret
+from app.pipelines.models import NEAREST_FIRST, Secret
 from app.pipelines.models.kept import vault_context
 from app.tenancy import Workspace
 
@@ -65,8 +65,8 @@ def reveal_nearest(session: Session, vault: Vault, places: Places, names: Collec
 
 
 def _stored(names: Collection[str]) -> Select[Any]:
-    columns = (Secret.id, Secret.name, Secret.value, Secret.organization_id, Secret.workspace_id, Secret.pipeline_id)
-    return select(*columns).where(Secret.name.in_(names))
+    holders = [getattr(Secret, column) for column in NEAREST_FIRST]
+    return select(Secret.id, Secret.name, Secret.value, *holders).where(Secret.name.in_(names))
 
 
 def _open(vault: Vault, rows: Iterable[Any]) -> dict[str, str]:

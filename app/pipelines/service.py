@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
 from app.pipelines.definition import Definition, Plan, PullRequest, RunContext, find_group, make_plan
+from app.pipelines.environments import keep_environments, names_of
 from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
@@ -45,7 +46,8 @@ class Start:
     """How an execution is to be started; without a branch and a tag it is of the workspace's branch.
 
     `fetch_ref` is where the repository keeps the commit when no branch does. One that is not `trusted` gets no secrets.
-    `cause` names what asked for it: no two executions have the same. `depth` counts the executions that led to it.
+    `cause` names what asked for it: no two executions have the same. `depth` counts the executions that led to it,
+    `begun_by` who began those; `commit_given` says that one of them chose the commit.
     """
 
     trigger: str = "manual"
@@ -58,6 +60,8 @@ class Start:
     trusted: bool = True
     cause: str | None = None
     depth: int = 0
+    begun_by: Sequence[UUID] = ()
+    commit_given: bool = False
 
 
 def create_pipeline(session: Session, workspace: Workspace, source: Source, caller: Principal) -> Pipeline:
@@ -77,10 +81,11 @@ def create_pipeline(session: Session, workspace: Workspace, source: Source, call
     return pipeline
 
 
-def replace_definition(session: Session, pipeline: Pipeline, source: Source) -> Pipeline:
+def replace_definition(session: Session, pipeline: Pipeline, source: Source, caller: Principal) -> Pipeline:
     """Replace the definition; executions that were started keep the plan they have."""
     _write_source(pipeline, source, pipeline.name)
     pipeline.updated_at = func.clock_timestamp()
+    pipeline.updated_by = caller.user_id
     _flush_name(session, pipeline.name)
     keep_schedules(session, pipeline, source.definition)
     announce(session, PipelineUpdated(pipeline.organization_id, pipeline.workspace_id, pipeline.id, pipeline.name))
@@ -133,7 +138,12 @@ def start_execution(
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
     places = Places(workspace.organization_id, workspace.id, pipeline.id)
     plan = _freeze(pipeline, workspace, start, read_variables(session, places))
-    return write_execution(session, plan, _asked(pipeline, workspace, start), caller.user_id if caller else None)
+    by = caller.user_id if caller else None
+    asked = _asked(pipeline, workspace, start) | {
+        "begun_by": [*start.begun_by, *([by] if by else [])],
+        "commit_given": start.commit_given or (by is not None and start.commit_sha is not None),
+    }
+    return write_execution(session, plan, asked, by)
 
 
 def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], created_by: UUID | None) -> Started:
@@ -161,7 +171,8 @@ def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], crea
         "queued_at": moment,
         "concurrency_group": _group_of(plan, trusted=asked["trusted"]),
     }
-    started = Started(Execution(**values), *_stages_of(plan, execution_id))
+    environments = keep_environments(session, asked, names_of(plan) if asked["trusted"] else ())
+    started = Started(Execution(**values), *_stages_of(plan, execution_id, environments))
     # The unit of work takes four times as long, and nothing else is to be done with these rows.
     for model, rows in ((Execution, [values]), (Stage, started.stages), (Step, started.steps)):
         session.execute(insert(table_of(model)), rows)
@@ -232,7 +243,9 @@ def _next_number(session: Session, pipeline_id: UUID) -> tuple[int, datetime]:
     return number, moment
 
 
-def _stages_of(plan: Plan, execution_id: UUID) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _stages_of(
+    plan: Plan, execution_id: UUID, environments: Mapping[str, UUID]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     stages: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     fresh = {"execution_id": execution_id, "status": QUEUED, "attempt": 0}
@@ -247,6 +260,7 @@ def _stages_of(plan: Plan, execution_id: UUID) -> tuple[list[dict[str, Any]], li
                 "depends_on": list(planned.depends_on),
                 "retries_left": planned.retry_count,
                 "may_fail": planned.continue_on_error,
+                "environment_id": environments.get(planned.deploys_to.name) if planned.deploys_to else None,
             }
         )
         steps += [

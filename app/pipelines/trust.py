@@ -16,7 +16,7 @@ from app.pipelines.service import Started, cancel_execution, write_execution
 
 KEPT = (
     *("organization_id", "workspace_id", "pipeline_id", "trigger", "repository_url", "branch", "tag", "commit_sha"),
-    *("pull_request", "fetch_ref", "variables", "depth"),
+    *("pull_request", "fetch_ref", "variables", "depth", "commit_given"),
 )
 
 
@@ -36,5 +36,9 @@ def trust_execution(session: Session, execution: Execution, by: UUID) -> Started
     if not execution.is_final:
         cancel_execution(session, execution, by)
     plan = replace(Plan.from_json(execution.plan), execution_id=str(new_id()))
-    asked = {name: getattr(execution, name) for name in KEPT} | {"trusted": True, "cause": cause}
+    asked = {name: getattr(execution, name) for name in KEPT} | {
+        "trusted": True,
+        "cause": cause,
+        "begun_by": [*execution.begun_by, by],
+    }
     return write_execution(session, plan, asked, by)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.kernel.errors import Conflict
 from app.pipelines.keeping import Holder, Places, fresh, keep, nearest, note_written, select_kept
-from app.pipelines.models import Variable
+from app.pipelines.models import NEAREST_FIRST, Variable
 
 MOST: Final = 100
 
@@ -39,6 +39,6 @@ def change_variable(session: Session, variable: Variable, value: str) -> Variabl
 
 def read_variables(session: Session, places: Places) -> dict[str, str]:
     """Return by name the variables of an execution in these places, the nearest of each."""
-    columns = (Variable.name, Variable.value, Variable.organization_id, Variable.workspace_id, Variable.pipeline_id)
-    found = nearest(session.execute(select(*columns).where(places.is_near(Variable))))
+    holders = [getattr(Variable, column) for column in NEAREST_FIRST]
+    found = nearest(session.execute(select(Variable.name, Variable.value, *holders).where(places.is_near(Variable))))
     return {name: found[name].value for name in sorted(found)}

@@ -13,6 +13,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from app.kernel.db import Base
+from app.pipelines.environments import gate_of
 from app.pipelines.models import Artifact, Execution, Stage, StageApproval, Step
 from app.pipelines.service import Started
 from app.pipelines.turns import position_of
@@ -22,20 +23,23 @@ Values = dict[str, Any]
 
 def execution_view(session: Session, execution: Execution) -> dict[str, Any]:
     """Return an execution with its stages and steps, in the plan's order."""
-    stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position))
+    stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position)).all()
     steps = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.position))
-    shown = _show(execution, map(_columns, stages), map(_columns, steps), _approvals_of(session, execution))
+    shown = _show(execution, map(_columns, stages), map(_columns, steps), _approvals_of(session, execution, stages))
     return shown | {"queue_position": position_of(session, execution)}
 
 
-def _approvals_of(session: Session, execution: Execution) -> dict[UUID, Values]:
+def _approvals_of(session: Session, execution: Execution, stages: Iterable[Stage]) -> dict[UUID, Values]:
     """Return the newest approval of each stage that has waited for one."""
-    if not any("approval" in planned for planned in execution.plan["stages"]):
+    if not any({"approval", "deploys_to"} & planned.keys() for planned in execution.plan["stages"]):
         return {}
     asked = select(StageApproval).where(StageApproval.execution_id == execution.id)
     newest = {one.stage_id: one for one in session.scalars(asked.order_by(StageApproval.requested_at))}
-    gates = {planned["name"]: planned.get("approval", {}) for planned in execution.plan["stages"]}
-    return {stage_id: gates[one.stage_name] | _columns(one) for stage_id, one in newest.items()}
+    return {
+        stage.id: (gate_of(session, execution, stage) or {}) | _columns(newest[stage.id])
+        for stage in stages
+        if stage.id in newest
+    }
 
 
 def started_view(started: Started) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.jobs import Run
 from app.pipelines import (
+    AdmitDeployments,
     AdmitExecutions,
     ApprovalExpired,
     AwaitApproval,
@@ -17,6 +18,7 @@ from app.pipelines import (
     RunSchedules,
     RunStage,
     StartFollowers,
+    admit_deployments,
     admit_executions,
     start_followers,
 )
@@ -41,6 +43,14 @@ def give_out_turns(run: Run, intent: AdmitExecutions, _: Tools) -> dict[str, Any
     with run.recording() as (session, _job):
         admitted = admit_executions(session, intent.workspace_id, intent.group)
     return {"admitted": [str(execution_id) for execution_id in admitted]}
+
+
+@handles(AdmitDeployments)
+def give_out_deployments(run: Run, intent: AdmitDeployments, _: Tools) -> dict[str, Any]:
+    """Let the next stage deploy to an environment."""
+    with run.recording() as (session, _job):
+        admitted = admit_deployments(session, intent.environment_id)
+    return {"admitted": str(admitted) if admitted else None}
 
 
 @handles(AwaitApproval)

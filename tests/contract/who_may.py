@@ -101,6 +101,11 @@ _SAID = {
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/secrets/{name}
         GET POST /api/v1/pipelines/{pipeline_id}/secrets
         GET PUT PATCH DELETE /api/v1/pipelines/{pipeline_id}/secrets/{name}
+        GET POST /api/v1/environments/{environment_id}/secrets
+        GET PUT PATCH DELETE /api/v1/environments/{environment_id}/secrets/{name}
+        GET POST /api/v1/workspaces/{workspace_id}/environments
+        GET PUT PATCH DELETE /api/v1/environments/{environment_id}
+        GET /api/v1/environments/{environment_id}/deployments
         GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries

@@ -65,9 +65,8 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     workspace = make_workspace(database, alice, repository_url="https://git.example.com/team/shop.git")
     pipeline = _make(client, alice, f"/workspaces/{workspace.id}/pipelines", DEFINITION)
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
-    _furnish(
-        client, alice, f"/workspaces/{workspace.id}", f"/organizations/{organization}", f"/pipelines/{pipeline['id']}"
-    )
+    environment = _make(client, alice, f"/workspaces/{workspace.id}/environments", {"name": "production"})
+    _furnish(client, alice, workspace, pipeline["id"], environment["id"])
     _keep_artifact(app, database, UUID(execution["id"]))
     key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
@@ -76,6 +75,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "organization_id": str(organization),
         "workspace_id": str(workspace.id),
         "pipeline_id": pipeline["id"],
+        "environment_id": environment["id"],
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
         "provider": "github",
@@ -107,11 +107,17 @@ def _let_in(database: Database, person: Person, workspace: Workspace) -> str:
     return str(give(database, person, role, Scope("workspace", workspace.id)).id)
 
 
-def _furnish(client: FlaskClient, alice: Person, workspace: str, *holders: str) -> None:
-    for holder in (workspace, *holders):
-        for kind in ("secrets", "variables"):
-            _make(client, alice, f"{holder}/{kind}", {"name": "TOKEN", "value": "canary-of-the-world"})
-    _make(client, alice, f"{workspace}/webhook/rotate", {})
+def _furnish(client: FlaskClient, alice: Person, workspace: Workspace, pipeline_id: str, environment_id: str) -> None:
+    kept = {"name": "TOKEN", "value": "canary-of-the-world"}
+    for holder in (
+        f"organizations/{workspace.organization_id}",
+        f"workspaces/{workspace.id}",
+        f"pipelines/{pipeline_id}",
+    ):
+        _make(client, alice, f"/{holder}/secrets", kept)
+        _make(client, alice, f"/{holder}/variables", kept)
+    _make(client, alice, f"/environments/{environment_id}/secrets", kept)
+    _make(client, alice, f"/workspaces/{workspace.id}/webhook/rotate", {})
 
 
 def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:

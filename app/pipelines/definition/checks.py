@@ -61,6 +61,7 @@ def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[
     _check_artifacts(stage["artifacts"], child(path, "artifacts"), axes, faults)
     _check_caches(stage.get("cache", ()), child(path, "cache"), axes, faults)
     _check_reports(stage.get("reports", {}), child(path, "reports"), axes, faults)
+    _check_references((stage.get("deploys_to") or {}).get("url") or "", f"{path}.deploys_to.url", axes, faults)
     _check_unique(stage["steps"], child(path, "steps"), "step", faults)
     for index, step in enumerate(stage["steps"]):
         _check_step(step, item(child(path, "steps"), index), axes, faults, executors)

@@ -56,6 +56,7 @@ SCRIPT = Text(at_most=MAX_SCRIPT)
 RETRIES = Number(0, MAX_RETRIES)
 TIMEOUT = duration(1, DAY)
 WHEN = Word({"on_success": "on_success", "on_failure": "on_failure", "always": "always"})
+APPROVER_PATTERN: Final = rf"(?:role:)?[^\s:{_HIDDEN}]+"
 APPROVER: Final = "an approver is the name of a user, or role: and the name of a role"
 PATTERNS = ListOf(Text(at_most=200))
 ENVIRONMENT = Record(
@@ -230,11 +231,17 @@ APPROVAL = Record(
     {
         "description": Key(DESCRIPTION, "What whoever decides should know."),
         "approvers": Key(
-            ListOf(Text(at_most=200, pattern=rf"(?:role:)?[^\s:{_HIDDEN}]+", hint=APPROVER), at_most=50),
+            ListOf(Text(at_most=200, pattern=APPROVER_PATTERN, hint=APPROVER), at_most=50),
             "Who may decide: names of users, or role:NAME; all who may approve executions when left out.",
         ),
         "expires_in": Key(duration(60, 30 * DAY), "How long the stage waits, as 2h.", default="7d"),
         "not_by_starter": Key(Flag(), "Whether it must be somebody else than who started the run.", default=False),
+    }
+)
+DEPLOYS_TO = Record(
+    {
+        "name": Key(NAME, "Name of the environment in the workspace.", required=True),
+        "url": Key(URL, "Where what is deployed can be seen; may hold ${NAME}."),
     }
 )
 STAGE = Record(
@@ -245,6 +252,7 @@ STAGE = Record(
         "condition": Key(CONDITION, "Expression; the stage is skipped unless it holds."),
         "when": Key(WHEN, "After which stages it runs: on_success, on_failure or always."),
         "approval": Key(APPROVAL, "Somebody must let the stage run."),
+        "deploys_to": Key(Either(NAME, DEPLOYS_TO), "Environment that the stage deploys to, one stage at a time."),
         "parallel": Key(Flag(), "Whether the stage's steps run at once.", default=False),
         "environment": Key(ENVIRONMENT, "Variables of the stage's steps."),
         "timeout": Key(TIMEOUT, "Seconds, or text such as 10m; the pipeline's when it is left out."),

@@ -100,6 +100,14 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploysTo:
+    """The environment a stage deploys to, and where what it deploys can be seen."""
+
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one.
 
@@ -135,6 +143,7 @@ class Stage:
     condition: str | None = None
     when: str | None = None
     approval: Approval | None = None
+    deploys_to: DeploysTo | None = None
     parallel: bool = False
     environment: Environment = field(default_factory=dict)
     timeout: int | None = None

@@ -46,6 +46,8 @@ def _normal_stages(stages: Iterable[Draft | None], faults: Faults) -> Iterable[D
         ]
         reports = {kind: [each] if isinstance(each, str) else each for kind, each in stage.get("reports", {}).items()}
         kept = {"artifacts": artifacts, **({"reports": reports} if reports else {})}
+        if isinstance(target := stage.get("deploys_to"), str):
+            kept["deploys_to"] = {"name": target}
         yield {**stage, "depends_on": depends_on, **kept, "steps": steps}
 
 

@@ -14,6 +14,7 @@ from app.pipelines.definition.model import (
     Cache,
     Concurrency,
     Definition,
+    DeploysTo,
     Environment,
     Limits,
     Reports,
@@ -106,6 +107,7 @@ class PlannedStage:
     artifacts: tuple[Artifact, ...] = ()
     reports: Reports | None = None
     approval: Approval | None = None
+    deploys_to: DeploysTo | None = None
     cache: tuple[Cache, ...] | None = None
 
 
@@ -220,6 +222,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         artifacts=stage.artifacts,
         reports=stage.reports,
         approval=stage.approval,
+        deploys_to=stage.deploys_to,
         cache=stage.cache,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )

@@ -3,6 +3,7 @@
 from app.pipelines.models.approval import DECISIONS, StageApproval
 from app.pipelines.models.attempt import StepAttempt
 from app.pipelines.models.cache import StoredCache
+from app.pipelines.models.environment import DEPLOYMENT_STATUSES, Deployment, Environment
 from app.pipelines.models.execution import (
     CANCELLED,
     FAILED,
@@ -28,6 +29,7 @@ from app.pipelines.models.webhook import WebhookDelivery, WorkspaceWebhook
 __all__ = [
     "CANCELLED",
     "DECISIONS",
+    "DEPLOYMENT_STATUSES",
     "FAILED",
     "FINAL",
     "NEAREST_FIRST",
@@ -38,6 +40,8 @@ __all__ = [
     "TIMED_OUT",
     "WAITING",
     "Artifact",
+    "Deployment",
+    "Environment",
     "Execution",
     "Kept",
     "LogChunk",

@@ -26,6 +26,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
@@ -91,8 +92,10 @@ class Execution(Moving, Base):
 
     It is of a branch, of a tag, or of a pull request, whose `branch` is `pull/` and its number: strangers choose the
     names of their branches. One that is not `trusted` runs code of theirs and gets no secrets. `cause` names what asked
-    for it where no person did, `depth` how many executions led to it. Of a workspace's `concurrency_group` only so many
-    go on at once as the plan says; the others wait in the order of `queued_at`.
+    for it where no person did, `depth` how many executions led to it. `begun_by` are the people who began it, also
+    through executions that led to it, or ran it again; `commit_given` says that one of them chose the commit. Of a
+    workspace's `concurrency_group` only so many go on at once as the plan says; the others wait in the order of
+    `queued_at`.
     """
 
     __tablename__ = "executions"
@@ -125,6 +128,8 @@ class Execution(Moving, Base):
     trusted: Mapped[bool] = mapped_column(server_default=true())
     cause: Mapped[str | None] = mapped_column(unique=True)
     depth: Mapped[int] = mapped_column(Integer, server_default="0")
+    begun_by: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID(as_uuid=True)), server_default="{}")
+    commit_given: Mapped[bool] = mapped_column(server_default=false())
     variables: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any]]
     plan_digest: Mapped[str]
@@ -161,7 +166,8 @@ class Stage(Moving, Base):
 
     `blocks` is set at an end after which the stages that need this one may not run as a matter of course: it failed,
     was cancelled, or was skipped because a stage it needs blocks it. A stage that `may_fail` blocks none by failing.
-    One whose plan asks for approval waits until it is `approved`, which holds for its retries, not for a re-run.
+    One whose plan asks for approval waits until it is `approved`, which holds for its retries, not for a re-run. One
+    that deploys to an environment waits for its turn there from `turn_asked_at` on.
     """
 
     __tablename__ = "stages"
@@ -169,6 +175,11 @@ class Stage(Moving, Base):
         CheckConstraint(f"status IN {STAGE_STATUSES}", name="status"),
         UniqueConstraint("execution_id", "name"),
         UniqueConstraint("execution_id", "position"),
+        Index(
+            "ix_stages_environment_id",
+            "environment_id",
+            postgresql_where=text(f"environment_id IS NOT NULL AND status IN ('{QUEUED}', '{RUNNING}')"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -182,6 +193,8 @@ class Stage(Moving, Base):
     may_fail: Mapped[bool] = mapped_column(server_default=false())
     blocks: Mapped[bool] = mapped_column(server_default=false())
     approved: Mapped[bool] = mapped_column(server_default=false())
+    environment_id: Mapped[UUID | None] = mapped_column(ForeignKey("environments.id", ondelete="SET NULL"))
+    turn_asked_at: Mapped[datetime | None]
     job_id: Mapped[UUID | None] = mapped_column(index=True)
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]

@@ -1,5 +1,5 @@
-"""What is kept by name for steps: secrets and variables. Either is an organization's, a workspace's or a pipeline's,
-and what lies nearer to a step holds.
+"""What is kept by name for steps: secrets and variables. Either is an organization's, a workspace's, a pipeline's or
+an environment's, and what lies nearer to a step holds.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.kernel.sealing import seals
 
-NEAREST_FIRST: Final = ("pipeline_id", "workspace_id", "organization_id")
+NEAREST_FIRST: Final = ("environment_id", "pipeline_id", "workspace_id", "organization_id")
 _HOLDER: Final = f"coalesce({', '.join(NEAREST_FIRST)})"
 
 
 class Kept:
     """The columns of both. `organization_id` says where it lies; one that is not the organization's own names its
-    workspace or its pipeline besides, never both."""
+    workspace, its pipeline or its environment besides, and no two of them."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     pipeline_id: Mapped[UUID | None] = mapped_column(ForeignKey("pipelines.id", ondelete="CASCADE"))
+    environment_id: Mapped[UUID | None] = mapped_column(ForeignKey("environments.id", ondelete="CASCADE"))
     name: Mapped[str]
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -36,6 +36,7 @@ class Pipeline(Base):
     source_format: Mapped[str]
     executions_started: Mapped[int] = mapped_column(Integer, server_default="0")
     created_by: Mapped[UUID | None]
+    updated_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.http import load, match_row, note_row, transaction
 from app.pipelines.keeping import Holder, Row, find_kept, holder_of, select_kept
-from app.pipelines.models import Pipeline
+from app.pipelines.models import Environment, Pipeline
 from app.pipelines.routes.base import blueprint
 from app.tenancy import Organization, Workspace
 
@@ -21,19 +21,23 @@ KINDS: Final[Mapping[str, tuple[type[Any], str]]] = {
     "organization": (Organization, "Organization"),
     "workspace": (Workspace, ""),
     "pipeline": (Pipeline, "Pipeline"),
+    "environment": (Environment, "Environment"),
 }
 
 Place = Mapping[str, UUID]
 Views = TypeVar("Views", bound=type[MethodView])
 
 
-def of_each_holder(rest: str) -> Callable[[Views], Views]:
-    """Serve the methods of a MethodView at `/organizations/{id}/rest`, and so on; they get the holder as `place`."""
+def of_holders(rest: str, *kinds: str) -> Callable[[Views], Views]:
+    """Serve the methods of a MethodView at `/organizations/{id}/rest`, and so on, for some kinds of holders or all.
+
+    They get the holder as `place`.
+    """
 
     def register(views: Views) -> Views:
-        for kind, (_, prefix) in KINDS.items():
+        for kind in kinds or KINDS:
             rule = f"/{kind}s/<uuid:{kind}_id>/{rest}"
-            blueprint.route(rule, endpoint=f"{prefix}{views.__name__}")(views)
+            blueprint.route(rule, endpoint=f"{KINDS[kind][1]}{views.__name__}")(views)
         return views
 
     return register

@@ -69,7 +69,7 @@ class OnePipeline(MethodView):
         source = read_source()
         with transaction() as session:
             pipeline = load(session, Pipeline, pipeline_id, for_update=True)
-            return service.replace_definition(session, pipeline, source)
+            return service.replace_definition(session, pipeline, source, principal())
 
     @blueprint.doc(**PATCH_DOC)
     @blueprint.response(200, PipelineSchema)
@@ -80,7 +80,7 @@ class OnePipeline(MethodView):
         patch = read_json()
         with transaction() as session:
             pipeline = load(session, Pipeline, pipeline_id, for_update=True)
-            return service.replace_definition(session, pipeline, patched(pipeline, patch))
+            return service.replace_definition(session, pipeline, patched(pipeline, patch), principal())
 
     @blueprint.response(204)
     @blueprint.refuses(409)

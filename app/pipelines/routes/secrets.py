@@ -1,4 +1,4 @@
-"""Secrets of organizations, workspaces and pipelines: written here, never read back."""
+"""Secrets of organizations, workspaces, pipelines and environments: written here, never read back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.pipelines import keeping, secrets
 from app.pipelines.kept_schemas import SecretChangeSchema, SecretCreationSchema, SecretSchema, SecretValueSchema
 from app.pipelines.models import Secret
 from app.pipelines.routes.base import blueprint
-from app.pipelines.routes.holders import list_kept, load_holder, load_kept, of_each_holder
+from app.pipelines.routes.holders import list_kept, load_holder, load_kept, of_holders
 
 SORT = {"name": Secret.name, "created_at": Secret.created_at}
 
 
-@of_each_holder("secrets")
+@of_holders("secrets")
 class Secrets(MethodView):
     """Secrets."""
 
@@ -39,7 +39,7 @@ class Secrets(MethodView):
             return secrets.create_secret(session, platform().vault, holder, **body, created_by=principal().user_id)
 
 
-@of_each_holder("secrets/<name>")
+@of_holders("secrets/<name>")
 class OneSecret(MethodView):
     """One secret."""
 

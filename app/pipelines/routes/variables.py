@@ -13,12 +13,13 @@ from app.pipelines import keeping, variables
 from app.pipelines.kept_schemas import VariableCreationSchema, VariableSchema, VariableValueSchema
 from app.pipelines.models import Variable
 from app.pipelines.routes.base import blueprint
-from app.pipelines.routes.holders import list_kept, load_holder, load_kept, of_each_holder
+from app.pipelines.routes.holders import list_kept, load_holder, load_kept, of_holders
 
+KINDS = ("organization", "workspace", "pipeline")
 SORT = {"name": Variable.name, "created_at": Variable.created_at}
 
 
-@of_each_holder("variables")
+@of_holders("variables", *KINDS)
 class Variables(MethodView):
     """Variables."""
 
@@ -39,7 +40,7 @@ class Variables(MethodView):
             return variables.create_variable(session, holder, **body, created_by=principal().user_id)
 
 
-@of_each_holder("variables/<name>")
+@of_holders("variables/<name>", *KINDS)
 class OneVariable(MethodView):
     """One variable."""
 
