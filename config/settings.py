@@ -112,6 +112,12 @@ class Settings:
     places_standard: int = setting(20, "the same for the plan `standard`, which every organization begins with")
     places_pro: int = setting(50, "the same for the plan `pro`")
     places_enterprise: int = setting(0, "the same for the plan `enterprise`")
+    executions_free: int = setting(
+        50, "unfinished executions that an organization of this plan may have; 0 sets no limit"
+    )
+    executions_standard: int = setting(2_000, "the same for the plan `standard`")
+    executions_pro: int = setting(10_000, "the same for the plan `pro`")
+    executions_enterprise: int = setting(0, "the same for the plan `enterprise`")
     relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
     relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
 
@@ -191,6 +197,16 @@ class Settings:
             "standard": self.places_standard,
             "pro": self.places_pro,
             "enterprise": self.places_enterprise,
+        }
+
+    @property
+    def plan_executions(self) -> dict[str, int]:
+        """The unfinished executions of an organization, by its plan."""
+        return {
+            "free": self.executions_free,
+            "standard": self.executions_standard,
+            "pro": self.executions_pro,
+            "enterprise": self.executions_enterprise,
         }
 
     @property

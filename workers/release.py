@@ -19,6 +19,7 @@ from app.identity import create_first_admin, ensure_signing_key
 from app.kernel.audit import make_audit_partitions
 from app.kernel.crypto import Vault
 from app.kernel.opening import open_database
+from app.pipelines import apply_quotas
 from app.tenancy import apply_plans
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
@@ -50,6 +51,7 @@ def release(settings: Settings) -> None:
     with database.transaction() as session:
         ensure_signing_key(session, Vault(*settings.secret_keys))
         apply_plans(session, settings.plan_places)
+        apply_quotas(session, settings.plan_executions)
     with database.transaction() as session:
         jobs.make_history_partitions(session)
         make_audit_partitions(session)

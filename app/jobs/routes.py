@@ -166,6 +166,7 @@ class JobRetry(MethodView):
     """Retrying."""
 
     @blueprint.response(202, AcceptedJobSchema)
+    @blueprint.refuses(422)
     @requires("jobs:retry")
     def post(self, job_id: UUID) -> Reply:
         """Queue a failed or cancelled job again."""

@@ -31,6 +31,7 @@ from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step, StoredCache
 from app.pipelines.progress import begin_execution, execution_job_ended, gate_job_ended, stage_job_ended
+from app.pipelines.quotas import QuotaExceeded, apply_quotas
 from app.pipelines.recording import (
     Briefing,
     NeededArtifact,
@@ -79,6 +80,7 @@ __all__ = [
     "PruneArtifacts",
     "PruneCaches",
     "PruneDeliveries",
+    "QuotaExceeded",
     "ReportStatus",
     "RunSchedules",
     "RunStage",
@@ -96,6 +98,7 @@ __all__ = [
     "add_log_chunk",
     "admit_deployments",
     "admit_executions",
+    "apply_quotas",
     "begin_execution",
     "blueprints",
     "encode_chunk",

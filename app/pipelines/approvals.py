@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 from app import jobs
 from app.identity import Membership, RoleAssignment, assignments_in
 from app.jobs import Job
+from app.kernel.clock import format_time
 from app.kernel.errors import NotFound
+from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
@@ -23,6 +25,7 @@ from app.pipelines.definition import ConditionInvalid, Plan, State, should_run, 
 from app.pipelines.ends import now
 from app.pipelines.environments import gate_of
 from app.pipelines.errors import ApprovalExpired, ApprovalRejected, IllegalMove, NotAnApprover
+from app.pipelines.events import ApprovalRequested
 from app.pipelines.intents import AwaitApproval
 from app.pipelines.models import QUEUED, WAITING, Execution, Stage, StageApproval
 
@@ -70,6 +73,23 @@ def ask_approval(session: Session, execution: Execution, job: Job, stage: Stage,
     )
     session.flush()
     publish(session, execution.topic, "stage.status", stage.as_event())
+    _announce(session, execution, stage, gate, moment + timedelta(seconds=gate["expires_in"]))
+
+
+def _announce(session: Session, execution: Execution, stage: Stage, gate: dict[str, Any], expires_at: datetime) -> None:
+    announce(
+        session,
+        ApprovalRequested(
+            execution.organization_id,
+            execution.workspace_id,
+            execution.pipeline_id,
+            execution.id,
+            execution.number,
+            stage.name,
+            tuple(gate.get("approvers", ())),
+            format_time(expires_at),
+        ),
+    )
 
 
 def decide(

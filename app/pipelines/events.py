@@ -58,6 +58,19 @@ class ExecutionStarted(_OfWorkspace):
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRequested(_OfWorkspace):
+    """A stage waits for somebody to let it run."""
+
+    type: ClassVar[str] = "pipeline.approval_requested"
+
+    execution_id: UUID
+    number: int
+    stage: str
+    approvers: tuple[str, ...]
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionFinished(_OfWorkspace):
     """An execution has ended."""
 

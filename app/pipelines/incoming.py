@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import sql_days
+from app.kernel.errors import HeadraceError
 from app.kernel.ids import new_id
 from app.pipelines.definition import PullRequest, from_stored_triggers
 from app.pipelines.models import Pipeline, WebhookDelivery
@@ -144,7 +145,11 @@ def _react_for(
         return result | {"reason": verdict.reason}
     pipeline = session.get_one(Pipeline, pipeline_id)
     start = start_of(event, verdict.trigger_type, f"delivery:{row_id}:{pipeline_id}")
-    started = start_execution(session, pipeline, workspace, start, None)
+    try:
+        with session.begin_nested():
+            started = start_execution(session, pipeline, workspace, start, None)
+    except HeadraceError as error:
+        return result | {"reason": error.message}
     return result | {"execution_id": str(started.execution.id), "reason": None}
 
 

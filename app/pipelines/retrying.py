@@ -17,6 +17,7 @@ from app.pipelines.errors import IllegalMove
 from app.pipelines.intents import ExecutePipeline
 from app.pipelines.models import QUEUED, RUNNING, SUCCEEDED, Execution, Stage
 from app.pipelines.progress import settle
+from app.pipelines.quotas import check_quota
 
 
 def retry_execution(session: Session, execution: Execution, by: UUID | None = None, *, whole: bool = False) -> None:
@@ -99,6 +100,7 @@ def _note_beginner(session: Session, execution: Execution) -> None:
 
 
 def _queue_again(session: Session, execution: Execution, stages: Iterable[Stage]) -> None:
+    check_quota(session, execution.organization_id)
     moment = now(session)
     _note_beginner(session, execution)
     execution.move(QUEUED, moment)

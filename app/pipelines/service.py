@@ -27,6 +27,7 @@ from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdat
 from app.pipelines.intents import ExecutePipeline
 from app.pipelines.keeping import Places
 from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
+from app.pipelines.quotas import check_quota
 from app.pipelines.schedules import keep_schedules
 from app.pipelines.variables import read_variables
 from app.tenancy import Workspace
@@ -132,7 +133,8 @@ def start_execution(
 ) -> Started:
     """Freeze the plan and write the execution, its stages and its job; nothing runs before the commit.
 
-    `caller` is None where nobody asked but an event. Raises WorkspaceNotReady for a workspace without a repository.
+    `caller` is None where nobody asked but an event. Raises WorkspaceNotReady for a workspace without a
+    repository, and QuotaExceeded.
     """
     if workspace.repository_url is None:
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
@@ -147,7 +149,11 @@ def start_execution(
 
 
 def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], created_by: UUID | None) -> Started:
-    """Write an execution by its plan; `asked` are those of its columns that say of what it is."""
+    """Write an execution by its plan; `asked` are those of its columns that say of what it is.
+
+    Raises QuotaExceeded.
+    """
+    check_quota(session, asked["organization_id"])
     execution_id = UUID(plan.execution_id)
     frozen = plan.to_json()
     job_id = jobs.accept(

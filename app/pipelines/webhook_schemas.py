@@ -11,6 +11,15 @@ PROVIDERS = ["github", "gitlab", "gitea"]
 KINDS = ["push", "tag", "pull_request", "ping", "other", "ignored"]
 
 
+class DeliveryQuerySchema(Schema):
+    """Whom a delivery is for."""
+
+    workspace = fields.UUID(
+        load_default=None,
+        metadata={"description": "the workspace it is for; else all of its repository are tried, the oldest 200"},
+    )
+
+
 class DeliveryReplySchema(Schema):
     """What a code host is answered."""
 

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
@@ -81,19 +81,15 @@ def delete_webhook(session: Session, workspace_id: UUID) -> None:
     session.flush()
 
 
-def find_workspaces(session: Session, vault: Vault, addresses: Iterable[str], is_right: IsRight) -> list[UUID]:
+def find_workspaces(
+    session: Session, vault: Vault, addresses: Iterable[str], is_right: IsRight, named: UUID | None = None
+) -> list[UUID]:
     """Return the active workspaces with a repository of these addresses whose own secret `is_right`.
 
-    Where it is nobody's, each workspace of the repository counts a refusal.
+    Of all of them, or of the one that is `named`. Where it is nobody's, each workspace of the repository counts a
+    refusal. Of very many, whose secrets would take long to try, only the oldest are asked.
     """
-    keys = {key for address in addresses if (key := find_repository_key(address))}
-    found = session.execute(
-        select(WorkspaceWebhook.workspace_id, WorkspaceWebhook.secret, _PREVIOUS)
-        .join(Workspace, Workspace.id == WorkspaceWebhook.workspace_id)
-        .where(Workspace.repository_key.in_(keys), Workspace.status == "active")
-        .order_by(WorkspaceWebhook.workspace_id)
-        .limit(MOST_WORKSPACES)
-    ).all()
+    found = session.execute(_candidates(addresses, named).limit(MOST_WORKSPACES)).all()
     signers = [
         row.workspace_id
         for row in found
@@ -103,7 +99,20 @@ def find_workspaces(session: Session, vault: Vault, addresses: Iterable[str], is
         is_right(_NOBODYS)  # an unknown repository is to take as long as a known one
     elif not signers:
         _count_refusals(session, [row.workspace_id for row in found])
+        if len(found) == MOST_WORKSPACES:
+            log.warning("a repository has more workspaces than a delivery that names none is tried for")
     return signers
+
+
+def _candidates(addresses: Iterable[str], named: UUID | None) -> Select[Any]:
+    keys = {key for address in addresses if (key := find_repository_key(address))}
+    candidates = (
+        select(WorkspaceWebhook.workspace_id, WorkspaceWebhook.secret, _PREVIOUS)
+        .join(Workspace, Workspace.id == WorkspaceWebhook.workspace_id)
+        .where(Workspace.repository_key.in_(keys), Workspace.status == "active")
+        .order_by(WorkspaceWebhook.workspace_id)
+    )
+    return candidates if named is None else candidates.where(WorkspaceWebhook.workspace_id == named)
 
 
 _NOBODYS: Final = make_secret()

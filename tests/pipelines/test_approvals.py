@@ -9,11 +9,14 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
 from app.kernel.db import Database
+from app.kernel.events import EventRecord
 from app.kernel.principal import Principal
-from app.pipelines import Execution, approvals
+from app.pipelines import Execution, approvals, retrying, run_next_due, start_followers
 from app.pipelines.errors import IllegalMove, NotAnApprover
+from app.pipelines.models import Schedule
 from tests.support.identity import Person, data_of, error_of, join, make_person
 from tests.support.pipelines import Engine, Seen, pipeline, stage, step
 
@@ -169,6 +172,64 @@ def test_who_started_it_does_not_approve_it(
         decide(engine_of_alice, execution_id)
     bob = person(app, database, alice, "bob")
     assert decide(engine_of_alice, execution_id, Principal(bob.user.id, "bob")).execution.status == "succeeded"
+
+
+def test_who_began_what_led_to_it_or_ran_it_again_does_not_approve_it(
+    app: Flask, database: Database, alice: Person, engine_of_alice: Engine
+) -> None:
+    follows = [{"trigger_type": "pipeline", "config": {"pipeline": "first"}}]
+    gate = stage("deploy", approval={"not_by_starter": True})
+    engine_of_alice.start(pipeline(gate, name="second", triggers=follows))
+    ended = engine_of_alice.run(pipeline(stage("a"), name="first")).execution
+    with database.transaction() as session:
+        ((started,),) = (start_followers(session, ended.id, "succeeded", "test")["started"],)
+    execution_id = UUID(started["execution_id"])
+    engine_of_alice.drain()
+    assert engine_of_alice.look(execution_id).execution.created_by is None
+    with pytest.raises(NotAnApprover):
+        decide(engine_of_alice, execution_id)
+    bob = person(app, database, alice, "bob")
+    engine_of_alice.cancel(execution_id)
+    with database.transaction() as session:
+        retrying.retry_execution(session, session.get_one(Execution, execution_id), bob.user.id)
+    engine_of_alice.drain()
+    for who in (engine_of_alice.caller, Principal(bob.user.id, "bob")):
+        with pytest.raises(NotAnApprover):
+            decide(engine_of_alice, execution_id, who)
+    carol = person(app, database, alice, "carol")
+    assert decide(engine_of_alice, execution_id, Principal(carol.user.id, "carol")).execution.status == "succeeded"
+
+
+def test_who_wrote_a_schedule_does_not_approve_what_it_starts(
+    app: Flask, client: FlaskClient, database: Database, alice: Person, engine_of_alice: Engine
+) -> None:
+    clock = [{"trigger_type": "schedule", "config": {"cron_expression": "* * * * *"}}]
+    definition = pipeline(stage("deploy", approval={"not_by_starter": True}), triggers=clock)
+    path = f"{API}/workspaces/{engine_of_alice.workspace.id}/pipelines"
+    made = data_of(client.post(path, json=definition, headers=alice.headers), 201)
+    bob = person(app, database, alice, "bob")
+    data_of(client.put(f"{API}/pipelines/{made['id']}", json=definition, headers=bob.headers))
+    with database.transaction() as session:
+        session.execute(update(Schedule).values(next_at=Schedule.created_at))
+    with database.transaction() as session:
+        due = run_next_due(session)
+        assert due is not None
+        assert due.last_execution_id is not None
+        execution_id = due.last_execution_id
+    engine_of_alice.drain()
+    with pytest.raises(NotAnApprover):
+        decide(engine_of_alice, execution_id, Principal(bob.user.id, "bob"))
+    assert decide(engine_of_alice, execution_id).execution.status == "succeeded"
+
+
+def test_that_a_stage_waits_is_announced(engine_of_alice: Engine) -> None:
+    execution_id = wait(engine_of_alice, approvers=["bob"])
+    with engine_of_alice.database.transaction() as session:
+        of_type = select(EventRecord).where(EventRecord.type == "pipeline.approval_requested")
+        told = session.scalars(of_type).one()
+    assert told.topics == [f"workspace:{engine_of_alice.workspace.id}"]
+    assert (told.data["execution_id"], told.data["stage"]) == (str(execution_id), "deploy")
+    assert told.data["approvers"] == ["bob"]
 
 
 def test_when_is_a_spelling_of_conditions(engine_of_alice: Engine) -> None:

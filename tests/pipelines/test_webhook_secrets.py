@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, update
 
 from app.kernel.db import Database
+from app.pipelines import webhook_secrets
 from app.pipelines.models import WorkspaceWebhook
 from app.tenancy import Workspace
 from tests.support.deliveries import (
@@ -90,6 +92,40 @@ def test_a_body_changed_on_its_way_is_refused(
     error_of(deliver(client, "github_push", "", forged, headers=signed), 401)
 
 
+def test_an_address_that_names_its_workspace_is_for_that_one_alone(
+    app: Flask, client: FlaskClient, database: Database, alice: Person, workspace: Workspace, secret: str
+) -> None:
+    charlie = make_person(app, database, "charlie")
+    other = make_workspace(database, charlie, repository_url=GITHUB)
+    make_secret(client, charlie, other)
+    named = f"?workspace={workspace.id}"
+    assert data_of(deliver(client, "github_push", secret, query=named))["message"] == "nothing to start"
+    assert len(deliveries(client, alice, workspace)) == 1
+    for query in (f"?workspace={other.id}", f"?workspace={uuid4()}"):
+        refused = error_of(deliver(client, "github_push", secret, query=query), 401)
+        assert refused["code"] == "INVALID_CREDENTIALS"
+    error_of(deliver(client, "github_push", secret, query="?workspace=1"), 422)
+
+
+def test_of_more_workspaces_than_are_tried_each_is_reached_by_its_own_address(
+    app: Flask,
+    client: FlaskClient,
+    database: Database,
+    alice: Person,
+    workspace: Workspace,
+    secret: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhook_secrets, "MOST_WORKSPACES", 1)
+    charlie = make_person(app, database, "charlie")
+    other = make_workspace(database, charlie, repository_url=GITHUB)
+    his = make_secret(client, charlie, other)
+    assert deliver(client, "github_push", secret).status_code == 200
+    refused = error_of(deliver(client, "github_push", his), 401)
+    assert "Deliver to the address that the workspace's webhook shows" in refused["message"]
+    assert deliver(client, "github_push", his, query=f"?workspace={other.id}").status_code == 200
+
+
 def test_an_inactive_workspace_takes_no_deliveries(
     client: FlaskClient, database: Database, alice: Person, workspace: Workspace, secret: str
 ) -> None:
@@ -103,7 +139,7 @@ def test_a_secret_is_shown_once_and_kept_encrypted(
 ) -> None:
     shown = data_of(client.get(f"{API}/workspaces/{workspace.id}/webhook", headers=alice.headers))
     assert "secret" not in shown
-    assert shown["urls"]["github"].endswith("/api/v1/webhooks/github")
+    assert shown["urls"]["github"].endswith(f"/api/v1/webhooks/github?workspace={workspace.id}")
     assert shown["rotated_at"] is None
     assert tables_that_show(database, secret) == []
 

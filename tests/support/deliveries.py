@@ -101,6 +101,7 @@ def deliver(
     *,
     delivery_id: str | None = None,
     headers: dict[str, str] | None = None,
+    query: str = "",
 ) -> TestResponse:
     """Deliver a payload as its host does."""
     provider = name.partition("_")[0]
@@ -108,7 +109,7 @@ def deliver(
     header = {"github": "X-GitHub-Delivery", "gitlab": "Idempotency-Key", "gitea": "X-Gitea-Delivery"}[provider]
     sent = event_headers(name) | {header: delivery_id or str(uuid4())}
     sent |= sign(provider, body, secret) if headers is None else headers
-    return client.post(f"/api/v1/webhooks/{provider}", data=body, headers=sent, content_type=JSON)
+    return client.post(f"/api/v1/webhooks/{provider}{query}", data=body, headers=sent, content_type=JSON)
 
 
 def make_secret(client: FlaskClient, person: Person, workspace: Workspace, **body: Any) -> str:

@@ -21,6 +21,7 @@ from app.pipelines.models.execution import (
 from app.pipelines.models.kept import NEAREST_FIRST, Kept, Secret, Variable
 from app.pipelines.models.pipeline import Pipeline
 from app.pipelines.models.produce import Artifact, LogChunk
+from app.pipelines.models.quota import PlanQuota
 from app.pipelines.models.report import Report, ReportedTest
 from app.pipelines.models.schedule import Schedule
 from app.pipelines.models.settings import PipelineSettings
@@ -47,6 +48,7 @@ __all__ = [
     "LogChunk",
     "Pipeline",
     "PipelineSettings",
+    "PlanQuota",
     "Report",
     "ReportedTest",
     "Schedule",

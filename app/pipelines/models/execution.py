@@ -105,6 +105,11 @@ class Execution(Moving, Base):
         Index("ix_executions_pipeline_id_created_at", "pipeline_id", "created_at", "id"),
         Index("ix_executions_organization_id_created_at", "organization_id", "created_at", "id"),
         Index(
+            "ix_executions_unfinished",
+            "organization_id",
+            postgresql_where=text(f"status IN ('{QUEUED}', '{RUNNING}')"),
+        ),
+        Index(
             "ix_executions_concurrency_group",
             *("workspace_id", "concurrency_group", "queued_at", "id"),
             postgresql_where=text(f"concurrency_group IS NOT NULL AND status IN ('{QUEUED}', '{RUNNING}')"),

@@ -112,6 +112,7 @@ class ExecutionTrust(MethodView):
     """Approving code of a fork."""
 
     @blueprint.response(202, ExecutionDetailSchema)
+    @blueprint.refuses(422)
     @requires("executions:approve")
     def post(self, execution_id: UUID) -> Reply:
         """Start an execution of a fork's pull request over, as a new one whose steps get the secrets they name."""

@@ -36,6 +36,7 @@ class StageRetry(MethodView):
     """Retrying one stage."""
 
     @blueprint.response(202, ExecutionDetailSchema)
+    @blueprint.refuses(422)
     @requires("executions:retry")
     def post(self, execution_id: UUID, stage: str) -> Reply:
         """Run one stage again, and all that depends on it, by the same frozen plan; old logs are kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from flask import request
 from flask.views import MethodView
@@ -15,7 +16,7 @@ from app.kernel.errors import AuthRequired, Malformed
 from app.pipelines.incoming import Delivery, summarise, take_delivery
 from app.pipelines.triggers import HOSTS, MalformedPayload, Provider, RepositoryEvent, is_signed, read_payload
 from app.pipelines.triggers.payload import FORM
-from app.pipelines.webhook_schemas import DeliveryReplySchema
+from app.pipelines.webhook_schemas import DeliveryQuerySchema, DeliveryReplySchema
 from app.pipelines.webhook_secrets import find_workspaces
 
 webhooks = Blueprint("webhooks_in", description="Deliveries of code hosts", limited=False)
@@ -24,6 +25,9 @@ TYPES = ("application/json", FORM)
 BODY_DOC: dict[str, Any] = {
     "requestBody": {"required": True, "content": {name: {"schema": {"type": "object"}} for name in TYPES}}
 }
+
+
+NAME_IT = "Deliver to the address that the workspace's webhook shows: it names the workspace."
 
 
 class DeliveryNotSigned(AuthRequired):
@@ -39,14 +43,15 @@ class Webhooks(MethodView):
     """Deliveries of GitHub, GitLab and Gitea."""
 
     @webhooks.doc(**BODY_DOC)
+    @webhooks.arguments(DeliveryQuerySchema, location="query")
     @webhooks.response(200, DeliveryReplySchema)
     @webhooks.refuses(401, 429)
     @public
-    def post(self, provider: Provider) -> Mapping[str, Any]:
+    def post(self, query: dict[str, Any], provider: Provider) -> Mapping[str, Any]:
         """Take a delivery: whatever matches it is queued, once, and answered with its ids."""
         limit_rate("webhook")
         body, event = _read(provider)
-        workspaces = _signed_for(provider, body, event)
+        workspaces = _signed_for(provider, body, event, query["workspace"])
         with transaction() as session:
             return summarise(take_delivery(session, workspaces, _delivery(provider, body, event)))
 
@@ -62,7 +67,7 @@ def _read(provider: str) -> tuple[bytes, RepositoryEvent]:
     return body, HOSTS[provider].read(_headers(), payload)
 
 
-def _signed_for(provider: str, body: bytes, event: RepositoryEvent) -> list[Any]:
+def _signed_for(provider: str, body: bytes, event: RepositoryEvent, named: UUID | None) -> list[Any]:
     """Return the workspaces that know the sender; the refusal is the same for a repository that nobody has."""
     headers, now = _headers(), utc_now().timestamp()
     with transaction() as session:
@@ -71,9 +76,10 @@ def _signed_for(provider: str, body: bytes, event: RepositoryEvent) -> list[Any]
             platform().vault,
             event.addresses,
             lambda secret: is_signed(provider, headers, body, secret, now),
+            named,
         )
     if not found:
-        raise DeliveryNotSigned
+        raise DeliveryNotSigned(None if named else f"{DeliveryNotSigned.__doc__} {NAME_IT}")
     return found
 
 

@@ -80,6 +80,6 @@ class Deliveries(MethodView):
 
 def _view(webhook: WorkspaceWebhook) -> dict[str, Any]:
     base = platform().public_url.rstrip("/")
-    urls = {provider: f"{base}{API_PREFIX}/webhooks/{provider}" for provider in HOSTS}
+    urls = {provider: f"{base}{API_PREFIX}/webhooks/{provider}?workspace={webhook.workspace_id}" for provider in HOSTS}
     shown = ("created_at", "rotated_at", "previous_until", "refused", "refused_at")
     return {"urls": urls} | {name: getattr(webhook, name) for name in shown}
