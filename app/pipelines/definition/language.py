@@ -179,7 +179,7 @@ STEP = Record(
         "command": Key(SCRIPT, "One line for the shell, or with args the program to run without a shell."),
         "args": Key(ListOf(Text(at_most=4096, at_least=0), at_most=200), "Arguments of command."),
         "environment": Key(ENVIRONMENT, "Variables of the step."),
-        "secrets": Key(SECRETS, "Secrets of the workspace that the step finds in its environment."),
+        "secrets": Key(SECRETS, "Secrets that the step finds in its environment."),
         "working_directory": Key(PATH, "Directory within the checkout.", default="."),
         "network": Key(Flag(), "Whether the step has a network; the stage's setting when it is left out."),
         "limits": Key(LIMITS, "Bounds on what the step may use; the server has its own, and the lower one holds."),

@@ -17,6 +17,7 @@ RECORDS = {
     "A step": language.STEP,
     "Concurrency": language.CONCURRENCY,
     "An approval": language.APPROVAL,
+    "An environment": language.DEPLOYS_TO,
     "limits": language.LIMITS,
     "config": language.STEP_CONFIG,
     "A matrix": language.MATRIX,
@@ -63,6 +64,7 @@ def test_every_example_is_a_valid_definition(example):
     assert [stage.name for stage in plan.stages] in (
         ["lint", "test (3.11, postgres)", "test (3.12, postgres)", "test (3.12, sqlite)", "release"],
         ["test"],
+        ["build", "ship"],
     )
 
 
