@@ -11,7 +11,7 @@ from app.pipelines.admission import admit_executions
 from app.pipelines.caches import find_cache, has_cache, keep_cache, overdue_caches, remove_caches
 from app.pipelines.chaining import accept_followers, start_followers
 from app.pipelines.deploying import admit_deployments
-from app.pipelines.errors import ApprovalExpired, ConditionInvalid, StageFailed, StageTimedOut
+from app.pipelines.errors import ApprovalExpired, ConditionInvalid, IncludeInvalid, StageFailed, StageTimedOut
 from app.pipelines.incoming import forget_deliveries
 from app.pipelines.intents import (
     AdmitDeployments,
@@ -30,6 +30,7 @@ from app.pipelines.keeping import Places
 from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step, StoredCache
+from app.pipelines.planned import complete_execution
 from app.pipelines.progress import begin_execution, execution_job_ended, gate_job_ended, stage_job_ended
 from app.pipelines.quotas import QuotaExceeded, apply_quotas
 from app.pipelines.recording import (
@@ -70,6 +71,7 @@ __all__ = [
     "ConditionInvalid",
     "ExecutePipeline",
     "Execution",
+    "IncludeInvalid",
     "LogFollower",
     "LogLine",
     "LogReader",
@@ -101,6 +103,7 @@ __all__ = [
     "apply_quotas",
     "begin_execution",
     "blueprints",
+    "complete_execution",
     "encode_chunk",
     "expired_artifacts",
     "find_cache",

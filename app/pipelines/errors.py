@@ -45,6 +45,12 @@ class DeploymentRefused(Permanent):
     code = "DEPLOYMENT_REFUSED"
 
 
+class IncludeInvalid(Permanent):
+    """A file that the pipeline includes is not valid."""
+
+    code = "INCLUDE_INVALID"
+
+
 class NotAnApprover(Forbidden):
     """Others are to decide on this stage."""
 

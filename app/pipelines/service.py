@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,12 +21,12 @@ from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
 from app.pipelines.definition import Definition, Plan, PullRequest, RunContext, find_group, make_plan
-from app.pipelines.environments import keep_environments, names_of
 from app.pipelines.errors import IllegalMove, WorkspaceNotReady
 from app.pipelines.events import PipelineCreated, PipelineDeleted, PipelineUpdated
 from app.pipelines.intents import ExecutePipeline
 from app.pipelines.keeping import Places
 from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
+from app.pipelines.planned import stages_of, write_rows
 from app.pipelines.quotas import check_quota
 from app.pipelines.schedules import keep_schedules
 from app.pipelines.variables import read_variables
@@ -177,11 +177,9 @@ def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], crea
         "queued_at": moment,
         "concurrency_group": _group_of(plan, trusted=asked["trusted"]),
     }
-    environments = keep_environments(session, asked, names_of(plan) if asked["trusted"] else ())
-    started = Started(Execution(**values), *_stages_of(plan, execution_id, environments))
-    # The unit of work takes four times as long, and nothing else is to be done with these rows.
-    for model, rows in ((Execution, [values]), (Stage, started.stages), (Step, started.steps)):
-        session.execute(insert(table_of(model)), rows)
+    stages, steps = stages_of(session, plan, asked, execution_id)
+    started = Started(Execution(**values), stages, steps)
+    write_rows(session, (Execution, [values]), (Stage, stages), (Step, steps))
     publish(session, started.execution.topic, "execution.status", started.execution.as_event())
     return started
 
@@ -247,33 +245,6 @@ def _next_number(session: Session, pipeline_id: UUID) -> tuple[int, datetime]:
         raise NotFound("The pipeline was deleted just now.", resource_type="pipeline", resource_id=str(pipeline_id))
     number, moment = counted
     return number, moment
-
-
-def _stages_of(
-    plan: Plan, execution_id: UUID, environments: Mapping[str, UUID]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    stages: list[dict[str, Any]] = []
-    steps: list[dict[str, Any]] = []
-    fresh = {"execution_id": execution_id, "status": QUEUED, "attempt": 0}
-    for position, planned in enumerate(plan.stages):
-        stage_id = new_id()
-        stages.append(
-            fresh
-            | {
-                "id": stage_id,
-                "name": planned.name,
-                "position": position,
-                "depends_on": list(planned.depends_on),
-                "retries_left": planned.retry_count,
-                "may_fail": planned.continue_on_error,
-                "environment_id": environments.get(planned.deploys_to.name) if planned.deploys_to else None,
-            }
-        )
-        steps += [
-            fresh | {"id": new_id(), "stage_id": stage_id, "name": step.name, "position": place}
-            for place, step in enumerate(planned.steps)
-        ]
-    return stages, steps
 
 
 def cancel_execution(session: Session, execution: Execution, by: UUID | None = None) -> None:

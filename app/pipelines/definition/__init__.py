@@ -10,6 +10,7 @@ from app.pipelines.definition.cron import DEFAULT_TIMEZONE, find_cron_fault, fin
 from app.pipelines.definition.expansion import PathOutside, expand, expand_path
 from app.pipelines.definition.faults import DefinitionInvalid, Fault
 from app.pipelines.definition.globs import matches_artifact, matches_glob
+from app.pipelines.definition.including import include_all
 from app.pipelines.definition.matrix import Matrix
 from app.pipelines.definition.model import (
     Artifact,
@@ -32,6 +33,7 @@ from app.pipelines.definition.plan import (
     PullRequest,
     RunContext,
     make_plan,
+    planned_names,
 )
 from app.pipelines.definition.reading import MediaType, from_stored_triggers, parse, parse_tree
 from app.pipelines.definition.schema import json_schema
@@ -84,6 +86,7 @@ __all__ = [
     "find_secret_name_fault",
     "find_timezone_fault",
     "from_stored_triggers",
+    "include_all",
     "json_schema",
     "make_plan",
     "matches_artifact",
@@ -93,6 +96,7 @@ __all__ = [
     "parse_condition",
     "parse_tree",
     "parse_variables",
+    "planned_names",
     "should_run",
     "stage_variables",
     "step_variables",

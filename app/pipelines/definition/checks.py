@@ -20,15 +20,20 @@ Draft = Mapping[str, Any]
 _MAX_STAGE_NAME = 200
 
 
-def check_draft(draft: Draft, faults: Faults, executors: Collection[str]) -> None:
-    """Add what is wrong with a normalised draft; what could not be read before is passed over."""
+def check_draft(draft: Draft, faults: Faults, executors: Collection[str], *, is_part: bool = False) -> None:
+    """Add what is wrong with a normalised draft; what could not be read before is passed over.
+
+    A definition that includes files, and each of these, is a part: it may depend on stages of the others.
+    """
     check_names(draft["environment"], faults, "environment", "variables")
     check_triggers(draft["triggers"], draft.get("name"), faults)
     if group := (draft.get("concurrency") or {}).get("group"):
         _check_references(group, "concurrency.group", set(), faults)
     stages = draft["stages"]
     _check_unique(stages, "stages", "stage", faults)
-    check_graph(stages, "stages", faults)
+    check_graph(stages, "stages", faults, is_part=is_part or bool(draft.get("include")))
+    if not stages and not draft.get("include") and not faults.within("stages"):
+        faults.add("stages", "is required, unless include names files that have stages")
     for index, stage in enumerate(stages):
         _check_stage(stage, item("stages", index), faults, executors)
         _check_secrets(draft, stage, item("stages", index), faults)

@@ -28,16 +28,21 @@ NOWHERE: Final = Place()
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong. `path` reads like `stages[1].steps[0].timeout`; it is empty for the whole document."""
+    """One thing that is wrong. `path` reads like `stages[1].steps[0].timeout`; it is empty for the whole document.
+
+    `file` is that of the repository which holds it, None for the definition itself.
+    """
 
     path: str
     line: int | None
     column: int | None
     message: str
+    file: str | None = None
 
     def __str__(self) -> str:
         place = f"line {self.line}, column {self.column}: " if self.line is not None else ""
-        return f"{place}{self.path or 'the definition'}: {self.message}"
+        file = f"{self.file}, " if self.file and place else f"{self.file}: " if self.file else ""
+        return f"{file}{place}{self.path or 'the definition'}: {self.message}"
 
 
 class DefinitionInvalid(Exception):
@@ -53,7 +58,8 @@ class DefinitionInvalid(Exception):
 class Faults:
     """Collects every fault of one reading, and remembers where each path was written."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str | None = None) -> None:
+        self._file = file
         self._found: list[Fault] = []
         self._unlisted = 0
         self._paths: set[str] = set()
@@ -84,7 +90,7 @@ class Faults:
             self._unlisted += 1
             return
         line, column, _ = place or self._places.get(path, NOWHERE)
-        self._found.append(Fault(path, line, column, message))
+        self._found.append(Fault(path, line, column, message, self._file))
 
     def add_within(self, path: str, message: str, character: int) -> None:
         """Record a fault at the `character`-th (from 1) character of the text at `path`."""
@@ -99,10 +105,14 @@ class Faults:
         return self.invalid()
 
     def invalid(self) -> DefinitionInvalid:
+        return DefinitionInvalid(self.found())
+
+    def found(self) -> list[Fault]:
+        """What was found, in the order of the text."""
         found = sorted(self._found, key=lambda fault: (fault.line or 0, fault.column or 0))
         if self._unlisted:
-            found.append(Fault("", None, None, f"and {self._unlisted} more faults"))
-        return DefinitionInvalid(found)
+            found.append(Fault("", None, None, f"and {self._unlisted} more faults", self._file))
+        return found
 
 
 def child(path: str, key: str) -> str:

@@ -9,34 +9,34 @@ from app.pipelines.definition.forms import suggest
 Stages = Sequence[Mapping[str, Any]]
 
 
-def check_graph(stages: Stages, path: str, faults: Faults) -> None:
-    """Add each unknown, repeated or own name in `depends_on`, and each cycle."""
+def check_graph(stages: Stages, path: str, faults: Faults, *, is_part: bool = False) -> None:
+    """Add each unknown, repeated or own name in `depends_on`, and each cycle; in a part, others have further stages."""
     known = {stage["name"]: index for index, stage in enumerate(stages) if "name" in stage}
     for index, stage in enumerate(stages):
         written = child(item(path, index), "depends_on")
         if faults.knows(written):
-            _check_names(stage, known, written, faults)
-    for cycle in _find_cycles(stages, known):
+            _check_names(stage, known, written, faults, is_part=is_part)
+    for cycle in find_cycles(stages, known):
         first = item(path, known[cycle[0]])
         written = child(first, "depends_on")
         faults.add(written if faults.knows(written) else first, f"makes a cycle: {' -> '.join(cycle)}")
 
 
-def _check_names(stage: Mapping[str, Any], known: dict[str, int], path: str, faults: Faults) -> None:
+def _check_names(stage: Mapping[str, Any], known: dict[str, int], path: str, faults: Faults, *, is_part: bool) -> None:
     seen: set[str] = set()
     for place, name in enumerate(stage.get("depends_on") or ()):
         if name is None:
             continue
         if name == stage.get("name"):
             faults.add(item(path, place), "is the stage itself")
-        elif name not in known:
+        elif name not in known and not is_part:
             faults.add(item(path, place), f"there is no stage {shorten(name)}{suggest(name, known)}")
         elif name in seen:
             faults.add(item(path, place), f"names {shorten(name)} twice")
         seen.add(name)
 
 
-def _find_cycles(stages: Stages, known: dict[str, int]) -> list[list[str]]:
+def find_cycles(stages: Stages, known: Mapping[str, int]) -> list[list[str]]:
     """One cycle, as `a, b, a`, for each stage at which a walk in the order of the text comes back to itself."""
     needs = {
         stage["name"]: [name for name in stage.get("depends_on") or () if name in known and name != stage["name"]]

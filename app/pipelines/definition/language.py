@@ -1,9 +1,11 @@
-"""The structure of headrace.yml: every key, the form of its value, its default, and a sentence about it."""
+"""The structure of headrace.yml: the keys of stages and steps, the form of their values, defaults, and a sentence each.
+Those of the whole are in pipeline_keys.py.
+"""
 
 from typing import Final
 
 from app.pipelines.definition.forms import Anything, Either, Flag, Key, ListOf, Number, Record, Text, Word
-from app.pipelines.definition.synonyms import STEP_TYPES, TARGET_TYPES, TRIGGER_TYPES
+from app.pipelines.definition.synonyms import STEP_TYPES
 from app.pipelines.definition.units import cpus, duration, size
 
 MAX_STAGES: Final = 100
@@ -20,9 +22,7 @@ DEFAULT_APPROVAL: Final = 7 * DAY
 
 # Control characters, and those that change the direction or hide the end of a text: a name is shown in logs and pages.
 _HIDDEN: Final = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-_VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
-
-ENDS: Final = {name: name for name in ("succeeded", "failed", "cancelled", "timed_out")}
+VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 
 NAME = Text(
     at_most=100,
@@ -38,18 +38,6 @@ PATH = Text(
 URL = Text(
     at_most=2000, pattern=rf"https?://[^\s{_HIDDEN}]+", hint="it must begin with http:// or https://", strict=True
 )
-CRON = Text(
-    pattern=r"\s*(?:[0-9A-Za-z*/,?-]+\s+){4}[0-9A-Za-z*/,?-]+\s*",
-    hint="a cron expression has five fields: minute hour day month weekday",
-    strict=True,
-)
-ZONE = Text(at_most=64, pattern=r"[A-Za-z0-9_+/-]+", hint="it must be a name such as Europe/Berlin", strict=True)
-EMAIL = Text(pattern=r"[^@\s]+@[^@\s]+", hint="it must be an email address", strict=True)
-TOKEN = Text(
-    pattern=rf"\$\{{{_VARIABLE}\}}",
-    hint="a token does not belong in a definition: name the variable that holds it, such as ${SLACK_TOKEN}",
-    strict=True,
-)
 DESCRIPTION = Text(at_most=1000, at_least=0)
 CONDITION = Text(at_most=1000)
 SCRIPT = Text(at_most=MAX_SCRIPT)
@@ -58,11 +46,10 @@ TIMEOUT = duration(1, DAY)
 WHEN = Word({"on_success": "on_success", "on_failure": "on_failure", "always": "always"})
 APPROVER_PATTERN: Final = rf"(?:role:)?[^\s:{_HIDDEN}]+"
 APPROVER: Final = "an approver is the name of a user, or role: and the name of a role"
-PATTERNS = ListOf(Text(at_most=200))
 ENVIRONMENT = Record(
     names=Text(
         at_most=100,
-        pattern=_VARIABLE,
+        pattern=VARIABLE,
         hint="a variable's name is letters, digits and '_', not a digit first",
         strict=True,
     ),
@@ -71,64 +58,13 @@ ENVIRONMENT = Record(
 SECRETS = ListOf(
     Text(
         at_most=100,
-        pattern=_VARIABLE,
+        pattern=VARIABLE,
         hint="a secret's name is letters, digits and '_', not a digit first",
         strict=True,
     ),
     at_most=MAX_SECRETS,
 )
 PARAMETERS = Record(names=Text(at_most=100, strict=True), values=Anything())
-VERSION = Word({"1": "1", "1.0": "1"})
-
-TRIGGER = Record(
-    {
-        "trigger_type": Key(Word(TRIGGER_TYPES), "What starts a run.", required=True),
-        "config": Key(
-            Record(
-                {
-                    "webhook_url": Key(URL, "The address the sender calls; for the reader, it is not called."),
-                    "cron_expression": Key(CRON, "When a scheduled run starts: five fields."),
-                    "timezone": Key(
-                        ZONE, "The time zone of cron_expression, by its IANA name; UTC when it is left out."
-                    ),
-                    "branch_patterns": Key(PATTERNS, "Globs; a run starts only for a branch that matches one."),
-                    "tag_patterns": Key(PATTERNS, "Globs; a run starts only for a tag that matches one."),
-                    "repository": Key(Text(at_most=2000), "Only events of this repository, as owner/name."),
-                    "events": Key(ListOf(Text(at_most=100)), "Only these events, such as opened or synchronize."),
-                    "path": Key(Text(at_most=500), "Only changes below this path of the repository."),
-                    "pipeline": Key(NAME, "The pipeline of this workspace whose end starts a run."),
-                    "on": Key(ListOf(Word(ENDS)), "Which of its ends do; succeeded when it is left out."),
-                }
-            ),
-            "Which events of this kind count; all when it is left out.",
-        ),
-    }
-)
-TARGET = Record(
-    {
-        "target_type": Key(Word(TARGET_TYPES), "How to tell.", required=True),
-        "config": Key(
-            Record(
-                {
-                    "email": Key(EMAIL, "Who to tell."),
-                    "webhook_url": Key(URL, "The address to post to."),
-                    "slack_channel": Key(Text(at_most=100), "The channel to write to."),
-                    "slack_token": Key(TOKEN, "The variable that holds the token, as ${NAME}."),
-                    "github_status": Key(Flag(), "Whether to set the commit's status."),
-                }
-            ),
-            "Where to.",
-        ),
-    }
-)
-TARGETS = ListOf(TARGET, at_most=20)
-NOTIFICATIONS = Record(
-    {
-        "on_start": Key(TARGETS, "Who hears that a run started."),
-        "on_success": Key(TARGETS, "Who hears that a run succeeded."),
-        "on_failure": Key(TARGETS, "Who hears that a run failed."),
-    }
-)
 LIMITS = Record(
     {
         "memory": Key(size(1024**2, 1024**4), "Memory of the step's processes, in bytes or as 512Mi."),
@@ -188,7 +124,7 @@ STEP = Record(
 )
 AXIS = Text(
     at_most=50,
-    pattern=_VARIABLE,
+    pattern=VARIABLE,
     hint="an axis' name is letters, digits and '_', not a digit first",
     strict=True,
 )
@@ -264,28 +200,5 @@ STAGE = Record(
         "cache": Key(ListOf(CACHE, at_most=10), "Files to have again in later runs."),
         "reports": Key(REPORTS, "Files that say how tests went; read when the stage ends, also when it failed."),
         "steps": Key(ListOf(STEP, at_least=1, at_most=MAX_STEPS), "What the stage does, in order.", required=True),
-    }
-)
-CONCURRENCY = Record(
-    {
-        "group": Key(Text(at_most=200), "Name of the group; may hold ${NAME}.", required=True),
-        "cancel_in_progress": Key(Flag(), "Whether a newer run cancels the older ones.", default=False),
-        "limit": Key(Number(1, 100), "How many runs of the group may go on at once.", default=1),
-    }
-)
-PIPELINE = Record(
-    {
-        "version": Key(VERSION, "Version of this language.", default="1"),
-        "name": Key(NAME, "Name of the pipeline."),
-        "description": Key(DESCRIPTION, "What the pipeline is for."),
-        "type": Key(Word({"standard": "standard", "advanced": "advanced"}), "Accepted and without effect."),
-        "triggers": Key(ListOf(Either(Word(TRIGGER_TYPES), TRIGGER), at_most=50), "What starts a run."),
-        "environment": Key(ENVIRONMENT, "Variables of every step."),
-        "variables": Key(ENVIRONMENT, "Another name for environment; both may be given."),
-        "timeout": Key(TIMEOUT, "Seconds, or text such as 1h30m.", default=DEFAULT_TIMEOUT),
-        "retry_count": Key(RETRIES, "How often a failed stage is run again.", default=0),
-        "concurrency": Key(CONCURRENCY, "Which other runs this one waits for."),
-        "notifications": Key(NOTIFICATIONS, "Who is told."),
-        "stages": Key(ListOf(STAGE, at_least=1, at_most=MAX_STAGES), "What the pipeline does.", required=True),
     }
 )

@@ -178,6 +178,7 @@ class Definition:
     timeout: int = DEFAULT_TIMEOUT
     retry_count: int = 0
     concurrency: Concurrency | None = None
+    include: tuple[str, ...] | None = None
     notifications: Notifications = Notifications()
 
     def to_json(self) -> dict[str, Any]:

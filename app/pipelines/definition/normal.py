@@ -16,6 +16,8 @@ def normalise(draft: Draft, faults: Faults) -> Draft:
     kept = {key: value for key, value in draft.items() if key not in ("variables", "type")}
     kept["environment"] = _merge_environment(draft, faults)
     kept["triggers"] = [_normal_trigger(each) for each in draft.get("triggers", ())]
+    if "include" in draft:
+        kept["include"] = _normal_include(draft["include"])
     kept["stages"] = list(_normal_stages(draft.get("stages") or (), faults))
     return kept
 
@@ -25,6 +27,11 @@ def _merge_environment(draft: Draft, faults: Faults) -> Draft:
     for name in environment.keys() & variables.keys():
         faults.add(child("variables", name), "is given in environment too")
     return {**environment, **variables}
+
+
+def _normal_include(include: Any) -> list[Any]:
+    listed = include if isinstance(include, list) else [include]
+    return [each.get("path") if isinstance(each, dict) else each for each in listed]
 
 
 def _normal_trigger(trigger: str | Draft | None) -> Draft | None:

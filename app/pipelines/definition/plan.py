@@ -1,7 +1,7 @@
 """A plan: one run of a definition, frozen. Matrices are multiplied out, and every inherited setting is spelled out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from app.pipelines.definition.codec import canonical_json, digest_of, from_plain, to_plain
@@ -112,8 +112,19 @@ class PlannedStage:
 
 
 @dataclass(frozen=True, slots=True)
+class Included:
+    """A file whose stages are in a plan, as it was at the run's commit."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. Timeouts are seconds; `digest` is the SHA-256 of the canonical JSON of all the rest."""
+    """One run. Timeouts are seconds; `digest` is the SHA-256 of the canonical JSON of all the rest.
+
+    A plan whose definition includes files has no stages until they are read: it is `pending`, the definition.
+    """
 
     execution_id: str
     pipeline: str
@@ -128,6 +139,8 @@ class Plan:
     pull_request: PullRequest | None = None
     environment: Environment = field(default_factory=dict)
     concurrency: Concurrency | None = None
+    pending: Mapping[str, Any] | None = None
+    included: tuple[Included, ...] | None = None
     version: int = 1
 
     @property
@@ -175,8 +188,14 @@ def make_plan(definition: Definition, run: RunContext) -> Plan:
         timeout=definition.timeout,
         concurrency=definition.concurrency,
         environment={**run.shared, **definition.environment, **run.variables},
-        stages=tuple(_plan_stages(definition)),
+        stages=() if definition.include else tuple(_plan_stages(definition)),
+        pending=definition.to_json() if definition.include else None,
     )
+
+
+def complete_plan(plan: Plan, merged: Definition, included: tuple[Included, ...]) -> Plan:
+    """Freeze a pending plan anew, with the stages of all files."""
+    return replace(plan, stages=tuple(_plan_stages(merged)), pending=None, included=included)
 
 
 def planned_names(stage: Stage) -> list[str]:

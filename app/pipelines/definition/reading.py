@@ -1,5 +1,6 @@
 """From text or decoded JSON to a definition, with every fault there is to name."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from app.pipelines.definition.checks import check_draft, check_plan
@@ -7,9 +8,9 @@ from app.pipelines.definition.codec import from_plain
 from app.pipelines.definition.faults import Faults, Place
 from app.pipelines.definition.forms import read_at
 from app.pipelines.definition.json_text import load_json
-from app.pipelines.definition.language import PIPELINE
 from app.pipelines.definition.model import Definition, Trigger
 from app.pipelines.definition.normal import normalise
+from app.pipelines.definition.pipeline_keys import PART, PIPELINE
 from app.pipelines.definition.tree import MAX_CHARACTERS, Node, load_object
 from app.pipelines.definition.yaml_text import load_yaml
 
@@ -27,6 +28,25 @@ def parse(text: str | bytes, media_type: MediaType, *, executors: frozenset[str]
     decoded = _decode(text, faults)
     node = load_yaml(decoded, faults) if media_type == "yaml" else load_json(decoded, faults)
     return _read(node, faults, executors)
+
+
+def read_part(
+    text: bytes, faults: Faults, environment: Mapping[str, str], executors: frozenset[str] = SHELL_ONLY
+) -> Definition:
+    """Read a file that is included, as YAML: its stages, and what it includes itself; `environment` is the pipeline's.
+
+    Raises DefinitionInvalid; `faults` remember where each path was written.
+    """
+    node = load_yaml(_decode(text, faults), faults)
+    draft: dict[str, Any] | None = read_at(PART, node, "", faults)
+    if draft is None:
+        raise faults.invalid()
+    normal = normalise(draft, faults)
+    check_draft(normal | {"environment": dict(environment)}, faults, executors, is_part=True)
+    if faults:
+        raise faults.invalid()
+    part: Definition = from_plain(Definition, normal)
+    return part
 
 
 def parse_tree(value: object, *, executors: frozenset[str] = SHELL_ONLY) -> Definition:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.pipelines.definition.language import PIPELINE
+from app.pipelines.definition.pipeline_keys import PIPELINE
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from app.http import load, principal, public, read_json, requires, transaction
 from app.pipelines import service
-from app.pipelines.definition import DefinitionInvalid, RunContext, json_schema, make_plan, parse
+from app.pipelines.definition import DefinitionInvalid, json_schema, parse, planned_names
 from app.pipelines.models import Pipeline, Schedule
 from app.pipelines.routes.base import blueprint
 from app.pipelines.routes.bodies import BODY_DOC, PATCH_DOC, fault_view, patched, read_source, read_text
@@ -122,8 +122,8 @@ class Validate(MethodView):
             definition = parse(text, form)
         except DefinitionInvalid as error:
             return {"valid": False, "name": None, "stages": [], "faults": [fault_view(one) for one in error.faults]}
-        plan = make_plan(definition, RunContext.blank(definition.name))
-        return {"valid": True, "name": definition.name, "stages": [stage.name for stage in plan.stages], "faults": []}
+        stages = [name for stage in definition.stages for name in planned_names(stage)]
+        return {"valid": True, "name": definition.name, "stages": stages, "faults": []}
 
 
 @blueprint.route("/schemas/pipeline.json")

@@ -5,6 +5,7 @@ it from doing so. No message holds a secret.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from typing import Protocol
 from app.kernel.errors import Permanent, Transient
 
 Check = Callable[[], None]
+ReadFile = Callable[[str], bytes]
 
 
 class RepositoryRefused(Permanent):
@@ -139,9 +141,9 @@ class Source(Protocol):
         """Bring the commit's files, and of the history what came with them; raises as `resolve` does."""
         ...
 
-    def read_file(self, request: CheckoutRequest, path: str, check: Check) -> bytes:
-        """Return one regular file of the commit, of at most a mebibyte; raises FileNotInRepository, or as `resolve`.
+    def reading(self, request: CheckoutRequest, check: Check) -> AbstractContextManager[ReadFile]:
+        """Bring the commit, and give what returns its regular files of at most a mebibyte; raises as `resolve` does.
 
-        Nothing is checked out: `into` is where git works meanwhile.
+        What is given raises FileNotInRepository. Nothing is checked out: `into` is where git works meanwhile.
         """
         ...

@@ -5,17 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from app.pipelines.definition import RESERVED_NAMES, RunContext, State, language, make_plan, parse, should_run
+from app.pipelines.definition import (
+    RESERVED_NAMES,
+    RunContext,
+    State,
+    language,
+    make_plan,
+    parse,
+    pipeline_keys,
+    should_run,
+)
 from app.pipelines.definition.forms import Record
 from app.pipelines.definition.units import to_seconds
 
 TEXT = (Path(__file__).parents[3] / "docs" / "pipelines.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^#{2,3} (.+?)\n(.*?)(?=^#{2,3} |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 RECORDS = {
-    "The pipeline": language.PIPELINE,
+    "The pipeline": pipeline_keys.PIPELINE,
     "A stage": language.STAGE,
     "A step": language.STEP,
-    "Concurrency": language.CONCURRENCY,
+    "Concurrency": pipeline_keys.CONCURRENCY,
     "An approval": language.APPROVAL,
     "An environment": language.DEPLOYS_TO,
     "limits": language.LIMITS,
@@ -24,11 +33,11 @@ RECORDS = {
     "An artifact": language.ARTIFACT,
     "A cache": language.CACHE,
     "Reports": language.REPORTS,
-    "A trigger": language.TRIGGER,
-    "trigger config": language.TRIGGER.keys["config"].form,
-    "Notifications": language.NOTIFICATIONS,
-    "A target": language.TARGET,
-    "target config": language.TARGET.keys["config"].form,
+    "A trigger": pipeline_keys.TRIGGER,
+    "trigger config": pipeline_keys.TRIGGER.keys["config"].form,
+    "Notifications": pipeline_keys.NOTIFICATIONS,
+    "A target": pipeline_keys.TARGET,
+    "target config": pipeline_keys.TARGET.keys["config"].form,
 }
 
 

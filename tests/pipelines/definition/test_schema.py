@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from app.pipelines.definition import json_schema, parse
 from app.pipelines.definition.faults import Faults
-from app.pipelines.definition.language import PIPELINE
+from app.pipelines.definition.pipeline_keys import PIPELINE
 from app.pipelines.definition.tree import load_object
 from tests.pipelines.definition.examples import FULL, SMALL
 

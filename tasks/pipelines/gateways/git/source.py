@@ -15,6 +15,7 @@ from tasks.pipelines.gateways.base import (
     Checkout,
     CheckoutRequest,
     CommitNotFound,
+    ReadFile,
     ResolveRequest,
     TagNotFound,
 )
@@ -53,13 +54,14 @@ class GitSource:
             message, author = repository.describe(commit)
             return Checkout(commit, request.branch, message, author)
 
-    def read_file(self, request: CheckoutRequest, path: str, check: Check) -> bytes:
-        """Return one regular file of the commit, of at most a mebibyte."""
+    @contextmanager
+    def reading(self, request: CheckoutRequest, check: Check) -> Iterator[ReadFile]:
+        """Bring the commit, and give what returns its regular files of at most a mebibyte."""
         with self._opened(request, request.max_bytes, check, request.into) as git:
             commit = _commit_of(git, request)
             repository = Repository(git, request.into)
             repository.fetch(request.repository_url, commit, _place_of(request))
-            return repository.read_file(commit, path)
+            yield lambda path: repository.read_file(commit, path)
 
     @contextmanager
     def _opened(self, request: _Request, max_bytes: int, check: Check, *folders: Path) -> Iterator[Git]:

@@ -14,7 +14,7 @@ from tasks.pipelines.gateways.base import (
     ResolveRequest,
 )
 from tasks.pipelines.gateways.git import GitSource
-from tests.support.checkouts import MEBIBYTE, go_on, request_of
+from tests.support.checkouts import MEBIBYTE, go_on, read_file, request_of
 from tests.support.git_server import GitServer
 from tests.support.repositories import ENVIRONMENT, Repository
 
@@ -155,14 +155,14 @@ def test_a_password_opens_what_needs_one(
 
 def test_one_file_is_read_without_a_checkout(source: GitSource, repository: Repository, url: str, into: Path) -> None:
     repository.commit({"headrace.yml": "name: one\n", "folder/[x]*": "odd"})
-    assert source.read_file(request_of(url, into), "headrace.yml", go_on) == b"name: one\n"
+    assert read_file(source, request_of(url, into), "headrace.yml") == b"name: one\n"
     assert [path.name for path in into.iterdir()] == [".git"]
 
 
 @pytest.mark.parametrize("path", ["folder/[x]*", ":(top)odd", ":odd", "-f", "größe"])
 def test_a_path_is_read_as_it_is(source: GitSource, repository: Repository, into: Path, path: str) -> None:
     repository.commit({path: "odd"})
-    assert source.read_file(request_of(repository.url, into), path, go_on) == b"odd"
+    assert read_file(source, request_of(repository.url, into), path) == b"odd"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_is_not_a_small_regular_file_of_the_commit_is_not_read(
     (repository.path / "link").symlink_to("folder/file")
     repository.commit({"folder/file": "text", "large": b"x" * (MEBIBYTE + 1)})
     with pytest.raises(FileNotInRepository):
-        source.read_file(request_of(repository.url, into), path, go_on)
+        read_file(source, request_of(repository.url, into), path)
 
 
 def test_a_repository_without_commits_has_none(source: GitSource, repository: Repository) -> None:

@@ -15,7 +15,7 @@ from tasks.pipelines.gateways.git import GitSource, addresses
 from tasks.pipelines.gateways.git.bounds import Bounds
 from tasks.pipelines.gateways.git.configuration import make_environment, write_configuration
 from tasks.pipelines.gateways.git.process import Git, GitFailed
-from tests.support.checkouts import MEBIBYTE, go_on, request_of
+from tests.support.checkouts import MEBIBYTE, go_on, read_file, request_of
 from tests.support.git_server import GitServer
 from tests.support.repositories import Repository
 
@@ -147,7 +147,7 @@ def test_a_link_is_not_read_as_a_file(source: GitSource, repository: Repository,
     (repository.path / "headrace.yml").symlink_to("/etc/passwd")
     repository.commit()
     with pytest.raises(FileNotInRepository):
-        source.read_file(request_of(repository.url, into), "headrace.yml", go_on)
+        read_file(source, request_of(repository.url, into), "headrace.yml")
 
 
 def test_old_and_harmless_faults_of_a_history_are_taken(source: GitSource, repository: Repository, into: Path) -> None:
