@@ -15,7 +15,7 @@ from app.pipelines.models import DEPLOYMENT_STATUSES
 MOST = validate.Length(max=50)
 
 
-def _patterns(what: str) -> fields.List:
+def _patterns(what: str) -> fields.List[Any]:
     return fields.List(
         fields.String(validate=validate.Length(1, 200)),
         validate=MOST,

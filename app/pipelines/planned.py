@@ -19,8 +19,8 @@ Rows = list[dict[str, Any]]
 
 
 def stages_of(session: Session, plan: Plan, asked: Mapping[str, Any], execution_id: UUID) -> tuple[Rows, Rows]:
-    """Return the values of the stages and steps of a plan, in its order; `asked` says whose execution it is, and whether
-    that is trusted."""
+    """Return the values of the stages and steps of a plan, in its order; `asked` says whose execution it is,
+    and whether that is trusted."""
     environments = keep_environments(session, asked, names_of(plan) if asked["trusted"] else ())
     stages: Rows = []
     steps: Rows = []

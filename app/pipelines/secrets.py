@@ -60,7 +60,7 @@ def reveal_secrets(session: Session, vault: Vault, workspace_id: UUID, names: Co
 def reveal_nearest(session: Session, vault: Vault, places: Places, names: Collection[str]) -> dict[str, str]:
     """Return the values of those of `names` that a step in these places may name, the nearest of each; raises
     Undecryptable."""
-    for_it = or_(Secret.workspace_ids.is_(None), places.workspace_id == any_(Secret.workspace_ids))
+    for_it = or_(Secret.workspace_ids.is_(None), any_(Secret.workspace_ids) == places.workspace_id)
     return _open(vault, nearest(session.execute(_stored(names).where(places.is_near(Secret), for_it))).values())
 
 

@@ -27,7 +27,7 @@ from app.pipelines.intents import ExecutePipeline
 from app.pipelines.keeping import Places
 from app.pipelines.models import FINAL, QUEUED, Execution, Pipeline, Stage, Step
 from app.pipelines.planned import stages_of, write_rows
-from app.pipelines.quotas import check_quota
+from app.pipelines.quotas import refuse_beyond, standing_of
 from app.pipelines.schedules import keep_schedules
 from app.pipelines.variables import read_variables
 from app.tenancy import Workspace
@@ -153,9 +153,9 @@ def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], crea
 
     Raises QuotaExceeded.
     """
-    check_quota(session, asked["organization_id"])
     execution_id = UUID(plan.execution_id)
     frozen = plan.to_json()
+    number, moment = _next_number(session, asked["pipeline_id"])
     job_id = jobs.accept(
         session,
         ExecutePipeline(execution_id),
@@ -164,7 +164,6 @@ def write_execution(session: Session, plan: Plan, asked: Mapping[str, Any], crea
         created_by=created_by,
         resource=("execution", execution_id),
     )
-    number, moment = _next_number(session, asked["pipeline_id"])
     values = dict(asked) | {
         "id": execution_id,
         "job_id": job_id,
@@ -234,16 +233,19 @@ _NEXT_NUMBER = (
     update(table_of(Pipeline))
     .where(table_of(Pipeline).c.id == bindparam("pipeline_id"))
     .values(executions_started=table_of(Pipeline).c.executions_started + 1)
-    .returning(table_of(Pipeline).c.executions_started, database_now())
+    .returning(
+        table_of(Pipeline).c.executions_started, database_now(), *standing_of(table_of(Pipeline).c.organization_id)
+    )
 )
 
 
 def _next_number(session: Session, pipeline_id: UUID) -> tuple[int, datetime]:
-    """Return the number of the pipeline's next execution, and the time; raises NotFound."""
+    """Return the number of the pipeline's next execution, and the time; raises NotFound and QuotaExceeded."""
     counted = session.execute(_NEXT_NUMBER, {"pipeline_id": pipeline_id}).one_or_none()
     if counted is None:
         raise NotFound("The pipeline was deleted just now.", resource_type="pipeline", resource_id=str(pipeline_id))
-    number, moment = counted
+    number, moment, most, unfinished = counted
+    refuse_beyond(most, unfinished)
     return number, moment
 
 

@@ -1,5 +1,5 @@
-"""The beginning of an execution: the branch becomes a commit, once, so that all stages run the same source, and the plan
-is completed by what that commit says."""
+"""The beginning of an execution: the branch becomes a commit, once, so that all stages run the same source, and
+the plan is completed by what that commit says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESOLVE_SECONDS = 60.0
 
 
 def begin(run: Run, execution_id: UUID, tools: Tools) -> None:
-    """Resolve the commit, read what is included, start what is ready, and leave the job parked until the last stage ends."""
+    """Resolve the commit, read what is included, start what is ready, and leave the job parked until all has ended."""
     with run.reading() as session:
         execution = session.get_one(Execution, execution_id)
     run.progress(phase="resolving", message=f"finding {execution.branch or execution.tag}")

@@ -33,7 +33,8 @@ def check_draft(draft: Draft, faults: Faults, executors: Collection[str], *, is_
     _check_unique(stages, "stages", "stage", faults)
     check_graph(stages, "stages", faults, is_part=is_part or bool(draft.get("include")))
     if not stages and not draft.get("include") and not faults.within("stages"):
-        faults.add("stages", "is required, unless include names files that have stages")
+        message = "is required, unless include names files that have stages"
+        faults.add("stages", message, faults.place_of(""))
     for index, stage in enumerate(stages):
         _check_stage(stage, item("stages", index), faults, executors)
         _check_secrets(draft, stage, item("stages", index), faults)

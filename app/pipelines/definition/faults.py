@@ -75,6 +75,10 @@ class Faults:
         """Whether something was written at `path`, be it right or wrong."""
         return path in self._places
 
+    def place_of(self, path: str) -> Place:
+        """Where `path` was written."""
+        return self._places.get(path, NOWHERE)
+
     def within(self, path: str) -> bool:
         """Whether a fault was found at `path` or below it, listed or not."""
         return any(at.startswith(path) and at[len(path) : len(path) + 1] in ("", ".", "[") for at in self._paths)
