@@ -9,7 +9,24 @@ import time
 import traceback
 from collections.abc import Callable
 
-from bench import accept, cancel, guard, instructions, job, listeners, lists, logins, logs, memory, start, status, step
+from bench import (
+    accept,
+    cancel,
+    graph,
+    guard,
+    instructions,
+    job,
+    listeners,
+    lists,
+    live,
+    logins,
+    logs,
+    memory,
+    queueing,
+    start,
+    status,
+    step,
+)
 from bench.findings import Finding, table
 from bench.ground import Ground
 from launcher.supervisor import Stopped, StopSignals
@@ -17,6 +34,9 @@ from launcher.supervisor import Stopped, StopSignals
 BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "step": step.measure,
     "logs": logs.measure,
+    "live": live.measure,
+    "graph": graph.measure,
+    "queue": queueing.measure,
     "accept": accept.measure,
     "instructions": instructions.measure,
     "status": status.measure,

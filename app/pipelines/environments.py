@@ -116,6 +116,7 @@ def create_environment(session: Session, workspace: Workspace, fields: Mapping[s
         session.flush()
     except IntegrityError:
         raise AlreadyExists(f"This workspace has an environment named {fields['name']!r} already.") from None
+    session.refresh(environment)
     return environment
 
 

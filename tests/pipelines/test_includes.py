@@ -26,7 +26,7 @@ TESTS = """stages:
     steps:
       - {name: pytest, run: "echo tested on $MATRIX_PYTHON"}
 """
-WRONG = TESTS + "        tiemout: 10m\n"
+WRONG = "stages:\n  - name: test\n    steps:\n      - name: pytest\n        run: pytest\n        tiemout: 10m\n"
 
 
 class Shop:
@@ -35,13 +35,15 @@ class Shop:
     def __init__(self, repository: Repository, engine: Engine) -> None:
         self.repository = repository
         self.engine = engine
+        self.runs = 0
 
     def commit(self, **files: str) -> str:
         named = {f"ci/{name}.yml": text for name, text in files.items()}
         return self.repository.commit(named, "Change the pipeline")
 
     def run(self, *paths: str, stages: Any = (), **start: Any) -> Seen:
-        return self.engine.run(including(*paths, stages=stages), **start)
+        self.runs += 1
+        return self.engine.run(including(*paths, stages=stages, name=f"run {self.runs}"), **start)
 
     def refusal(self, *paths: str, stages: Any = ()) -> dict[str, Any]:
         seen = self.run(*paths, stages=stages)
@@ -114,7 +116,7 @@ def test_files_include_further_files_each_once(shop: Shop) -> None:
             WRONG,
             "ci/tests.yml, line 6, column 9: stages[0].steps[0].tiemout: is not a known key; did you mean",
         ),
-        ("stages: [", "ci/tests.yml, line 1, column"),
+        ("stages: [", "ci/tests.yml, line 2, column 1"),
         ("triggers: [push]\nstages: []\n", "ci/tests.yml, line 1, column 1: triggers: is not a known key"),
         ("", "ci/tests.yml"),
         ("- a\n- b\n", "ci/tests.yml, line 1, column 1: the definition: must be a map"),
@@ -155,7 +157,7 @@ def test_depth_number_and_size_are_bounded(shop: Shop) -> None:
     chain = {f"c{number}": f"include: ci/c{number + 1}.yml\n" for number in range(MAX_DEPTH + 2)}
     shop.commit(**chain)
     error = shop.refusal("c0")
-    assert f"ci/c{MAX_DEPTH - 1}.yml, line 1, column 10: include[0]: is included at depth" in error["message"]
+    assert f"ci/c{MAX_DEPTH - 1}.yml, line 1, column 10: include: is included at depth" in error["message"]
     small = "stages: [{name: %s, steps: [{name: s, run: 'true'}]}]"
     many = {f"m{number}": small % f"s{number}" for number in range(MAX_FILES + 1)}
     half = ", ".join(f"ci/m{number}.yml" for number in range(MAX_FILES // 2))

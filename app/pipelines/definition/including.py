@@ -71,7 +71,7 @@ class _Reader:
         for index, path in enumerate(paths):
             if path in self.parts:
                 continue
-            self._refuse_many(item("include", index), faults, depth)
+            self._refuse_many(faults.first_known(item("include", index), "include"), faults, depth)
             self.follow(*self._take(path), depth=depth + 1)
 
     def _refuse_many(self, at: str, faults: Faults, depth: int) -> None:
