@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from app import jobs
 from app.pipelines.ends import now
+from app.pipelines.environments import door_of
 from app.pipelines.models import QUEUED, RUNNING, Execution, Stage
-from app.pipelines.progress import run_stage
+from app.pipelines.progress import run_stage, settle
 
 
 def admit_deployments(session: Session, environment_id: UUID) -> UUID | None:
@@ -38,6 +39,12 @@ def _admit(session: Session, stage: Stage) -> bool:
     session.refresh(execution)
     session.refresh(stage)
     if job is None or job.is_final or job.cancel_requested or not _waits(stage):
+        return False
+    door = door_of(session, execution, stage)
+    if door and (door.refusal or (door.gate and not stage.approved)):
+        # Its environment is protected otherwise than when it asked.
+        stage.turn_asked_at = None
+        settle(session, execution, job)
         return False
     if execution.deadline_at is not None and stage.turn_asked_at is not None:
         # Waiting for others takes nothing of its own time, as with approvals.

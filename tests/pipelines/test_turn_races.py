@@ -8,9 +8,12 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
+from app.jobs import Job
 from app.pipelines import Execution, approvals
 from app.pipelines.errors import IllegalMove
+from app.pipelines.models import Deployment
 from tests.support.committing import at_once
 from tests.support.pipelines import Engine, pipeline, stage
 from tests.support.work import make_runtime
@@ -106,3 +109,39 @@ def test_an_end_beside_an_arrival_loses_no_turn(engine: Engine) -> None:
         engine.drain()
         statuses = [engine.look(execution_id).execution.status for execution_id in (first, second)]
         assert statuses == ["cancelled", "running"]
+
+
+def test_deployments_never_overlap_with_several_workers(engine: Engine) -> None:
+    deploys = stage("a", "sleep 0.1", deploys_to="production", matrix={"region": ["eu", "us"]})
+    ids = [engine.start(pipeline(deploys, name=f"deploy {number}")) for number in range(3)]
+    with ThreadPoolExecutor(3) as workers:
+        for done in [workers.submit(engine.drain) for _ in range(3)]:
+            done.result()
+    engine.drain()
+    assert {engine.look(execution_id).execution.status for execution_id in ids} == {"succeeded"}
+    with engine.database.transaction() as session:
+        ran = session.scalars(select(Deployment).order_by(Deployment.started_at)).all()
+    assert len(ran) == 6
+    assert all(before.finished_at and before.finished_at <= after.started_at for before, after in pairwise(ran))
+
+
+def test_a_cancel_beside_the_end_of_a_deployment_loses_no_turn(engine: Engine) -> None:
+    for number in range(ROUNDS):
+        target = f"beside {number}"
+        first, second, third = (
+            engine.start(pipeline(stage("a", deploys_to=target), name=f"{name} {number}"))
+            for name in ("first", "second", "third")
+        )
+        runtime = make_runtime(engine.database, engine.tools)
+        for execution_id in (first, second, third):
+            runtime.run_job(engine.look(execution_id).job.id)
+        with engine.database.transaction() as session:
+            turn = session.scalars(select(Job.id).where(Job.kind == "pipelines.admit_deployments")).all()
+        for job_id in turn:
+            runtime.run_job(job_id)
+        running = engine.job_of(first, "a")
+        raised = at_once(partial(runtime.run_job, running), partial(engine.cancel, second))
+        assert raised == [None, None]
+        engine.drain()
+        statuses = [engine.look(execution_id).execution.status for execution_id in (first, second, third)]
+        assert statuses == ["succeeded", "cancelled", "succeeded"]

@@ -76,9 +76,9 @@ class _Reader:
 
     def _refuse_many(self, at: str, faults: Faults, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise faults.stop(at, f"is included at depth {depth}; at most {MAX_DEPTH} are allowed")
+            raise faults.stop(at, f"is included at depth {depth}; at most {MAX_DEPTH} are allowed", faults.place_of(at))
         if len(self.parts) >= MAX_FILES:
-            raise faults.stop(at, f"is one file too many; at most {MAX_FILES} are allowed")
+            raise faults.stop(at, f"is one file too many; at most {MAX_FILES} are allowed", faults.place_of(at))
 
     def _take(self, path: str) -> tuple[tuple[str, ...], Faults]:
         text = self._read(path)

@@ -25,6 +25,7 @@ RECORDS = {
     "A stage": language.STAGE,
     "A step": language.STEP,
     "Concurrency": pipeline_keys.CONCURRENCY,
+    "Includes": pipeline_keys.PART,
     "An approval": language.APPROVAL,
     "An environment": language.DEPLOYS_TO,
     "limits": language.LIMITS,
@@ -74,6 +75,7 @@ def test_every_example_is_a_valid_definition(example):
         ["lint", "test (3.11, postgres)", "test (3.12, postgres)", "test (3.12, sqlite)", "release"],
         ["test"],
         ["build", "ship"],
+        [],  # of one that includes files the plan is made when they are read
     )
 
 
