@@ -39,6 +39,8 @@ def bring_artifacts(store: BlobStore, needed: Sequence[NeededArtifact], root: Pa
 
 def _write(store: BlobStore, artifact: NeededArtifact, root: Path) -> None:
     path = PurePosixPath(artifact.path)
+    if path.is_absolute() or ".." in path.parts:
+        raise ArtifactInTheWay(f"The path of the artifact {artifact.path!r} leads out of the checkout.")
     with ExitStack() as opened:
         folder = enter_folders(opened, root, path.parts[:-1])
         with suppress(FileNotFoundError):

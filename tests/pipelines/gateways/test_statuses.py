@@ -248,3 +248,12 @@ def _certified(folder: Path, name: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
     return context
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}\r\nHost: evil.example.com", "tökén"])
+def test_a_token_that_no_header_can_hold_is_refused_and_not_told(
+    server: StatusServer, statuses: HttpStatuses, token: str
+) -> None:
+    with pytest.raises(StatusRefused) as caught:
+        statuses.report(replace(STATUS, api_url=server.url), token)
+    assert token.strip() not in str(caught.value)

@@ -28,6 +28,9 @@ class HttpStatuses:
 
     def report(self, status: CommitStatus, token: str) -> None:
         """Set a status; raises StatusRefused, StatusHostAway or an OutgoingError."""
+        if not (token.isascii() and token.isprintable()):
+            # Whoever refuses it later would say it.
+            raise StatusRefused("The token holds a line break, or another character that no token has.")
         code, headers, said = self._send(make_call(status, token))
         _judge(status, code, headers, said.replace(token, "***"))
 
