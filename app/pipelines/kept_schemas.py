@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates, validates_schema
+from marshmallow import ValidationError, fields, validate, validates
 
 from app.http import Schema, Timestamp
 from app.pipelines.definition import DefinitionInvalid, find_secret_name_fault, parse_variables
@@ -52,12 +52,6 @@ class SecretChangeSchema(Schema):
         """Refuse what is empty, and what no environment variable could hold."""
         if not 1 <= len(value.encode()) <= SECRET_BYTES:
             raise ValidationError(f"must have 1 to {SECRET_BYTES} bytes")
-
-    @validates_schema
-    def refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse a change of nothing."""
-        if not data:
-            raise ValidationError("give value or workspace_ids", "value")
 
 
 class SecretValueSchema(SecretChangeSchema):
