@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0033_holders"
-down_revision = "0032_workspace_variables"
+revision = "0035_holders"
+down_revision = "0034_cluster_inventory"
 branch_labels = None
 depends_on = None
 
