@@ -74,7 +74,7 @@ def test_what_git_would_take_for_an_option_starts_nothing(
     path = f"{API}/workspaces/{engine_of_alice.workspace.id}/pipelines"
     made = data_of(client.post(path, json=pipeline(stage("a")), headers=alice.headers), 201)
     reply = client.post(f"{API}/pipelines/{made['id']}/executions", json={field: value}, headers=alice.headers)
-    assert [fault["field"] for fault in error_of(reply, 422)["errors"]] == [field]
+    assert {fault["field"] for fault in error_of(reply, 422)["errors"]} == {field}
 
 
 def test_a_branch_named_like_a_command_is_data_all_the_way(

@@ -65,8 +65,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     workspace = make_workspace(database, alice, repository_url="https://git.example.com/team/shop.git")
     pipeline = _make(client, alice, f"/workspaces/{workspace.id}/pipelines", DEFINITION)
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
-    environment = _make(client, alice, f"/workspaces/{workspace.id}/environments", {"name": "production"})
-    _furnish(client, alice, workspace, pipeline["id"], environment["id"])
+    environment_id = _furnish(client, alice, workspace, pipeline["id"])
     _keep_artifact(app, database, UUID(execution["id"]))
     key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
@@ -75,7 +74,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "organization_id": str(organization),
         "workspace_id": str(workspace.id),
         "pipeline_id": pipeline["id"],
-        "environment_id": environment["id"],
+        "environment_id": environment_id,
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
         "provider": "github",
@@ -107,7 +106,10 @@ def _let_in(database: Database, person: Person, workspace: Workspace) -> str:
     return str(give(database, person, role, Scope("workspace", workspace.id)).id)
 
 
-def _furnish(client: FlaskClient, alice: Person, workspace: Workspace, pipeline_id: str, environment_id: str) -> None:
+def _furnish(client: FlaskClient, alice: Person, workspace: Workspace, pipeline_id: str) -> str:
+    """Let each holder keep something; return the environment among them."""
+    place = f"/workspaces/{workspace.id}"
+    environment_id: str = _make(client, alice, f"{place}/environments", {"name": "production"})["id"]
     kept = {"name": "TOKEN", "value": "canary-of-the-world"}
     for holder in (
         f"organizations/{workspace.organization_id}",
@@ -117,7 +119,8 @@ def _furnish(client: FlaskClient, alice: Person, workspace: Workspace, pipeline_
         _make(client, alice, f"/{holder}/secrets", kept)
         _make(client, alice, f"/{holder}/variables", kept)
     _make(client, alice, f"/environments/{environment_id}/secrets", kept)
-    _make(client, alice, f"/workspaces/{workspace.id}/webhook/rotate", {})
+    _make(client, alice, f"{place}/webhook/rotate", {})
+    return environment_id
 
 
 def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:
