@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0036_environments"
-down_revision = "0035_holders"
+revision = "0037_environments"
+down_revision = "0036_holders"
 branch_labels = None
 depends_on = None
 

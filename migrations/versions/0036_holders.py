@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0035_holders"
-down_revision = "0034_cluster_inventory"
+revision = "0036_holders"
+down_revision = "0035_clients"
 branch_labels = None
 depends_on = None
 

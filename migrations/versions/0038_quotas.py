@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0037_quotas"
-down_revision = "0036_environments"
+revision = "0038_quotas"
+down_revision = "0037_environments"
 branch_labels = None
 depends_on = None
 
