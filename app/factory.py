@@ -40,6 +40,7 @@ SAME_NAME = (
     "allow_private_clusters",
     "allow_loopback_clusters",
     "allow_unverified_clusters",
+    "allow_local_clusters",
     "max_body_bytes",
     "web_threads",
     "trusted_proxies",

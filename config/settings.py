@@ -146,6 +146,7 @@ class Settings:
     allow_private_clusters: bool = setting(False, "whether clusters may be on private networks")
     allow_loopback_clusters: bool = setting(False, "whether clusters may be on the platform's own machine")
     allow_unverified_clusters: bool = setting(False, "whether a cluster's certificate may go unverified")
+    allow_local_clusters: bool = setting(False, "whether workers may run clusters in containers of their own machine")
     cluster_check_seconds: float = setting(60.0, "how often a cluster that is well is checked")
     cluster_check_timeout_seconds: float = setting(5.0, "how long one check may take")
     cluster_check_longest_seconds: float = setting(600.0, "longest pause between two checks of a cluster that fails")

@@ -44,6 +44,7 @@ class ClusterRules:
     """Where clusters may be, and how they are looked after."""
 
     addresses: AddressRules
+    allow_unverified: bool
     checks: CheckRules
 
 

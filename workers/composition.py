@@ -73,6 +73,7 @@ def _choose_mailer(settings: Settings) -> Mailer:
 def _cluster_rules(settings: Settings) -> ClusterRules:
     return ClusterRules(
         AddressRules(settings.allow_private_clusters, settings.allow_loopback_clusters),
+        settings.allow_unverified_clusters,
         CheckRules(
             interval=settings.cluster_check_seconds,
             timeout=settings.cluster_check_timeout_seconds,

@@ -15,11 +15,20 @@ from app.clusters.credentials import open_access, reveal_access
 from app.clusters.due import Due, take_due_checks, take_due_inventories
 from app.clusters.errors import ClusterGone, ClusterInUse, ClusterNotReady, RemovalRefused
 from app.clusters.hooks import before_deletion
-from app.clusters.intents import ApplyManifests, CheckCluster, ConnectCluster, RemoveCluster, SweepClusters
+from app.clusters.intents import (
+    ApplyManifests,
+    CheckCluster,
+    ConnectCluster,
+    ProvisionCluster,
+    RemoveCluster,
+    SweepClusters,
+)
 from app.clusters.inventory import Observed, Seen, record_inventory
 from app.clusters.kubeconfig import KubeconfigInvalid, read_kubeconfig, write_kubeconfig
 from app.clusters.manifests import Manifest
 from app.clusters.models import Cluster, ClusterHealth
+from app.clusters.providers import LOCAL_PROGRAMS
+from app.clusters.provisioning import Wishes, keep_made, provisioning_ended, read_wishes_of, refuse_overdue
 from app.clusters.queries import find_usable_cluster
 from app.clusters.service import forget_cluster, removal_ended
 
@@ -29,8 +38,10 @@ if TYPE_CHECKING:
 every_place = _places
 
 jobs.follow(RemoveCluster.kind, ended=removal_ended)
+jobs.follow(ProvisionCluster.kind, ended=provisioning_ended)
 
 __all__ = [
+    "LOCAL_PROGRAMS",
     "Access",
     "AccessRules",
     "ApplyManifests",
@@ -49,20 +60,25 @@ __all__ = [
     "Manifest",
     "Observed",
     "Order",
+    "ProvisionCluster",
     "RemovalRefused",
     "RemoveCluster",
     "Seen",
     "SweepClusters",
+    "Wishes",
     "before_deletion",
     "blueprints",
     "find_access_faults",
     "find_usable_cluster",
     "forget_cluster",
+    "keep_made",
     "open_access",
     "read_kubeconfig",
     "read_order",
+    "read_wishes_of",
     "record_checks",
     "record_inventory",
+    "refuse_overdue",
     "removal_ended",
     "reveal_access",
     "take_due_checks",

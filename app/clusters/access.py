@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
@@ -25,7 +25,10 @@ _PATH: Final = re.compile(r"[A-Za-z0-9/._~-]*")
 @dataclass(frozen=True, slots=True)
 class Access:
     """How to reach an API server and as whom. `ca`, `certificate` and `key` are PEM; without `ca` the system's
-    authorities are trusted. `server_name` is the name in the server's certificate, where the URL has another."""
+    authorities are trusted. `server_name` is the name in the server's certificate, where the URL has another.
+
+    `token_maker` is what short-lived tokens are made of, each time it is opened; only providers give it.
+    """
 
     server: str
     ca: str | None = None
@@ -34,6 +37,7 @@ class Access:
     key: str | None = field(default=None, repr=False)
     server_name: str | None = None
     verify: bool = True
+    token_maker: Mapping[str, str] | None = field(default=None, repr=False)
 
     def to_json(self) -> bytes:
         """Return all of it, secrets included: for the vault and nowhere else."""

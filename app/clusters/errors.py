@@ -40,6 +40,12 @@ class ApplyGone(Permanent):
     code = "CLUSTER_NOT_FOUND"
 
 
+class ProvisioningOverdue(Permanent):
+    """The provider has not made the cluster in time."""
+
+    code = "PROVISIONING_TIMED_OUT"
+
+
 class RemovalRefused(Permanent):
     """Something has come to sit on the cluster while it was to be removed."""
 

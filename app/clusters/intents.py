@@ -60,3 +60,14 @@ class ApplyManifests(Intent):
     priority: ClassVar[int] = 3
 
     apply_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionCluster(Intent):
+    """Have a provider make a cluster, or change it to what is wanted now; then ask it for the first time."""
+
+    kind: ClassVar[str] = "clusters.provision"
+    queue: ClassVar[str] = "clusters"
+    cancel_seconds: ClassVar[float] = 3.0
+
+    cluster_id: UUID

@@ -14,8 +14,9 @@ from app.clusters.credentials import PARTS, reveal_access, seal_access, take_acc
 from app.clusters.errors import IllegalMove, refuse_taken_name
 from app.clusters.events import ClusterCreated, ClusterDeleted, ClusterUpdated
 from app.clusters.hooks import object_to_deletion
-from app.clusters.intents import CheckCluster, ConnectCluster, RemoveCluster
+from app.clusters.intents import CheckCluster, ConnectCluster, ProvisionCluster, RemoveCluster
 from app.clusters.models import DELETING, PROVISIONING, Cluster, ClusterHealth
+from app.clusters.provisioning import change_order, is_for_provider, order_cluster
 from app.identity import forget_place
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault
@@ -27,6 +28,7 @@ from app.kernel.principal import Principal
 
 # Its job asks it at once; where that is lost, the sweeps do.
 FIRST_CHECK: Final = timedelta(minutes=1)
+WISHES: Final = ("parameters", "credentials")
 
 
 def register_cluster(
@@ -37,28 +39,37 @@ def register_cluster(
     *,
     vault: Vault,
     rules: AccessRules,
+    allow_local: bool = False,
 ) -> tuple[Cluster, UUID]:
-    """Write a cluster and the job that asks it for the first time; return both.
+    """Write a cluster and the job that asks it for the first time, or has its provider make it; return both.
 
     Raises Invalid with a fault for each field, ClusterNameTaken.
     """
+    is_made = is_for_provider(fields)
     access = take_access(fields, rules)
-    if access is None:
-        raise Invalid(errors=[FieldError("kubeconfig", "is missing: give it, or a server and what opens it")])
+    if (access is None) is not is_made:
+        why = "is missing: give it, or a server and what opens it"
+        raise Invalid(errors=[FieldError("kubeconfig", "goes with a cluster that is there" if is_made else why)])
+    wishes: dict[str, Any] = {name: fields.pop(name) for name in WISHES if name in fields}
     cluster = Cluster(id=new_id(), organization_id=organization_id, created_by=caller.user_id, **fields)
-    cluster.health = ClusterHealth(next_check_at=database_now() + FIRST_CHECK)
-    seal_access(vault, cluster, access)
+    cluster.health = ClusterHealth(next_check_at=None if is_made else database_now() + FIRST_CHECK)
+    if access is None:
+        order_cluster(session, cluster, wishes, caller, vault, allow_local=allow_local)
+    else:
+        seal_access(vault, cluster, access)
     session.add(cluster)
     with refuse_taken_name():
         session.flush()
     announce(session, ClusterCreated(organization_id, cluster.id, cluster.name, cluster.provider))
-    return cluster, accept_work(session, cluster, ConnectCluster(cluster.id), caller)
+    intent = ProvisionCluster(cluster.id) if is_made else ConnectCluster(cluster.id)
+    return cluster, accept_work(session, cluster, intent, caller)
 
 
 def change_cluster(
-    session: Session, cluster: Cluster, fields: dict[str, Any], *, vault: Vault, rules: AccessRules
+    session: Session, cluster: Cluster, fields: dict[str, Any], caller: Principal, *, vault: Vault, rules: AccessRules
 ) -> Cluster:
-    """Write the given fields of a cluster whose row is locked; what opens it is replaced, and checked soon.
+    """Write the given fields of a cluster whose row is locked; what opens it is replaced, and checked soon. A provider
+    that is asked for something else begins to make it.
 
     Raises Invalid with a fault for each field, ClusterNameTaken, IllegalMove.
     """
@@ -67,6 +78,7 @@ def change_cluster(
     is_partial = cluster.server is not None and fields.keys() & set(PARTS)
     stored = reveal_access(session, vault, cluster.id) if is_partial else None
     access = take_access(fields, rules, stored)
+    wishes = change_order(session, cluster, fields, caller, vault)
     changed = sorted(name for name, value in fields.items() if getattr(cluster, name) != value)
     for name in changed:
         setattr(cluster, name, fields[name])
@@ -74,6 +86,9 @@ def change_cluster(
         seal_access(vault, cluster, access)
         cluster.health.next_check_at = database_now()
         changed.append("credentials")
+    changed += wishes
+    if wishes:
+        accept_work(session, cluster, ProvisionCluster(cluster.id), caller)
     with refuse_taken_name():
         session.flush()
     if changed:

@@ -57,6 +57,7 @@ class Platform:
     allow_private_clusters: bool
     allow_loopback_clusters: bool
     allow_unverified_clusters: bool
+    allow_local_clusters: bool
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

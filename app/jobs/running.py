@@ -119,6 +119,12 @@ class Run:
         claiming.park(session, job)
         self.settled = True
 
+    def wait(self, session: Session, job: Job, seconds: float, reason: str) -> None:
+        """Leave the job to be run again in so many seconds, as if this attempt had not been: no worker waits for what
+        happens elsewhere. Clients read the reason as its message."""
+        claiming.give_back(session, job, delay=seconds, counted=False, reason=reason)
+        self.settled = True
+
     def finish(self, session: Session, job: Job, result: dict[str, Any] | None = None) -> None:
         """End the job as succeeded in the caller's transaction, with the effect itself."""
         end(session, job, SUCCEEDED, result=result)

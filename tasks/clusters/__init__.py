@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.clusters import ApplyManifests, CheckCluster, ConnectCluster, RemoveCluster, SweepClusters
+from app.clusters import ApplyManifests, CheckCluster, ConnectCluster, ProvisionCluster, RemoveCluster, SweepClusters
 from app.jobs import Run
 from tasks.clusters.applying import apply
 from tasks.clusters.looking import check_now, connect
+from tasks.clusters.providing import provision
 from tasks.clusters.removing import remove
 from tasks.clusters.sweeping import sweep
 from tasks.handling import handles
@@ -27,9 +28,15 @@ def check_cluster(run: Run, intent: CheckCluster, tools: Tools) -> dict[str, Any
 
 
 @handles(RemoveCluster)
-def remove_cluster(run: Run, intent: RemoveCluster, _: Tools) -> None:
-    """Forget a cluster."""
-    remove(run, intent.cluster_id)
+def remove_cluster(run: Run, intent: RemoveCluster, tools: Tools) -> None:
+    """Forget a cluster, and have its provider take it away."""
+    remove(run, intent.cluster_id, tools)
+
+
+@handles(ProvisionCluster)
+def provision_cluster(run: Run, intent: ProvisionCluster, tools: Tools) -> dict[str, Any] | None:
+    """Have a provider make a cluster."""
+    return provision(run, intent.cluster_id, tools)
 
 
 @handles(SweepClusters)

@@ -30,7 +30,7 @@ _SAID = {
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
         POST /api/v1/clients
     """,
-    KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events",
+    KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events, GET /api/v1/cluster-providers",
     ACCOUNT: """
         GET /api/v1/auth/me, POST /api/v1/auth/change-password, GET /api/v1/auth/sessions
         POST /api/v1/auth/sessions/revoke-all, GET /api/v1/auth/security-log

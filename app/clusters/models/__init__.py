@@ -10,6 +10,7 @@ from app.clusters.models.cluster import (
     PROVISIONING,
     STATUSES,
     Cluster,
+    key_of,
     vault_context,
 )
 from app.clusters.models.health import ClusterCheck, ClusterHealth
@@ -47,5 +48,6 @@ __all__ = [
     "ClusterInventory",
     "ClusterObject",
     "apply_context",
+    "key_of",
     "vault_context",
 ]

@@ -1,7 +1,7 @@
 """A cluster: whose it is, what opens it, and the legal moves between its states.
 
 pending ─────▶ connected ◀──▶ error ──▶ disconnected ──▶ connected
-provisioning ─▶ connected | error
+provisioning ─▶ pending | error
 any of them ──▶ deleting ──▶ gone, or error
 """
 
@@ -31,7 +31,7 @@ STATUSES: Final = (PENDING, PROVISIONING, CONNECTED, ERROR, DISCONNECTED, DELETI
 
 _MOVES: Final = {
     PENDING: {CONNECTED, ERROR, DELETING},
-    PROVISIONING: {CONNECTED, ERROR, DELETING},
+    PROVISIONING: {PENDING, ERROR, DELETING},
     CONNECTED: {ERROR, PROVISIONING, DELETING},
     ERROR: {CONNECTED, DISCONNECTED, PROVISIONING, DELETING},
     DISCONNECTED: {CONNECTED, ERROR, PROVISIONING, DELETING},
@@ -96,6 +96,10 @@ class Cluster(Base):
         """Its provider makes or changes it."""
         self._move(PROVISIONING, reason)
 
+    def await_check(self) -> None:
+        """Its provider has made it; whether it answers, the first check tells."""
+        self._move(PENDING, None)
+
     def begin_deletion(self) -> None:
         """It is to go; nothing may be begun on it any more."""
         if self.status == DELETING:
@@ -106,6 +110,11 @@ class Cluster(Base):
         if status != self.status and status not in _MOVES[self.status]:
             raise IllegalMove(f"A cluster that is {self.status} cannot become {status}.", status=self.status)
         self.status, self.status_reason = status, reason
+
+
+def key_of(cluster_id: UUID) -> str:
+    """Return the name that a managed cluster has at its provider: short, and nobody else's."""
+    return f"hr-{cluster_id.hex[-20:]}"
 
 
 def vault_context(cluster_id: UUID, part: str = "credentials") -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask.views import MethodView
 from sqlalchemy import Select
+from sqlalchemy.orm import Session
 
 from app.clusters import service
 from app.clusters.models import Cluster
@@ -45,9 +46,7 @@ class Clusters(MethodView):
             named = body.pop("organization_id", None)
             organization_id = named or personal_organization(session, principal().user_id)
             check(organization_id)
-            vault, rules = platform().vault, access_rules()
-            made = service.register_cluster(session, organization_id, principal(), body, vault=vault, rules=rules)
-            return accepted(*made)
+            return accepted(*_register(session, organization_id, body))
 
 
 @blueprint.route("/clusters/<uuid:cluster_id>")
@@ -87,7 +86,15 @@ class OneCluster(MethodView):
             return accepted(cluster, service.ask_for_removal(session, cluster, principal()))
 
 
+def _register(session: Session, organization_id: UUID, body: dict[str, Any]) -> tuple[Cluster, UUID]:
+    vault, rules, allow_local = platform().vault, access_rules(), platform().allow_local_clusters
+    return service.register_cluster(
+        session, organization_id, principal(), body, vault=vault, rules=rules, allow_local=allow_local
+    )
+
+
 def _change(body: dict[str, Any], cluster_id: UUID) -> Cluster:
     with transaction() as session:
         cluster = load(session, Cluster, cluster_id, for_update=True)
-        return service.change_cluster(session, cluster, body, vault=platform().vault, rules=access_rules())
+        vault, rules = platform().vault, access_rules()
+        return service.change_cluster(session, cluster, body, principal(), vault=vault, rules=rules)

@@ -13,7 +13,7 @@ NAME = validate.Regexp(
     r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z",
     error="Must have 1 to 63 letters, digits, dots, dashes and underscores, the first and last a letter or digit.",
 )
-PLACES = ("kubeconfig", "aws", "gcp", "azure", "on-premise", "local")
+PLACES = ("kubeconfig", "aws", "gcp", "azure", "on-premise", "local", "eks", "capi")
 _LABEL = validate.And(validate.Length(1, 63), validate.Regexp(r"^[A-Za-z0-9._/-]+\Z"))
 _CANARY = "https://kube.example.com:6443"
 
@@ -72,7 +72,22 @@ class AccessSchema(Schema):
     key = _secret("The key of the client certificate in PEM, without a password", 131_072)
 
 
-class ClusterChange(AccessSchema):
+class WishesSchema(Schema):
+    """What a provider that makes clusters is told; `GET /cluster-providers` says what each needs."""
+
+    parameters = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 63)),
+        metadata={"description": "What the provider is to make", "example": {}},
+    )
+    credentials = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 63)),
+        values=fields.String(validate=validate.Length(1, 16_384)),
+        load_only=True,
+        metadata={"description": "What opens the provider's own API; never comes back", "example": {}},
+    )
+
+
+class ClusterChange(AccessSchema, WishesSchema):
     """What is changed of a cluster; fields that are left out stay.
 
     A new token or certificate replaces the one there is. Another server takes credentials of its own.
@@ -115,6 +130,7 @@ class ClusterSchema(Schema):
     managed = fields.Boolean(required=True, metadata={"description": "Made, and taken away, by its provider"})
     region = fields.String(required=True, allow_none=True)
     tags = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    parameters = fields.Dict(keys=fields.String(), required=True, metadata={"description": "Told to its provider"})
     server = fields.String(required=True, allow_none=True, metadata={"example": _CANARY})
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     status_reason = fields.String(required=True, allow_none=True)

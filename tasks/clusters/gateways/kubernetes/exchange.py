@@ -11,6 +11,8 @@ import orjson
 
 from app.clusters import Access
 from app.kernel.addresses import AddressRules
+from app.kernel.clock import utc_now
+from tasks.clusters.gateways.eks_token import make_eks_token
 from tasks.clusters.gateways.kubernetes.answers import error_of, read_object
 from tasks.clusters.gateways.kubernetes.base import Limits, Object
 from tasks.clusters.gateways.kubernetes.errors import AnswerTooLarge, ClusterAway, ClusterRefused, NotKubernetes
@@ -36,8 +38,9 @@ class Exchange:
     def __init__(self, access: Access, rules: AddressRules, limits: Limits, keep: Keep) -> None:
         self._limits = limits
         self._headers = {"Accept": _JSON}
-        if access.token is not None:
-            self._headers["Authorization"] = f"Bearer {access.token}"
+        token = access.token if access.token_maker is None else make_eks_token(access.token_maker, utc_now())
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
         with _told():
             self._http = HttpClient(
                 access.server,
