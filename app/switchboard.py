@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app import pipelines
+from app import pipelines, tenancy
 from app.kernel.events import EventRecord
 from app.kernel.stream import publish
 
@@ -17,6 +17,12 @@ Follow = Callable[[Session, dict[str, Any], UUID], None]
 FOLLOWS: Final[Mapping[str, tuple[Follow, ...]]] = {
     "execution.started": (pipelines.accept_report,),
     "execution.finished": (pipelines.accept_followers, pipelines.accept_report),
+    "organization.member_added": (tenancy.accept_member_sync,),
+    "organization.member_role_changed": (tenancy.accept_member_sync,),
+    "organization.member_removed": (tenancy.accept_member_sync,),
+    "organization.role_assigned": (tenancy.accept_member_sync,),
+    "organization.role_withdrawn": (tenancy.accept_member_sync,),
+    "project.members_changed": (tenancy.accept_member_sync,),
 }
 """What follows from events, by their type; each is given the event's fields and its id, by which it asks only once."""
 

@@ -22,6 +22,7 @@ from bench import (
     logins,
     logs,
     memory,
+    provision,
     queueing,
     start,
     status,
@@ -48,6 +49,7 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "guard": guard.measure,
     "logins": logins.measure,
     "memory": memory.measure,
+    "provision": provision.measure,
 }
 
 

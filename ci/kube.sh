@@ -1,4 +1,4 @@
-# Runs the Kubernetes contract suite on a real API server, or says exactly how to get one.
+# Runs the Kubernetes contract suite, and the walk of a workspace, on a real API server, or says exactly how to get one.
 # KUBE_UP: a program that starts one. KUBE_BIN: a folder with etcd, kube-apiserver and kube-controller-manager (etcd may
 # be on the PATH). Without either, .cache/kube is looked into, and tools/kube beside the repository.
 set -eu
@@ -16,4 +16,4 @@ if [ -z "${KUBE_UP:-}${KUBE_BIN:-}" ]; then
         exit 1
     fi
 fi
-exec "${PYTHON_BIN:-python}" -m pytest tests/clusters/contract -k real "$@"
+exec "${PYTHON_BIN:-python}" -m pytest tests/clusters/contract tests/tenancy/places/test_walk.py -k real "$@"

@@ -153,6 +153,8 @@ class Settings:
     cluster_check_failures: int = setting(3, "failed checks in a row that make a cluster's status `error`")
     cluster_inventory_seconds: float = setting(120.0, "how often what is on a cluster is listed")
     cluster_inventory_objects: int = setting(2000, "objects of a kind that the inventory of a cluster may hold")
+    kubeconfig_seconds: int = setting(3600, "life of the token in a member's kubeconfig of a workspace")
+    verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least level that is logged")
     log_format: Literal["text", "json"] = setting("text", "form of the log lines")

@@ -1,5 +1,5 @@
 """Imports every room of tasks, so that its deeds are registered."""
 
-from tasks import clusters, identity, jobs, pipelines
+from tasks import clusters, identity, jobs, pipelines, tenancy
 
-__all__ = ["clusters", "identity", "jobs", "pipelines"]
+__all__ = ["clusters", "identity", "jobs", "pipelines", "tenancy"]

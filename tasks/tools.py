@@ -70,3 +70,5 @@ class Tools:
     change_days: int
     audit_days: int
     archive: BlobStore | None
+    kubeconfig_seconds: int
+    verify_image: str

@@ -15,6 +15,7 @@ from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
+from app.tenancy import ReconcileSpaces
 
 ACCEPT_DUE = "schedule.accept_due"
 
@@ -25,6 +26,7 @@ PERIODS: dict[str, timedelta] = {
     PruneIdentity.kind: timedelta(hours=1),
     PruneDeliveries.kind: timedelta(hours=1),
     RunSchedules.kind: timedelta(minutes=1),
+    ReconcileSpaces.kind: timedelta(minutes=1),
     SweepClusters.kind: timedelta(minutes=1),
 }
 

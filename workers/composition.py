@@ -62,6 +62,8 @@ def open_tools(settings: Settings) -> Tools:
         change_days=settings.job_change_days,
         audit_days=settings.audit_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
+        kubeconfig_seconds=settings.kubeconfig_seconds,
+        verify_image=settings.verify_image,
     )
 
 

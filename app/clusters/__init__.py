@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs
+from app.clusters import hosts as _hosts
 from app.clusters import places as _places
 from app.clusters.access import Access, AccessRules, find_access_faults
 from app.clusters.applying import ApplyRights, Order, read_order
@@ -35,7 +36,7 @@ from app.clusters.service import forget_cluster, removal_ended
 if TYPE_CHECKING:
     from app.clusters.routes import blueprints
 
-every_place = _places
+every_place = (_places, _hosts)
 
 jobs.follow(RemoveCluster.kind, ended=removal_ended)
 jobs.follow(ProvisionCluster.kind, ended=provisioning_ended)

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from app.identity.callers import is_in_force
 from app.identity.errors import AlreadyAssigned, BuiltInRole, RoleInUse, RoleTaken
+from app.identity.events import RoleAssigned, RoleWithdrawn
 from app.identity.models import Membership, Role, RoleAssignment, User, accounts
 from app.identity.permissions import BUILT_IN
 from app.identity.scopes import Scope
 from app.kernel.clock import database_now
 from app.kernel.errors import FieldError, Forbidden, Invalid, NotFound
+from app.kernel.events import announce
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 
@@ -158,6 +160,7 @@ def assign_role(
         session.flush()
     except IntegrityError as error:
         raise AlreadyAssigned from error
+    announce(session, RoleAssigned(organization_id, user.id, role.name, scope.type, scope.id))
     return assignment
 
 
@@ -185,8 +188,10 @@ def _make_room(session: Session, user_id: UUID, organization_id: UUID) -> None:
 def withdraw_role(session: Session, caller: Principal, assignment: RoleAssignment) -> None:
     """Take a role from a user; it is gone at their next request. Raises Forbidden for a role beyond the caller's."""
     refuse_beyond(caller, assignment.role.held, assignment.organization_id, assignment.scope_id, assignment.place)
+    given = (assignment.user_id, assignment.role.name, assignment.scope_type, assignment.scope_id)
     session.delete(assignment)
     session.flush()
+    announce(session, RoleWithdrawn(assignment.organization_id, *given))
 
 
 def forget_place(session: Session, place: UUID) -> None:

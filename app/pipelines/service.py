@@ -30,7 +30,7 @@ from app.pipelines.planned import stages_of, write_rows
 from app.pipelines.quotas import refuse_beyond, standing_of
 from app.pipelines.schedules import keep_schedules
 from app.pipelines.variables import read_variables
-from app.tenancy import Workspace
+from app.tenancy import DELETING, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,8 @@ def start_execution(
     """
     if workspace.repository_url is None:
         raise WorkspaceNotReady(workspace_id=str(workspace.id))
+    if workspace.status == DELETING:
+        raise WorkspaceNotReady("The workspace is being deleted.", workspace_id=str(workspace.id))
     places = Places(workspace.organization_id, workspace.id, pipeline.id)
     plan = _freeze(pipeline, workspace, start, read_variables(session, places))
     by = caller.user_id if caller else None

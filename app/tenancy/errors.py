@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import IntegrityError
 
-from app.kernel.errors import AlreadyExists, Conflict
+from app.kernel.errors import AlreadyExists, Conflict, Forbidden, Invalid, Permanent
 
 
 class SlugTaken(AlreadyExists):
@@ -36,6 +36,44 @@ class OwnerStays(Conflict):
 
 class InvitationOver(Conflict):
     """This invitation was used or cancelled, or its time is over."""
+
+
+class WorkspaceNotReady(Conflict):
+    """The workspace has no usable place on a cluster now."""
+
+    code = "WORKSPACE_NOT_READY"
+
+
+class WorkspaceSuspended(Forbidden):
+    """The workspace is suspended; resume it first."""
+
+    code = "WORKSPACE_SUSPENDED"
+
+
+class OperationRuns(Conflict):
+    """Something is being done to this workspace on its cluster already; wait for it, or cancel its job."""
+
+
+class HostNotReady(Conflict):
+    """The cluster cannot be used now."""
+
+
+class QuotaExceeded(Invalid):
+    """This is more than there is left."""
+
+    code = "QUOTA_EXCEEDED"
+
+
+class NamespaceNotOurs(Permanent):
+    """The cluster has a namespace of this name that is not this workspace's; it is left alone."""
+
+    code = "NAMESPACE_NOT_OURS"
+
+
+class BelowUse(Permanent):
+    """More is used now than would be allowed."""
+
+    code = "QUOTA_BELOW_USE"
 
 
 @contextmanager

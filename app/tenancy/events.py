@@ -124,6 +124,7 @@ class WorkspaceStatusChanged(_WorkspaceEvent):
 
     previous_status: str
     new_status: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

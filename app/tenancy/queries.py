@@ -19,10 +19,13 @@ def visible_organizations(caller: Principal, filters: dict[str, Any]) -> Select[
 
 
 def visible_workspaces(caller: Principal, filters: dict[str, Any]) -> Select[Workspace]:
-    """Select the workspaces a caller may read; filters: status, organization_id, search."""
+    """Select the workspaces a caller may read; filters: status, cluster_id, organization_id,
+    search."""
     rows = select(Workspace).where(visible(caller, "workspaces:read", Workspace.organization_id, Workspace.id))
     if "status" in filters:
         rows = rows.where(Workspace.status == filters["status"])
+    if "cluster_id" in filters:
+        rows = rows.where(Workspace.host_id == filters["cluster_id"])
     if "organization_id" in filters:
         rows = rows.where(Workspace.organization_id == filters["organization_id"])
     return rows.where(*_matches(filters, Workspace.name, Workspace.slug))

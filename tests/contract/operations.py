@@ -69,6 +69,10 @@ def _bodies(world: World) -> dict[str, Any]:
         "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},
         "POST /api/v1/users/{user_id}/roles": {"role_id": world.values["role_id"], "scope": scope},
         "POST /api/v1/workspaces/{workspace_id}/members": {"user_id": str(world.alice.user.id), "role": "viewer"},
+        "POST /api/v1/workspaces/{workspace_id}/projects/{project_id}/members": {
+            "user_id": str(world.alice.user.id),
+            "role": "viewer",
+        },
         "POST /api/v1/workspaces/{workspace_id}/pipelines": DEFINITION | {"name": "new"},
         "PUT /api/v1/pipelines/{pipeline_id}": DEFINITION,
         "PATCH /api/v1/pipelines/{pipeline_id}": {"description": "new"},

@@ -72,6 +72,16 @@ _SAID = {
         GET POST /api/v1/organizations/{organization_id}/workspaces
         GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/workspaces/{workspace_id}
         POST /api/v1/workspaces, GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}
+        POST /api/v1/workspaces/{workspace_id}/suspend, POST /api/v1/workspaces/{workspace_id}/resume
+        POST /api/v1/workspaces/{workspace_id}/upgrade, GET /api/v1/workspaces/{workspace_id}/kubeconfig
+        GET /api/v1/workspaces/{workspace_id}/resource-usage, GET /api/v1/workspaces/{workspace_id}/repairs
+        GET POST /api/v1/workspaces/{workspace_id}/projects
+        GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/projects/{project_id}
+        POST /api/v1/workspaces/{workspace_id}/projects/{project_id}/subprojects
+        GET /api/v1/workspaces/{workspace_id}/projects/{project_id}/hierarchy
+        GET /api/v1/workspaces/{workspace_id}/projects/{project_id}/resource-usage
+        GET POST /api/v1/workspaces/{workspace_id}/projects/{project_id}/members
+        GET PUT DELETE /api/v1/workspaces/{workspace_id}/projects/{project_id}/members/{user_id}
         GET POST /api/v1/workspaces/{workspace_id}/members
         GET DELETE /api/v1/workspaces/{workspace_id}/members/{user_id}
         PUT /api/v1/workspaces/{workspace_id}/members/{user_id}/role

@@ -79,6 +79,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "job_id": execution["job_id"],
         "provider": "github",
         "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
+        "project_id": _make_project(client, alice, mary, f"/workspaces/{workspace.id}/projects"),
         "cache_id": str(_keep_cache(database, workspace)),
         "stage": "build",
         "step": "compile",
@@ -121,6 +122,12 @@ def _furnish(client: FlaskClient, alice: Person, workspace: Workspace, pipeline_
     _make(client, alice, f"/environments/{environment_id}/secrets", kept)
     _make(client, alice, f"{place}/webhook/rotate", {})
     return environment_id
+
+
+def _make_project(client: FlaskClient, alice: Person, mary: Person, path: str) -> str:
+    project = str(_make(client, alice, path, {"name": "world"})["id"])
+    _make(client, alice, f"{path}/{project}/members", {"user_id": str(mary.user.id), "role": "viewer"})
+    return project
 
 
 def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:

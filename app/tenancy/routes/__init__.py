@@ -1,9 +1,10 @@
-"""Routes of organizations, workspaces and their members."""
+"""Routes of organizations, workspaces, projects and their members."""
 
-from app.tenancy.routes import members, workspace_members
+from app.tenancy.routes import members, places, project_members, workspace_members
 from app.tenancy.routes.organizations import organizations
+from app.tenancy.routes.projects import projects
 from app.tenancy.routes.workspaces import workspaces
 
-blueprints = (organizations, workspaces)
+blueprints = (organizations, workspaces, projects)
 
-__all__ = ["blueprints", "members", "workspace_members"]
+__all__ = ["blueprints", "members", "places", "project_members", "workspace_members"]

@@ -7,8 +7,14 @@ from typing import Any
 from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
-from app.tenancy.models import PLANS, WORKSPACE_STATUSES
+from app.tenancy.models import PLANS, SETTABLE, WORKSPACE_STATUSES
 from app.tenancy.schemas.fields import description_field, name_field, slug_field
+from app.tenancy.schemas.provisioning import (
+    PlacedBody,
+    ProvisioningDetail,
+    cluster_field,
+    isolation_field,
+)
 
 
 def _repository_url(**kwargs: Any) -> fields.String:
@@ -27,7 +33,11 @@ def _plan(**kwargs: Any) -> fields.String:
 
 
 def _status(**kwargs: Any) -> fields.String:
-    return fields.String(validate=validate.OneOf(WORKSPACE_STATUSES), **kwargs)
+    return fields.String(
+        validate=validate.OneOf(SETTABLE),
+        metadata={"description": "Of a workspace without a cluster; one with a cluster is suspended and resumed"},
+        **kwargs,
+    )
 
 
 class WorkspaceChange(Schema):
@@ -53,7 +63,7 @@ class WorkspaceReplacement(WorkspaceChange):
     branch = fields.String(load_default="main")
 
 
-class WorkspaceInOrganization(Schema):
+class WorkspaceInOrganization(PlacedBody):
     """What makes a workspace in an organization that the path names."""
 
     name = name_field(required=True)
@@ -62,6 +72,8 @@ class WorkspaceInOrganization(Schema):
     plan = _plan()
     repository_url = _repository_url()
     branch = fields.String(metadata={"description": "`main` unless given", "example": "main"})
+    cluster_id = cluster_field()
+    isolation = isolation_field()
 
 
 class WorkspaceCreation(WorkspaceInOrganization):
@@ -79,7 +91,13 @@ class Workspace(Schema):
     organization_id = fields.UUID(required=True)
     owner_id = fields.UUID(required=True)
     plan = fields.String(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(WORKSPACE_STATUSES))
+    status_reason = fields.String(
+        required=True, allow_none=True, metadata={"description": "Why it failed, where it has"}
+    )
+    cluster_id = fields.UUID(required=True, allow_none=True, attribute="host_id")
+    isolation = fields.String(required=True, allow_none=True, metadata={"example": "namespace"})
+    namespace = fields.String(required=True, allow_none=True)
     description = fields.String(required=True, allow_none=True)
     repository_url = fields.String(required=True, allow_none=True)
     branch = fields.String(required=True)
@@ -97,11 +115,18 @@ class WorkspaceDetail(Workspace):
         attribute="activity.last_execution",
         metadata={"description": "When the newest execution was asked for"},
     )
+    provisioning = fields.Nested(
+        ProvisioningDetail,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What was last done to its place on its cluster"},
+    )
 
 
 class WorkspaceFilters(Schema):
     """What the list of workspaces can be narrowed by."""
 
+    cluster_id = fields.UUID()
     status = fields.String(validate=validate.OneOf(WORKSPACE_STATUSES))
     search = fields.String(validate=validate.Length(min=1, max=100), metadata={"description": "In name or slug"})
 

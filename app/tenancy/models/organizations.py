@@ -1,8 +1,7 @@
-"""Organizations, and the workspaces in them."""
+"""Organizations, and invitations to them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -18,69 +17,16 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import Mapped, column_property, mapped_column, synonym, validates
+from sqlalchemy.orm import Mapped, column_property, mapped_column, synonym
 
 from app.identity import Membership
 from app.kernel.audit import audited
 from app.kernel.clock import database_now
 from app.kernel.db import Base
 from app.kernel.ids import new_id
-from app.tenancy.repository import find_repository_key
 
-ACTIVE: Final = "active"
-INACTIVE: Final = "inactive"
-WORKSPACE_STATUSES: Final = (ACTIVE, INACTIVE)
 STANDARD: Final = "standard"
 PLANS: Final = ("free", STANDARD, "pro", "enterprise")
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """What happens in a workspace, as higher rooms tell it."""
-
-    pipelines_count: int = 0
-    last_execution: datetime | None = None
-
-
-class Workspace(Base):
-    """A team's place inside an organization; it may have a repository, whose pipelines then live in it.
-
-    `repository_key` is the repository's name whichever of its addresses is given (see `find_repository_key`).
-    """
-
-    __tablename__ = "workspaces"
-    __table_args__ = (
-        UniqueConstraint("organization_id", "slug"),
-        CheckConstraint("status IN ('active', 'inactive')", name="status"),
-        Index("ix_workspaces_organization_id_created_at", "organization_id", "created_at", "id"),
-        Index("ix_workspaces_owner_id", "owner_id"),
-        Index("ix_workspaces_repository_key", "repository_key"),
-    )
-    __mapper_args__ = {"eager_defaults": True}
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="RESTRICT"))
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
-    name: Mapped[str]
-    slug: Mapped[str]
-    description: Mapped[str | None]
-    plan: Mapped[str] = mapped_column(server_default="standard")
-    status: Mapped[str] = mapped_column(server_default=ACTIVE)
-    repository_url: Mapped[str | None]
-    repository_key: Mapped[str | None]
-    branch: Mapped[str] = mapped_column(server_default="main")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
-
-    # A workspace is inside itself, as an organization is: what guards things by their place guards it too.
-    workspace_id: Mapped[UUID] = synonym("id")
-
-    activity = Activity()
-
-    @validates("repository_url")
-    def _keep_key(self, _: str, url: str | None) -> str | None:
-        self.repository_key = None if url is None else find_repository_key(url)
-        return url
 
 
 class Organization(Base):
@@ -148,9 +94,6 @@ class Invitation(Base):
 Organization.member_count = column_property(
     select(func.count(Membership.id)).where(Membership.organization_id == Organization.id).scalar_subquery()
 )
-Organization.workspace_count = column_property(
-    select(func.count(Workspace.id)).where(Workspace.organization_id == Organization.id).scalar_subquery()
-)
 
 # Identity holds these and does not know this room; see app/identity/models.py.
 for _table in (Membership.__tablename__, "roles", "role_assignments", "api_keys"):
@@ -159,9 +102,6 @@ for _table in (Membership.__tablename__, "roles", "role_assignments", "api_keys"
     )
 
 audited(Organization, "organization", ("name", "slug", "description", "owner_id", "plan"))
-audited(
-    Workspace, "workspace", ("name", "slug", "description", "plan", "status", "repository_url", "branch", "owner_id")
-)
 audited(
     Invitation, "invitation", ("email", "role", "expires_at", "accepted_by", "cancelled_at"), hidden=("token_hash",)
 )

@@ -1,0 +1,65 @@
+"""Courses: the phases of each operation, with their shares of the time. What a phase does is the workers' part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.kernel.intents import Intent
+from app.tenancy.intents import (
+    ChangeProject,
+    ChangeWorkspace,
+    DeleteProject,
+    DeleteWorkspace,
+    ProvisionProject,
+    ProvisionWorkspace,
+)
+
+PROVISION: Final = "provision"
+DELETE: Final = "delete"
+SUSPEND: Final = "suspend"
+RESUME: Final = "resume"
+UPGRADE: Final = "upgrade"
+CHANGE_PLAN: Final = "change_plan"
+REPAIR: Final = "repair"
+PROVISION_PROJECT: Final = "provision_project"
+CHANGE_PROJECT: Final = "change_project"
+DELETE_PROJECT: Final = "delete_project"
+
+MAKING: Final = (PROVISION, PROVISION_PROJECT)
+"""What makes places; all of it is taken back when it does not succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The phases of an operation in order, each with its share. One that is not `undoable` stays where it stopped, and
+    may be asked for again."""
+
+    intent: type[Intent]
+    phases: tuple[tuple[str, int], ...]
+    undoable: bool = True
+
+
+def patience_of(phase: str) -> float:
+    """Return for how many seconds a phase may wait before it has failed."""
+    return 3600.0 if phase.startswith("remove_") else 300.0
+
+
+_PLACE: Final = (("namespace", 10), ("quota", 15), ("network_policy", 5), ("accounts", 10), ("roles", 10))
+
+_TRY: Final = (("verify", 40), ("clean_up", 10))
+
+COURSES: Final = {
+    PROVISION: Course(ProvisionWorkspace, (*_PLACE, *_TRY)),
+    DELETE: Course(
+        DeleteWorkspace, (("remove_projects", 40), ("remove_namespace", 40), ("remove_accounts", 20)), undoable=False
+    ),
+    SUSPEND: Course(ChangeWorkspace, (("freeze", 20), ("scale_down", 80))),
+    RESUME: Course(ChangeWorkspace, (("unfreeze", 20), ("scale_up", 80))),
+    UPGRADE: Course(ChangeWorkspace, _PLACE, undoable=False),
+    REPAIR: Course(ChangeWorkspace, _PLACE, undoable=False),
+    CHANGE_PLAN: Course(ChangeWorkspace, (("quota", 100),)),
+    PROVISION_PROJECT: Course(ProvisionProject, (("parent_quota", 15), *_PLACE[:3], ("roles", 10))),
+    CHANGE_PROJECT: Course(ChangeProject, (("labels", 20), ("parent_quota", 40), ("quota", 40))),
+    DELETE_PROJECT: Course(DeleteProject, (("remove_project", 90), ("parent_quota", 10)), undoable=False),
+}
