@@ -44,7 +44,7 @@ def measure(ground: Ground) -> list[Finding]:
     reads = {share: (1e3 * percentile(quiet, share), 1e3 * percentile(flooded, share)) for share in (0.5, 0.95)}
     return [
         Finding("a read while 1,000 log in within a second, p50", reads[0.5][1], "ms", "quiet", reads[0.5][0]),
-        Finding("the same, p95", reads[0.95][1], "ms", "quiet", reads[0.95][0], Goal(2000, on="figure")),
+        Finding("the same, p95", reads[0.95][1], "ms", "quiet", reads[0.95][0], Goal(1000, on="figure")),
         Finding(
             f"attempts answered ({said})", ATTEMPTS - answers["none"], goal=Goal(ATTEMPTS, "figure", at_least=True)
         ),
@@ -70,7 +70,11 @@ def _reading(port: int, request: bytes) -> Iterator[list[float]]:
         connection = Connection(port)
         while not is_over.is_set():
             began = time.perf_counter()
-            connection.send(request, 200)
+            try:
+                connection.send(request, 200)
+            except (OSError, RuntimeError):
+                # As slow as its patience: a read that gets no answer is the worst of all.
+                connection = Connection(port)
             taken.append(time.perf_counter() - began)
         connection.close()
 

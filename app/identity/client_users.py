@@ -83,6 +83,8 @@ def _write(session: Session, user: User, fields: Mapping[str, Any]) -> None:
     fields = dict(fields)
     if (is_active := fields.pop("is_active", None)) is not None and is_active != user.is_active:
         user.disabled_at = None if is_active else database_now()
+    if "client_permissions" in fields:
+        fields["client_permissions"] = sorted(set(fields["client_permissions"]))
     for name, value in fields.items():
         setattr(user, name, value)
     with _refuse_taken():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -35,18 +35,31 @@ class Places:
     def __init__(self, threads: int) -> None:
         at_once = min(max(2, os.cpu_count() or 1), max(1, threads // 2))
         self._working = BoundedSemaphore(at_once)
-        self._admitted = BoundedSemaphore(max(at_once, threads // 2))
+        self._most = max(at_once, threads // 2)
+        self._lock = Lock()
+        self._admitted = 0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Hold a place; raises Unavailable when too many wait already."""
-        if not self._admitted.acquire(blocking=False):
-            raise Unavailable("Too many logins at once; try again in a moment.", headers={"Retry-After": "1"})
+        with self._lock:
+            self._refuse_full()
+            self._admitted += 1
         try:
             with self._working:
                 yield
         finally:
-            self._admitted.release()
+            with self._lock:
+                self._admitted -= 1
+
+    def refuse_full(self) -> None:
+        """Raise Unavailable when too many wait already."""
+        with self._lock:
+            self._refuse_full()
+
+    def _refuse_full(self) -> None:
+        if self._admitted >= self._most:
+            raise Unavailable("Too many logins at once; try again in a moment.", headers={"Retry-After": "1"})
 
 
 class _Hashing:
@@ -56,6 +69,12 @@ class _Hashing:
 def bound_hashing(threads: int) -> None:
     """Let half of a process's `threads` at most be busy with passwords."""
     _Hashing.places = Places(threads)
+
+
+def refuse_full() -> None:
+    """Raise Unavailable when as many are at passwords as may be. Who is told so before anything else is asked costs
+    little: in a flood that is nearly everybody."""
+    _Hashing.places.refuse_full()
 
 
 def hash_password(password: str) -> str:

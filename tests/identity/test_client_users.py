@@ -84,8 +84,9 @@ def test_an_application_lists_and_changes_its_users(client: FlaskClient, shop: H
     assert [user["username"] for user in listed] == ["ann", "bob"]
     for query, names in (("search=SMITH", ["ann"]), ("is_active=false", []), (f"client_id={uuid4()}", [])):
         assert [user["username"] for user in data_of(client.get(f"{USERS}?{query}", headers=shop.headers))] == names
-    given = {"permissions": ["read_messages", "manage_rooms"]}
-    assert data_of(client.patch(f"{USERS}/{ann.id}", json=given, headers=shop.headers))["full_name"] == "Ann Smith"
+    given = {"permissions": ["manage_rooms", "read_messages"]}
+    twice = {"permissions": ["read_messages", *given["permissions"]]}
+    assert data_of(client.patch(f"{USERS}/{ann.id}", json=twice, headers=shop.headers))["full_name"] == "Ann Smith"
     scopes = set(data_of(verify(client, ann))["scopes"])
     assert "rooms:write" in scopes
     assert "messages:write" not in scopes

@@ -76,9 +76,12 @@ def test_a_wait_for_a_place_is_bounded() -> None:
         inside.wait(10)
         with pytest.raises(Unavailable) as refused, places.taken():
             pass
+        with pytest.raises(Unavailable):
+            places.refuse_full()
         release.set()
         assert [future.result() for future in held] == [None, None]
     assert refused.value.headers["Retry-After"] == "1"
+    places.refuse_full()
     with places.taken():
         pass
 

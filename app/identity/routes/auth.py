@@ -15,7 +15,7 @@ from app.identity.cookies import clear_refresh_cookie, read_refresh_cookie
 from app.identity.errors import RegistrationClosed
 from app.identity.logins import log_in, log_out, login_of, open_login, renew
 from app.identity.models import User
-from app.identity.passwords import hash_password, refuse_weak
+from app.identity.passwords import hash_password, refuse_full, refuse_weak
 from app.identity.permissions import permissions_of
 from app.identity.routes.base import auth
 from app.identity.routes.letting_in import origin, welcome
@@ -57,6 +57,7 @@ class LogIn(MethodView):
     @public
     def post(self, body: dict[str, Any]) -> Reply:
         """Log in with a username or an email address"""
+        refuse_full()
         attempt = begin_attempt(platform().database, body.get("username") or body["email"], origin())
         limit_rate("login", attempt.counted_by)
         login = log_in(platform().database, attempt, body["password"], platform().refresh_token_seconds)

@@ -31,7 +31,12 @@ def _name(**kwargs: Any) -> fields.String:
 
 
 def _description(**kwargs: Any) -> fields.String:
-    return fields.String(allow_none=True, validate=[validate.Length(max=500), printable_lines], **kwargs)
+    return fields.String(
+        allow_none=True,
+        validate=[validate.Length(max=500), printable_lines],
+        metadata={"example": "Orders and questions of our customers"},
+        **kwargs,
+    )
 
 
 def _settings(**kwargs: Any) -> fields.Dict:
