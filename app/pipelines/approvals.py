@@ -21,10 +21,11 @@ from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.stream import publish
-from app.pipelines.definition import ConditionInvalid, Plan, State, should_run, stage_variables
+from app.pipelines.definition import ConditionInvalid as ConditionFault
+from app.pipelines.definition import Plan, State, should_run, stage_variables
 from app.pipelines.ends import now
 from app.pipelines.environments import gate_of
-from app.pipelines.errors import ApprovalExpired, ApprovalRejected, IllegalMove, NotAnApprover
+from app.pipelines.errors import ApprovalExpired, ApprovalRejected, ConditionInvalid, IllegalMove, NotAnApprover
 from app.pipelines.events import ApprovalRequested
 from app.pipelines.intents import AwaitApproval
 from app.pipelines.models import QUEUED, WAITING, Execution, Stage, StageApproval
@@ -33,15 +34,15 @@ ROLE: Final = "role:"
 _STATUSES: Final = {jobs.SUCCEEDED: "approved", jobs.CANCELLED: "cancelled", jobs.FAILED: "rejected"}
 
 
-def is_wanted(execution: Execution, stage: Stage, *, blocked: bool) -> bool | None:
-    """Tell whether the stage's condition holds, so that nobody is asked in vain; None when it cannot be evaluated."""
+def is_wanted(execution: Execution, stage: Stage, *, blocked: bool) -> bool:
+    """Tell whether the stage's condition holds, so that nobody is asked in vain; raises ConditionInvalid."""
     plan = Plan.from_json(execution.plan)
     planned = plan.stage(stage.name)
     variables = stage_variables(plan, planned, commit_sha=execution.commit_sha, attempt=stage.attempt + 1)
     try:
         return should_run(planned.condition, variables, State(failed=blocked))
-    except ConditionInvalid:
-        return None
+    except ConditionFault as error:
+        raise ConditionInvalid(str(error)) from None
 
 
 def ask_approval(session: Session, execution: Execution, job: Job, stage: Stage, gate: dict[str, Any]) -> None:

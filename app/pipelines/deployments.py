@@ -31,7 +31,8 @@ def ask_to_deploy(session: Session, execution: Execution, stage: Stage, environm
 
 def open_deployment(session: Session, execution: Execution, stage: Stage, plan: Plan, moment: datetime) -> None:
     """Note that an attempt of a stage deploys; one before it that was lost has ended by now."""
-    if stage.environment_id is None or (planned := plan.stage(stage.name)).deploys_to is None:
+    planned = plan.stage(stage.name)
+    if stage.environment_id is None or stage.turn_asked_at is None or planned.deploys_to is None:
         return
     _end(session, stage, CANCELLED, moment)
     variables = stage_variables(plan, planned, commit_sha=execution.commit_sha, attempt=stage.attempt)

@@ -19,8 +19,8 @@ from app.pipelines.approvals import ask_approval, close_gate, is_wanted
 from app.pipelines.attempts import queue_stage_again
 from app.pipelines.deployments import ask_to_deploy
 from app.pipelines.ends import end_execution, end_stage, finish_execution, now, stages_of
-from app.pipelines.environments import door_of
-from app.pipelines.errors import ApprovalExpired, DeploymentRefused, StageTimedOut
+from app.pipelines.environments import Door, door_of
+from app.pipelines.errors import ApprovalExpired, ConditionInvalid, DeploymentRefused, StageTimedOut
 from app.pipelines.events import ExecutionStarted
 from app.pipelines.intents import RunStage
 from app.pipelines.models import (
@@ -107,23 +107,32 @@ def _settle_stage(session: Session, execution: Execution, job: Job, stage: Stage
 def _open_stage(session: Session, execution: Execution, job: Job, stage: Stage, *, blocked: bool) -> bool:
     """Run a stage that could, unless something stands before it; True when it has ended instead."""
     door = door_of(session, execution, stage)
-    wanted = is_wanted(execution, stage, blocked=blocked) if door else None
-    if wanted is False:
+    if door is None:
+        run_stage(session, execution, job, stage)
+        return False
+    try:
+        wanted = is_wanted(execution, stage, blocked=blocked)
+        if wanted and door.refusal:
+            raise DeploymentRefused(door.refusal, stage=stage.name)
+    except (ConditionInvalid, DeploymentRefused) as error:
+        told = {"code": error.code, "message": error.message, "details": dict(error.details)}
+        end_stage(session, execution, stage, FAILED, reason=error.message, error=jobs.identify(RunStage.kind, told))
+        return True
+    if not wanted:
         stage.blocks = blocked
         end_stage(session, execution, stage, SKIPPED, reason=NOT_WANTED)
         return True
-    if door and door.refusal:
-        error = DeploymentRefused(door.refusal, stage=stage.name)
-        told = {"code": error.code, "message": error.message, "details": dict(error.details)}
-        end_stage(session, execution, stage, FAILED, reason=door.refusal, error=jobs.identify(RunStage.kind, told))
-        return True
-    if door and door.gate and wanted and not stage.approved:
+    _pass_door(session, execution, job, stage, door)
+    return False
+
+
+def _pass_door(session: Session, execution: Execution, job: Job, stage: Stage, door: Door) -> None:
+    if door.gate and not stage.approved:
         ask_approval(session, execution, job, stage, door.gate)
-    elif door and door.environment:
+    elif door.environment:
         ask_to_deploy(session, execution, stage, door.environment, now(session))
     else:
         run_stage(session, execution, job, stage)
-    return False
 
 
 def run_stage(session: Session, execution: Execution, job: Job, stage: Stage) -> None:
