@@ -5,16 +5,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psutil
 import psycopg
 
 from bench.caller import API, ONE_STEP, Caller, make_repository, newcomer
 from bench.client import closed_loop, request_bytes
 from bench.findings import Finding, Goal
 from bench.ground import Ground, Programs
-from bench.meters import family, resident_bytes
+from bench.meters import family
 from bench.start import plain
 
 EXECUTIONS = 1000
@@ -103,5 +104,11 @@ def _drained(rows: Rows, count: int, watched: Programs | None = None) -> int:
 
 
 def _resident(ours: Programs) -> int:
-    pids = [process.pid for name in ("web", "relay", *WORKERS) for process in family(ours.pid(name))]
-    return resident_bytes(pids)
+    """Return the memory of the processes themselves and their pools; what their steps start comes and goes."""
+    total = 0
+    for name in ("web", "relay", *WORKERS):
+        main = psutil.Process(ours.pid(name))
+        for process in (main, *main.children()):
+            with suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total

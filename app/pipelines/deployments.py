@@ -71,7 +71,9 @@ def close_deployment(session: Session, stage: Stage, status: str, moment: dateti
         return
     ended = _end(session, stage, status, moment)
     if ended is not None and status == SUCCEEDED:
-        session.execute(update(Environment).where(Environment.id == stage.environment_id).values(live_id=ended))
+        # What is live is no change of the environment itself.
+        live = {"live_id": ended, "updated_at": Environment.updated_at}
+        session.execute(update(Environment).where(Environment.id == stage.environment_id).values(live))
     jobs.accept(session, AdmitDeployments(stage.environment_id))
 
 

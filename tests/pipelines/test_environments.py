@@ -32,6 +32,7 @@ def test_a_deployment_is_told_of_with_all_there_is_to_know(
     (found,) = data_of(client.get(path, headers=alice.headers))
     (deployed,) = data_of(client.get(f"{API}/environments/{found['id']}/deployments", headers=alice.headers))
     assert found["live"] == deployed
+    assert found["updated_at"] == found["created_at"]
     assert data_of(client.get(f"{API}/environments/{found['id']}", headers=alice.headers)) == found
     expected = {
         "execution_id": str(seen.execution.id),
