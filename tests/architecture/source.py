@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("app", "tasks", "workers", "config", "launcher", "migrations", "tests", "bench")
-PRODUCT = ("app", "tasks", "workers", "config", "launcher")
+PACKAGES = ("app", "tasks", "workers", "config", "launcher", "cli", "migrations", "tests", "bench")
+PRODUCT = ("app", "tasks", "workers", "config", "launcher", "cli")
 
 
 @cache

@@ -28,10 +28,13 @@ _TAGS_OF_KIND: Final = {
 }
 
 
-def load_yaml(text: str, faults: Faults) -> Node:
-    """The one document in `text`. Raises DefinitionInvalid where the text cannot be read any further."""
+def load_yaml(text: str, faults: Faults, tags: frozenset[str] = frozenset()) -> Node:
+    """The one document in `text`. Raises DefinitionInvalid where the text cannot be read any further.
+
+    What has one of `tags` becomes a map of one key, the tag; nothing is ever made of it here.
+    """
     try:
-        return _Composer(text, faults).document()
+        return _Composer(text, faults, tags).document()
     except yaml.reader.ReaderError as error:
         raise faults.stop(
             "", f"holds a character YAML does not allow: {error.reason}", _at(text, error.position)
@@ -43,9 +46,10 @@ def load_yaml(text: str, faults: Faults) -> Node:
 
 
 class _Composer:
-    def __init__(self, text: str, faults: Faults) -> None:
+    def __init__(self, text: str, faults: Faults, tags: frozenset[str]) -> None:
         self._text = text
         self._faults = faults
+        self._tags = tags
         self._build = Builder(faults)
         self._events: Iterator[_Event] = iter(yaml.parse(text, Loader=_LOADER))
         self._anchors: dict[str, Node | None] = {}
@@ -68,10 +72,15 @@ class _Composer:
             return self._resolve(event, path)
         if event.anchor:
             self._anchors[event.anchor] = None
-        node = self._compose(event, path, depth)
+        node = self._tagged(event, self._compose(event, path, depth), path)
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
+
+    def _tagged(self, event: _Event, node: Node, path: str) -> Node:
+        if event.tag not in self._tags:
+            return node
+        return self._build.mapping([Entry(event.tag, _place(event), node)], path, _place(event))
 
     def _compose(self, event: _Event, path: str, depth: int) -> Node:
         if isinstance(event, yaml.SequenceStartEvent):
@@ -150,7 +159,7 @@ class _Composer:
         return Place(line, column, (column or 0) + quote if literal else None)
 
     def _check_tag(self, event: _Event, kind: type[Node], path: str) -> None:
-        if event.tag not in _TAGS_OF_KIND[kind]:
+        if event.tag not in _TAGS_OF_KIND[kind] and event.tag not in self._tags:
             shown = event.tag.replace(_STANDARD, "!!", 1)
             self._faults.add(path, f"has the tag {shorten(shown)}; tags are not allowed", _place(event))
 

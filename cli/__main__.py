@@ -1,0 +1,27 @@
+"""The program: `headrace import`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cli.import_command import add_import_command
+from cli.problem import Problem
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="headrace", description="Headrace at your own machine, without a server.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_import_command(commands)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except Problem as problem:
+        print(f"headrace: {problem}", file=sys.stderr)
+        return problem.status
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
