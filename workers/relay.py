@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from celery import Celery
@@ -30,15 +29,13 @@ log = logging.getLogger(__name__)
 
 
 class Relay:
-    """Looks every `interval` seconds. It reaps nothing until it has seen the database for one whole lease: after an
-    outage every lease has run out, though the workers live and are about to beat again."""
+    """Looks every `interval` seconds."""
 
     def __init__(self, database: Database, celery: Celery, settings: Settings) -> None:
         self._database = database
         self._celery = celery
         self._sender = CelerySender(celery)
         self._settings = settings
-        self._seen_since: float | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
@@ -53,7 +50,6 @@ class Relay:
                 duty()
             except SQLAlchemyError as error:
                 log.warning("the database is away", extra={"error": type(error).__name__})
-                self._seen_since = None
                 return
             except Exception:
                 log.exception("the relay failed in one of its duties", extra={"duty": duty.__name__})
@@ -71,9 +67,13 @@ class Relay:
 
     def reap_when_sure(self) -> None:
         """Reap, once the database has been there for a whole lease."""
-        self._seen_since = self._seen_since or time.monotonic()
-        if time.monotonic() - self._seen_since >= self._settings.job_lease_seconds:
+        if self.watch():
             self.reap()
+
+    def watch(self) -> bool:
+        """Say that the database is here, and return whether it has been for a whole lease."""
+        with self._database.transaction() as session:
+            return jobs.keep_watch(session, self._settings.job_lease_seconds)
 
     def reap(self) -> None:
         """Take the jobs of workers that stopped beating, each in its own transaction."""
@@ -86,6 +86,7 @@ class Relay:
     def dispatch_events(self) -> None:
         """Turn announced events into what follows from them, in order, a batch a transaction."""
         while True:
+            self.watch()
             with self._database.transaction() as session:
                 records = session.execute(undispatched()).scalars().all()
                 for record in records:
@@ -98,6 +99,7 @@ class Relay:
         """Add what happened to jobs to the totals that Prometheus reads."""
         more = True
         while more:
+            self.watch()
             with self._database.transaction() as session:
                 more = jobs.fold_changes(session)
 

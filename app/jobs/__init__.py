@@ -20,6 +20,7 @@ from app.jobs.sending import Sender, send_accepted, send_or_mark
 from app.jobs.service import Hint, accept, cancel, end, lock, queue_again, retry
 from app.jobs.subjects import follow
 from app.jobs.totals import fold_changes
+from app.jobs.watch import keep_watch
 
 __all__ = [
     "CANCELLED",
@@ -68,6 +69,7 @@ __all__ = [
     "history_lines",
     "hold",
     "identify",
+    "keep_watch",
     "let_in_all",
     "lock",
     "look",

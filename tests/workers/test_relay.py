@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 
 from app import jobs
 from app.jobs import Job
+from app.jobs.watch import JobWatch
 from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.engine import make_engine
@@ -31,7 +32,7 @@ from workers.messages import make_celery
 from workers.relay import Relay
 from workers.sender import CelerySender
 
-LEASE = 0.3
+LEASE = 1.5
 
 
 @pytest.fixture
@@ -195,17 +196,51 @@ def test_nothing_is_reaped_before_the_database_was_there_for_a_lease(
     look_until(patient, lambda: read(database, job_id).status == jobs.QUEUED)
 
 
-def test_the_time_of_contact_begins_anew_after_an_outage(database: Database, relay: Relay) -> None:
+def watched(database: Database, *, since: float, seen: float) -> None:
+    """Let relays have watched since so many seconds ago, and last looked so many seconds ago."""
+    with database.transaction() as session:
+        jobs.keep_watch(session, LEASE)
+        session.execute(update(JobWatch).values(since=ago(since), seen=ago(seen)))
+
+
+@pytest.mark.parametrize("seen", [LEASE, 3600.0, -60.0], ids=["a lease", "an hour", "a clock that was set back"])
+def test_the_watch_begins_anew_after_a_gap(database: Database, relay: Relay, seen: float) -> None:
     job_id = accept(database)
-    look_until(relay, lambda: relay._seen_since is not None)
-    threading.Event().wait(LEASE)
+    watched(database, since=2 * 3600.0, seen=seen)
+    expire(database, job_id)
+    relay.look()
+    assert read(database, job_id).status == jobs.RUNNING
+    look_until(relay, lambda: read(database, job_id).status == jobs.QUEUED)
+
+
+def test_a_relay_goes_on_with_the_watch_of_the_one_before(database: Database, relay: Relay) -> None:
+    job_id = accept(database)
+    watched(database, since=10 * LEASE, seen=LEASE / 10)
+    expire(database, job_id)
+    relay.look()
+    assert read(database, job_id).status == jobs.QUEUED
+
+
+def test_relays_that_all_end_within_a_lease_reap_together(
+    database: Database, celery: Celery, settings: Settings
+) -> None:
+    job_id = accept(database)
+    expire(database, job_id)
+
+    def look_once() -> bool:
+        Relay(database, celery, replace(settings, job_lease_seconds=LEASE)).look()
+        return read(database, job_id).status == jobs.QUEUED
+
+    wait_for(look_once, 10)
+
+
+def test_a_database_that_is_away_is_looked_for_again(database: Database, relay: Relay) -> None:
+    job_id = accept(database)
     bind = database.bind
     database.bind = make_engine(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
     relay.look()
     database.bind = bind
     expire(database, job_id)
-    relay.look()
-    assert read(database, job_id).status == jobs.RUNNING
     look_until(relay, lambda: read(database, job_id).status == jobs.QUEUED)
 
 
@@ -236,8 +271,7 @@ def test_a_parked_job_is_not_reaped(database: Database, relay: Relay) -> None:
         claim = jobs.claim(session, job_id, "tests:1", 60)
         assert claim is not None
         jobs.park(session, jobs.hold(session, claim))
-    look_until(relay, lambda: relay._seen_since is not None)
-    threading.Event().wait(LEASE)
+    watched(database, since=10 * LEASE, seen=LEASE / 10)
     relay.look()
     assert read(database, job_id).status == jobs.RUNNING
 
