@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -11,6 +12,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.http.disks import read_stores
@@ -18,6 +20,8 @@ from app.http.platform import Platform
 from app.http.stream_metrics import stream_metrics
 from app.kernel.clock import database_now
 from app.kernel.events import EventRecord
+
+log = logging.getLogger(__name__)
 
 REQUESTS = Counter("headrace_http_requests", "Requests answered", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -73,6 +77,14 @@ class _Gauges(Collector):
             yield from self._read_database()
 
     def _read_database(self) -> list[Metric]:
+        """Read what the rooms tell; nothing where the database went away since it was checked."""
+        try:
+            return self._read_gauges()
+        except SQLAlchemyError:
+            log.warning("metrics without those of the database, which has just gone", exc_info=True)
+            return []
+
+    def _read_gauges(self) -> list[Metric]:
         with self._parts.database.transaction() as session:
             return [metric for gauge in (_read_event_lag, *self._parts.gauges) for metric in gauge(session)]
 

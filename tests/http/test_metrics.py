@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
+from prometheus_client.metrics_core import Metric
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
 from app.http import Platform
 from app.http.connections import IN_USE, LIMIT, watch_connections
@@ -52,6 +54,18 @@ def test_they_tell_which_parts_are_up(anyone: FlaskClient, parts: Platform, monk
     assert value(anyone, 'headrace_part_up{part="redis"}') == value(anyone, 'headrace_part_up{part="database"}') == 1
     monkeypatch.setattr(parts, "limiter", away_limiter())
     assert value(anyone, 'headrace_part_up{part="redis"}') == 0
+
+
+def test_a_database_that_goes_away_while_they_are_read_costs_its_own_alone(
+    anyone: FlaskClient, parts: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(session: Session) -> list[Metric]:
+        session.execute(text("SELECT 1 / 0"))
+        return []
+
+    monkeypatch.setattr(parts, "gauges", [fail])
+    assert value(anyone, 'headrace_part_up{part="database"}') == 1
+    assert "headrace_events_oldest_seconds" not in anyone.get("/metrics").text
 
 
 def test_without_the_database_they_tell_the_rest(
