@@ -203,24 +203,6 @@ def watched(database: Database, *, since: float, seen: float) -> None:
         session.execute(update(JobWatch).values(since=ago(since), seen=ago(seen)))
 
 
-@pytest.mark.parametrize("seen", [LEASE, 3600.0, -60.0], ids=["a lease", "an hour", "a clock that was set back"])
-def test_the_watch_begins_anew_after_a_gap(database: Database, relay: Relay, seen: float) -> None:
-    job_id = accept(database)
-    watched(database, since=2 * 3600.0, seen=seen)
-    expire(database, job_id)
-    relay.look()
-    assert read(database, job_id).status == jobs.RUNNING
-    look_until(relay, lambda: read(database, job_id).status == jobs.QUEUED)
-
-
-def test_a_relay_goes_on_with_the_watch_of_the_one_before(database: Database, relay: Relay) -> None:
-    job_id = accept(database)
-    watched(database, since=10 * LEASE, seen=LEASE / 10)
-    expire(database, job_id)
-    relay.look()
-    assert read(database, job_id).status == jobs.QUEUED
-
-
 def test_relays_that_all_end_within_a_lease_reap_together(
     database: Database, celery: Celery, settings: Settings
 ) -> None:
