@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0039_job_watch"
-down_revision = "0038_quotas"
+revision = "0040_job_watch"
+down_revision = "0039_workspace_places"
 branch_labels = None
 depends_on = None
 
