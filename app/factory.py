@@ -41,6 +41,7 @@ SAME_NAME = (
     "allow_loopback_clusters",
     "allow_unverified_clusters",
     "allow_local_clusters",
+    "container_engine",
     "max_body_bytes",
     "web_threads",
     "trusted_proxies",

@@ -127,6 +127,21 @@ class Settings:
     )
     work_dir: Path | None = setting(None, "where checkouts live while a stage runs; by default in `DATA_DIR`")
     sandbox: Literal["auto", "bubblewrap", "plain"] = setting("auto", "how steps are confined; `auto` takes the best")
+    container_engine: str = setting(
+        "",
+        "the Docker or podman API that runs steps with an `image`, as `unix:///run/docker.sock` or `tcp://host:2375`; "
+        "without it they are refused. Whoever may use it is root on its host",
+    )
+    container_image: str = setting("", "image of steps that name none; without it they run in `SANDBOX`")
+    container_images: str = setting(
+        "", "images that may be used, as globs such as `python:*`, separated by commas; without any all may be"
+    )
+    container_pull: Literal["if-missing", "always", "never"] = setting(
+        "if-missing", "when images are fetched; private ones that are there already can be used by every workspace"
+    )
+    container_work_dir: Path | None = setting(
+        None, "`WORK_DIR` as the engine sees it, where that is another path: a worker in a container of its own"
+    )
     sandbox_read_only: str = setting("", "further paths that steps may read, separated by colons")
     step_uid: int = setting(0, "user id of steps where the platform runs as root; 0 leaves them the platform's own")
     step_path: str = setting("", "folders put in front of the PATH of steps, separated by colons")

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     # The gateways live in rooms whose deeds are given these tools.
     from tasks.identity.gateways import Mailer
     from tasks.pipelines.gateways.base import Source
+    from tasks.pipelines.gateways.containers import Containers
     from tasks.pipelines.gateways.sandbox import Limits, Sandbox
     from tasks.pipelines.gateways.statuses import Statuses
 
 
 @dataclass(frozen=True, slots=True)
 class StepDefaults:
-    """What a step gets where its definition says nothing."""
+    """What a step gets where its definition says nothing. Without an `image` it runs in none."""
 
     limits: Limits
     network: bool
     path: str
     artifact_bytes: int
+    image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,16 @@ class ClusterRules:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The outside world of a worker."""
+    """The outside world of a worker. `installation` tells its containers from another's on one engine."""
 
     vault: Vault
     live: Live
     log_store: BlobStore
     artifact_store: BlobStore
     source: Source
+    installation: str
     sandbox: Sandbox
+    containers: Containers | None
     statuses: Statuses
     workspaces: Path
     steps: StepDefaults

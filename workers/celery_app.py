@@ -29,11 +29,12 @@ from config.tracing import set_up_tracing
 from tasks.handling import HANDLERS
 from workers.beat import ACCEPT_DUE, SCHEDULE, accept_due
 from workers.board import Board
-from workers.composition import open_tools, open_worker_database, worker_name
+from workers.composition import choose_containers, open_tools, open_worker_database, worker_name
 from workers.guard import Guard
 from workers.heart import StopFlag
 from workers.messages import make_celery
 from workers.runtime import Runtime
+from workers.sweeper import Sweeper
 
 if TYPE_CHECKING:
     from app.kernel.otel import OpenTelemetry
@@ -122,6 +123,12 @@ def _take_a_slot(**_: Any) -> None:
 @worker_ready.connect
 def _keep_guard(**_: Any) -> None:
     Guard(open_database(settings().database_url, None, pool_size=1), board).start()
+
+
+@worker_ready.connect
+def _sweep_containers(**_: Any) -> None:
+    if containers := choose_containers(settings()):
+        Sweeper(open_database(settings().database_url, None, pool_size=1), containers).start()
 
 
 @worker_process_init.connect

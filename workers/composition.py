@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
 from config.settings import Settings
 from tasks.identity.gateways import Mailer, choose_mailer
+from tasks.pipelines.gateways.containers import Containers, DockerContainers, ImageRules
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
@@ -47,9 +49,11 @@ def open_tools(settings: Settings) -> Tools:
         source=GitSource(
             allow_file=settings.allow_file_repositories, allow_private_addresses=settings.allow_private_addresses
         ),
+        installation=installation_of(settings),
         sandbox=choose_sandbox(
             settings.sandbox, extra_read_only=_paths(settings.sandbox_read_only), step_uid=settings.step_uid or None
         ),
+        containers=choose_containers(settings),
         statuses=HttpStatuses(allow_private_addresses=settings.allow_private_addresses),
         workspaces=settings.workspaces,
         steps=_step_defaults(settings),
@@ -64,6 +68,28 @@ def open_tools(settings: Settings) -> Tools:
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
         kubeconfig_seconds=settings.kubeconfig_seconds,
         verify_image=settings.verify_image,
+    )
+
+
+def installation_of(settings: Settings) -> str:
+    """Return what tells this installation's containers from those of another that uses the same engine."""
+    return hashlib.sha256(settings.public_url.encode()).hexdigest()[:16]
+
+
+def choose_containers(settings: Settings) -> Containers | None:
+    """Return where steps with an image run, if anywhere."""
+    if not settings.container_engine:
+        return None
+    allowed = [glob.strip() for glob in settings.container_images.split(",") if glob.strip()]
+    return DockerContainers(
+        settings.container_engine,
+        installation=installation_of(settings),
+        rules=ImageRules(allowed, settings.container_pull),
+        workspaces=settings.workspaces,
+        seen_workspaces=settings.container_work_dir,
+        scratch=settings.workspaces,
+        step_uid=settings.step_uid or None,
+        extra_read_only=_paths(settings.sandbox_read_only),
     )
 
 
@@ -104,4 +130,5 @@ def _step_defaults(settings: Settings) -> StepDefaults:
         network=settings.step_network,
         path=settings.step_path,
         artifact_bytes=settings.artifact_bytes,
+        image=settings.container_image,
     )

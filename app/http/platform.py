@@ -58,6 +58,7 @@ class Platform:
     allow_loopback_clusters: bool
     allow_unverified_clusters: bool
     allow_local_clusters: bool
+    container_engine: str
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

@@ -11,10 +11,10 @@ from app.pipelines.models import Pipeline
 from app.pipelines.service import Source
 
 
-def merge_definition(pipeline: Pipeline, patch: dict[str, Any]) -> Source:
+def merge_definition(pipeline: Pipeline, patch: dict[str, Any], executors: frozenset[str]) -> Source:
     """Return the definition with the patch applied; raises DefinitionInvalid when the result is not valid."""
     merged = orjson.dumps(merge(pipeline.definition, patch)).decode()
-    return Source(parse(merged, "json"), merged, "json")
+    return Source(parse(merged, "json", executors=executors), merged, "json")
 
 
 def merge(target: Any, patch: Any) -> Any:

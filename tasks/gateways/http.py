@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from app.kernel.addresses import AddressRules
 from tasks.gateways.errors import AnswerTooLarge, AnswerUnreadable, Unreachable
@@ -62,7 +62,10 @@ class Streamed:
 
 class HttpClient:
     """One server, asked by one thread; its connection is kept for the next request. `keep` is called at least every
-    quarter second of waiting, and what it raises ends the request."""
+    quarter second of waiting, and what it raises ends the request.
+
+    The address `unix:///path` is a Unix socket: such an address comes from an operator alone, never from a user.
+    """
 
     def __init__(
         self,
@@ -75,12 +78,8 @@ class HttpClient:
         keep: Keep = lambda: None,
     ) -> None:
         parts = urlsplit(base_url)
-        secure = parts.scheme == "https"
-        host = parts.hostname or ""
-        port = parts.port or _PORTS[parts.scheme]
-        context = (tls or ssl.create_default_context()) if secure else None
-        self._destination = Destination(host, port, context, server_name or host)
-        self._prefix = parts.path.rstrip("/")
+        self._destination = _destination_of(parts, tls, server_name)
+        self._prefix = "" if self._destination.socket_path else parts.path.rstrip("/")
         self._rules = rules
         self._timeouts = timeouts or Timeouts()
         self._keep = keep
@@ -162,6 +161,14 @@ class HttpClient:
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {"Accept-Encoding": "identity", "User-Agent": "headrace", **headers}
+
+
+def _destination_of(parts: SplitResult, tls: ssl.SSLContext | None, server_name: str | None) -> Destination:
+    if parts.scheme == "unix":
+        return Destination("localhost", 80, None, "", socket_path=parts.path)
+    host = parts.hostname or ""
+    context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+    return Destination(host, parts.port or _PORTS[parts.scheme], context, server_name or host)
 
 
 @contextmanager

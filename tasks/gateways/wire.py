@@ -31,12 +31,16 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A server; `tls` is None for plain HTTP, `server_name` what its certificate is to say."""
+    """A server; `tls` is None for plain HTTP, `server_name` what its certificate is to say.
+
+    With `socket_path` it is one of this machine, behind a Unix socket that an operator named.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None
     server_name: str
+    socket_path: str | None = None
 
 
 class Wire:
@@ -112,6 +116,8 @@ class _Reading(io.RawIOBase):
 def open_wire(destination: Destination, rules: AddressRules, seconds: float, keep: Keep) -> Wire:
     """Connect to a server; raises DestinationRefused, CertificateRefused, TooSlow, Unreachable, or what `keep` does."""
     ends = time.monotonic() + seconds
+    if destination.socket_path is not None:
+        return Wire(_connect_here(destination.socket_path, seconds), keep)
     addresses = _find_addresses(destination, rules, ends, keep)
     connection = _connect(addresses, destination.port, ends)
     if destination.tls is None:
@@ -163,6 +169,17 @@ def _connect(addresses: list[str], port: int, ends: float) -> socket.socket:
     if isinstance(failure, TimeoutError):
         raise TooSlow("The server could not be connected to in time.", step="connect") from failure
     raise Unreachable("The server cannot be connected to.", step="connect") from failure
+
+
+def _connect_here(path: str, seconds: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(seconds)
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise Unreachable("The server's socket cannot be connected to.") from error
+    return connection
 
 
 def _secure(connection: socket.socket, tls: ssl.SSLContext, name: str, ends: float) -> socket.socket:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import PurePosixPath
 from threading import Lock
 
 from app.jobs import Run
@@ -15,15 +14,24 @@ from app.kernel.context import carried
 from app.kernel.errors import HeadraceError, Permanent
 from app.kernel.tracing import span
 from app.pipelines import Briefing, StepEnd, finish_step, start_step
-from app.pipelines.definition import ConditionInvalid, PathOutside, PlannedStep, State, should_run, step_variables
+from app.pipelines.definition import (
+    ConditionInvalid,
+    PathOutside,
+    PlannedStep,
+    State,
+    expand,
+    should_run,
+    step_variables,
+)
 from tasks.patience import patiently
 from tasks.pipelines.bring_artifacts import bring_artifacts
 from tasks.pipelines.checkout import checkout
-from tasks.pipelines.gateways.sandbox import StepCommand, StepOutcome
+from tasks.pipelines.gateways.sandbox import SandboxUnavailable, StepCommand, StepOutcome
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, WorkingDirectoryRefused
 from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
 from tasks.pipelines.secrets import Secrets
 from tasks.pipelines.step_log import StepLog
+from tasks.pipelines.step_sandboxes import StepSandboxes
 from tasks.pipelines.workplace import Workplace
 from tasks.tools import Tools
 
@@ -68,6 +76,7 @@ class StepRunner:
         self._secrets = secrets
         self._place = place
         self._clock = clock
+        self._sandboxes = StepSandboxes(run, tools, briefing, place, clock.is_up)
         self._lock = Lock()
         self.failed: dict[str, str] = {}
         self.out_of_time = False
@@ -90,6 +99,10 @@ class StepRunner:
 
     def run_all(self) -> dict[str, str]:
         """Run all steps and return those that failed the stage."""
+        with self._sandboxes:
+            return self._run_all()
+
+    def _run_all(self) -> dict[str, str]:
         steps = self._briefing.planned.steps
         if not self._briefing.planned.parallel:
             for step in steps:
@@ -122,7 +135,7 @@ class StepRunner:
             wanted = should_run(step.condition, variables, state)
         except ConditionInvalid as error:
             return StepEnd("failed", f"Its condition cannot be evaluated: {error}.")
-        except WorkingDirectoryRefused as error:
+        except (WorkingDirectoryRefused, SandboxUnavailable) as error:
             return StepEnd("failed", error.message)
         if not wanted:
             return SKIPPED if state.failed else NOT_WANTED
@@ -173,15 +186,18 @@ class StepRunner:
 
     def _sandboxed(self, step: PlannedStep, attempt: int, log: StepLog) -> StepOutcome:
         variables = self._variables(step, attempt)
+        image = self._sandboxes.image_of(step)
+        sandbox = self._sandboxes.open_for(step, log.say)
         command = StepCommand(
             script=script_of(step),
             workspace=self._place.root,
-            working_directory=self._place.relative(variables["WORKING_DIR"], self._seen_at()),
-            environment=self._with_path(variables) | self._secrets.given_to(step),
+            working_directory=self._place.relative(variables["WORKING_DIR"], self._sandboxes.seen_at(step)),
+            environment=(variables if image else self._with_path(variables)) | self._secrets.given_to(step),
             limits=limits_of(step, self._tools.steps.limits, self._clock.left()),
             network=step.network and self._tools.steps.network,
+            image=expand(image, variables) if image else None,
         )
-        return self._tools.sandbox.run(command, log.write, self._watch(log))
+        return sandbox.run(command, log.hear, self._watch(log))
 
     def _watch(self, log: StepLog) -> Callable[[], bool]:
         def should_stop() -> bool:
@@ -198,7 +214,7 @@ class StepRunner:
                 step,
                 commit_sha=self._briefing.commit_sha,
                 attempt=attempt,
-                directories=self._place.seen_by_steps(self._seen_at()),
+                directories=self._place.seen_by_steps(self._sandboxes.seen_at(step)),
             )
         except PathOutside as error:
             raise WorkingDirectoryRefused(f"Its working directory is not one of the checkout: {error}.") from error
@@ -206,9 +222,6 @@ class StepRunner:
     def _with_path(self, variables: dict[str, str]) -> dict[str, str]:
         added = self._tools.steps.path
         return {"PATH": f"{added}:{SYSTEM_PATH}" if added else SYSTEM_PATH, **variables}
-
-    def _seen_at(self) -> PurePosixPath:
-        return self._tools.sandbox.workspace_path(self._place.root)
 
     def _start(self, step: PlannedStep) -> int:
         with self._run.recording() as (session, _):

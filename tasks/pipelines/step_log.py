@@ -62,6 +62,14 @@ class StepLog:
         if self._capture.waiting_bytes >= CHUNK_BYTES:
             self._flush()
 
+    def hear(self, stream: LogStream, data: bytes) -> None:
+        """Take what a sandbox passes on: raw output of the step, or lines of its own."""
+        if stream != "system":
+            self.write(stream, data)
+            return
+        for line in data.decode(errors="replace").splitlines():
+            self.say(line)
+
     def say(self, message: str) -> None:
         """Add a line of the platform's own."""
         self._capture.say(message)

@@ -19,6 +19,7 @@ from app.pipelines.definition.model import (
     Limits,
     Notifications,
     Reports,
+    Service,
     Stage,
     Step,
     Target,
@@ -35,7 +36,14 @@ from app.pipelines.definition.plan import (
     make_plan,
     planned_names,
 )
-from app.pipelines.definition.reading import MediaType, from_stored_triggers, parse, parse_tree
+from app.pipelines.definition.reading import (
+    SHELL_AND_CONTAINERS,
+    SHELL_ONLY,
+    MediaType,
+    from_stored_triggers,
+    parse,
+    parse_tree,
+)
 from app.pipelines.definition.schema import json_schema
 from app.pipelines.definition.secrets import find_secret_name_fault
 from app.pipelines.definition.variables import (
@@ -51,6 +59,8 @@ from app.pipelines.definition.variables import (
 __all__ = [
     "DEFAULT_TIMEZONE",
     "RESERVED_NAMES",
+    "SHELL_AND_CONTAINERS",
+    "SHELL_ONLY",
     "Artifact",
     "Cache",
     "ConditionInvalid",
@@ -70,6 +80,7 @@ __all__ = [
     "PullRequest",
     "Reports",
     "RunContext",
+    "Service",
     "Stage",
     "State",
     "Step",

@@ -19,6 +19,7 @@ DAY: Final = 24 * 3600
 DEFAULT_TIMEOUT: Final = 3600
 DEFAULT_RETENTION: Final = 30 * DAY
 DEFAULT_APPROVAL: Final = 7 * DAY
+DEFAULT_READY: Final = 60
 
 # Control characters, and those that change the direction or hide the end of a text: a name is shown in logs and pages.
 _HIDDEN: Final = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
@@ -65,6 +66,34 @@ SECRETS = ListOf(
     at_most=MAX_SECRETS,
 )
 PARAMETERS = Record(names=Text(at_most=100, strict=True), values=Anything())
+IMAGE = Text(
+    at_most=500,
+    pattern=r"(?!-)[A-Za-z0-9._/:@${}-]+",
+    hint="an image is written as name:tag or name@digest, such as python:3.12; it may hold ${NAME}",
+    strict=True,
+)
+SERVICE = Record(
+    {
+        "name": Key(
+            Text(
+                at_most=63,
+                pattern=r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?",
+                hint="a service's name is a host name: small letters, digits and '-'",
+                strict=True,
+            ),
+            "The host name by which steps reach it.",
+            required=True,
+        ),
+        "image": Key(IMAGE, "Container image; may hold ${NAME}.", required=True),
+        "environment": Key(ENVIRONMENT, "Variables of the service; may hold ${NAME}."),
+        "command": Key(
+            ListOf(Text(at_most=4096, at_least=0), at_least=1, at_most=100), "What it runs, word by word; the image's."
+        ),
+        "port": Key(Number(1, 65_535), "The TCP port it listens on when it is ready."),
+        "ready": Key(SCRIPT, "Shell command within the service that succeeds when it is ready."),
+        "timeout": Key(duration(1, 3600), "How long it may take until it is ready.", default=DEFAULT_READY),
+    }
+)
 LIMITS = Record(
     {
         "memory": Key(size(1024**2, 1024**4), "Memory of the step's processes, in bytes or as 512Mi."),
@@ -117,6 +146,7 @@ STEP = Record(
         "environment": Key(ENVIRONMENT, "Variables of the step."),
         "secrets": Key(SECRETS, "Secrets that the step finds in its environment."),
         "working_directory": Key(PATH, "Directory within the checkout.", default="."),
+        "image": Key(IMAGE, "Container image the step runs in; the stage's when it is left out."),
         "network": Key(Flag(), "Whether the step has a network; the stage's setting when it is left out."),
         "limits": Key(LIMITS, "Bounds on what the step may use; the server has its own, and the lower one holds."),
         "config": Key(STEP_CONFIG, "What the step's type needs."),
@@ -195,6 +225,8 @@ STAGE = Record(
         "retry_count": Key(RETRIES, "How often a failed stage is run again; the pipeline's when it is left out."),
         "continue_on_error": Key(Flag(), "Whether the pipeline goes on although this stage failed.", default=False),
         "network": Key(Flag(), "Whether the stage's steps have a network.", default=True),
+        "image": Key(IMAGE, "Container image its steps run in; may hold ${NAME}."),
+        "services": Key(ListOf(SERVICE, at_most=10), "Containers beside its steps, such as a database."),
         "matrix": Key(MATRIX, "Axes and their values; the stage runs once for every cell."),
         "artifacts": Key(ListOf(Either(PATH, ARTIFACT), at_most=50), "Files to keep when the stage ends."),
         "cache": Key(ListOf(CACHE, at_most=10), "Files to have again in later runs."),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.pipelines.definition.codec import from_plain, to_plain
-from app.pipelines.definition.language import DEFAULT_APPROVAL, DEFAULT_RETENTION, DEFAULT_TIMEOUT
+from app.pipelines.definition.language import DEFAULT_APPROVAL, DEFAULT_READY, DEFAULT_RETENTION, DEFAULT_TIMEOUT
 from app.pipelines.definition.matrix import Matrix
 
 Environment = Mapping[str, str]
@@ -108,6 +108,19 @@ class DeploysTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A container beside a stage's steps, reached by its name; `timeout` is the seconds it has to become ready."""
+
+    name: str
+    image: str
+    environment: Environment = field(default_factory=dict)
+    command: tuple[str, ...] | None = None
+    port: int | None = None
+    ready: str | None = None
+    timeout: int = DEFAULT_READY
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. A shell step has either `run`, text for a shell, or `command` and `args`, a program without one.
 
@@ -130,6 +143,7 @@ class Step:
     network: bool | None = None
     limits: Limits = Limits()
     config: Mapping[str, Any] = field(default_factory=dict)
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,8 @@ class Stage:
     artifacts: tuple[Artifact, ...] = ()
     reports: Reports | None = None
     cache: tuple[Cache, ...] | None = None
+    image: str | None = None
+    services: tuple[Service, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

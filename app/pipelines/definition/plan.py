@@ -18,6 +18,7 @@ from app.pipelines.definition.model import (
     Environment,
     Limits,
     Reports,
+    Service,
     Stage,
     Step,
 )
@@ -86,6 +87,7 @@ class PlannedStep:
     working_directory: str = "."
     limits: Limits = field(default_factory=Limits)
     config: Mapping[str, Any] = field(default_factory=dict)
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class PlannedStage:
     approval: Approval | None = None
     deploys_to: DeploysTo | None = None
     cache: tuple[Cache, ...] | None = None
+    services: tuple[Service, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +246,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         approval=stage.approval,
         deploys_to=stage.deploys_to,
         cache=stage.cache,
+        services=stage.services,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )
 
@@ -263,4 +267,5 @@ def _plan_step(stage: Stage, step: Step, timeout: int) -> PlannedStep:
         network=stage.network if step.network is None else step.network,
         limits=step.limits,
         config=step.config,
+        image=step.image or stage.image,
     )

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from app.pipelines.definition.checks import check_draft, check_plan
 from app.pipelines.definition.codec import from_plain
+from app.pipelines.definition.containers import CONTAINER
 from app.pipelines.definition.faults import Faults, Place
 from app.pipelines.definition.forms import read_at
 from app.pipelines.definition.json_text import load_json
@@ -17,12 +18,14 @@ from app.pipelines.definition.yaml_text import load_yaml
 MediaType = Literal["yaml", "json"]
 
 SHELL_ONLY: Final = frozenset({"shell"})
+SHELL_AND_CONTAINERS: Final = SHELL_ONLY | {CONTAINER}
 
 
-def parse(text: str | bytes, media_type: MediaType, *, executors: frozenset[str] = SHELL_ONLY) -> Definition:
+def parse(text: str | bytes, media_type: MediaType, *, executors: frozenset[str] = SHELL_AND_CONTAINERS) -> Definition:
     """Read a definition. Raises DefinitionInvalid with every fault, each with line and column.
 
-    `executors` are the step types this server can run; the others are known, and refused by name.
+    `executors` are the step types this server can run; the others are known, and refused by name. Without `container`
+    images and services are refused too.
     """
     faults = Faults()
     decoded = _decode(text, faults)
@@ -31,7 +34,7 @@ def parse(text: str | bytes, media_type: MediaType, *, executors: frozenset[str]
 
 
 def read_part(
-    text: bytes, faults: Faults, environment: Mapping[str, str], executors: frozenset[str] = SHELL_ONLY
+    text: bytes, faults: Faults, environment: Mapping[str, str], executors: frozenset[str] = SHELL_AND_CONTAINERS
 ) -> Definition:
     """Read a file that is included, as YAML: its stages, and what it includes itself; `environment` is the pipeline's.
 
@@ -49,7 +52,7 @@ def read_part(
     return part
 
 
-def parse_tree(value: object, *, executors: frozenset[str] = SHELL_ONLY) -> Definition:
+def parse_tree(value: object, *, executors: frozenset[str] = SHELL_AND_CONTAINERS) -> Definition:
     """Read a definition from decoded JSON. Raises DefinitionInvalid; its faults have paths, but no lines."""
     faults = Faults()
     return _read(load_object(value, faults), faults, executors)

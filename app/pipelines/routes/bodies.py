@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from flask import request
 
-from app.http import read_body
+from app.http import platform, read_body
 from app.kernel.errors import FieldError, Invalid, Malformed
-from app.pipelines.definition import DefinitionInvalid, Fault, parse
+from app.pipelines.definition import SHELL_AND_CONTAINERS, SHELL_ONLY, DefinitionInvalid, Fault, parse
 from app.pipelines.merging import merge_definition
 from app.pipelines.models import Pipeline
 from app.pipelines.service import Source
@@ -34,11 +34,16 @@ PATCH_DOC: dict[str, Any] = {
 }
 
 
+def executors() -> frozenset[str]:
+    """Return what this installation can run: without an engine definitions with images are refused, line by line."""
+    return SHELL_AND_CONTAINERS if platform().container_engine else SHELL_ONLY
+
+
 def read_source() -> Source:
     """Parse the request's body; raises Invalid with every fault."""
     text, form = read_text()
     try:
-        return Source(parse(text, form), text, form)
+        return Source(parse(text, form, executors=executors()), text, form)
     except DefinitionInvalid as error:
         raise refuse(error) from None
 
@@ -46,7 +51,7 @@ def read_source() -> Source:
 def patched(pipeline: Pipeline, patch: dict[str, Any]) -> Source:
     """Return the definition with a patch applied; raises Invalid with every fault."""
     try:
-        return merge_definition(pipeline, patch)
+        return merge_definition(pipeline, patch, executors())
     except DefinitionInvalid as error:
         raise refuse(error) from None
 

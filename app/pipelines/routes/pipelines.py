@@ -13,7 +13,7 @@ from app.pipelines import service
 from app.pipelines.definition import DefinitionInvalid, json_schema, parse, planned_names
 from app.pipelines.models import Pipeline, Schedule
 from app.pipelines.routes.base import blueprint
-from app.pipelines.routes.bodies import BODY_DOC, PATCH_DOC, fault_view, patched, read_source, read_text
+from app.pipelines.routes.bodies import BODY_DOC, PATCH_DOC, executors, fault_view, patched, read_source, read_text
 from app.pipelines.schemas import PipelineFilterSchema, PipelineSchema, ScheduleSchema, ValidationSchema
 from app.tenancy import Workspace
 
@@ -119,7 +119,7 @@ class Validate(MethodView):
         """Tell what is wrong with a definition, fault by fault, and which stages it would run."""
         text, form = read_text()
         try:
-            definition = parse(text, form)
+            definition = parse(text, form, executors=executors())
         except DefinitionInvalid as error:
             return {"valid": False, "name": None, "stages": [], "faults": [fault_view(one) for one in error.faults]}
         stages = [name for stage in definition.stages for name in planned_names(stage)]

@@ -41,9 +41,18 @@ stages:
     description: Quick and quiet.
     parallel: true
     network: false
+    image: python:${PYTHON:-3.12}
+    services:
+      - name: db
+        image: postgres:16
+        environment: {POSTGRES_PASSWORD: "${LEVEL}"}
+        command: [postgres, -c, fsync=off]
+        port: 5432
+        ready: pg_isready
+        timeout: 2m
     depends_on: []
     steps:
-      - {name: ruff, run: ruff check .}
+      - {name: ruff, run: ruff check ., image: "host.example:5000/ruff@sha256:0123"}
       - {name: types, step_type: shell, config: {script: mypy, environment: {STRICT: true}, working_directory: src}}
   - name: test
     depends_on: [lint]

@@ -33,6 +33,7 @@ RECORDS = {
     "A matrix": language.MATRIX,
     "An artifact": language.ARTIFACT,
     "A cache": language.CACHE,
+    "A service": language.SERVICE,
     "Reports": language.REPORTS,
     "A trigger": pipeline_keys.TRIGGER,
     "trigger config": pipeline_keys.TRIGGER.keys["config"].form,
@@ -74,6 +75,7 @@ def test_every_example_is_a_valid_definition(example):
     assert [stage.name for stage in plan.stages] in (
         ["lint", "test (3.11, postgres)", "test (3.12, postgres)", "test (3.12, sqlite)", "release"],
         ["test"],
+        ["test (3.12)", "test (3.13)"],
         ["build", "ship"],
         [],  # of one that includes files the plan is made when they are read
     )

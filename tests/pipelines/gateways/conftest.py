@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.containers import benches
+from tests.support.containers.benches import Engines
+from tests.support.containers.image import IMAGE
 from tests.support.sandboxes import Bench, kinds, make_sandbox
 
 
-@pytest.fixture(params=kinds())
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """Container engines, each started when it is first needed."""
+    with benches.all_engines() as found:
+        yield found
+
+
+# Docker speaks what podman speaks: `pytest -m slow` tries it too.
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) if kind == "docker" else kind for kind in benches.kinds()]
+
+
+@pytest.fixture(params=[*kinds(), *SLOW])
+def bench(request: pytest.FixtureRequest, tmp_path: Path, engines: Engines) -> Iterator[Bench]:
     """A sandbox of each kind, with an empty workspace."""
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    return Bench(make_sandbox(request.param), workspace)
+    if request.param not in benches.kinds():
+        yield Bench(make_sandbox(request.param), workspace)
+        return
+    with benches.opened(engines.address(request.param), workspace) as sandbox:
+        yield Bench(sandbox, workspace, image=IMAGE, fake=request.param == benches.FAKE)

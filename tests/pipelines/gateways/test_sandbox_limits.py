@@ -47,7 +47,7 @@ def test_a_fork_bomb_stays_within_its_processes_and_ends(bench: Bench) -> None:
     script = f"bomb() {{ {marker.sleep} & bomb | bomb & }}; bomb; wait"
     ran = bench.run(script, processes=48, seconds=1.5, grace_seconds=0.3)
     assert ran.outcome.ended in ("timed_out", "exited")
-    assert ran.seconds < 5
+    assert ran.seconds < 5 + bench.overhead
     assert marker.wait_until_gone(1)
 
 
@@ -75,6 +75,8 @@ def test_tmp_counts_with_the_workspace(bench: Bench) -> None:
 
 
 def test_files_without_a_name_count_as_long_as_they_are_open(bench: Bench) -> None:
+    if bench.fake:
+        pytest.skip("the engine of the tests does not tell which processes are the step's")
     script = """exec python3 -c '
 import os, time
 held = []

@@ -72,7 +72,14 @@ def test_a_step_gets_its_environment_and_nothing_of_the_workers(bench: Bench, mo
     given = dict(line.split("=", 1) for line in ran.stdout.decode().splitlines())
     assert given.pop("GREETING") == "hello world  "
     assert given["LD_LIBRARY_PATH"] == "/x"
-    assert set(given) - {"PWD", "SHLVL", "_", "LC_CTYPE"} == {"PATH", "HOME", "TMPDIR", "LD_SDK_KEY", "LD_LIBRARY_PATH"}
+    of_engines = {"HOSTNAME", "TERM", "container"} if bench.image else set()
+    assert set(given) - {"PWD", "SHLVL", "_", "LC_CTYPE"} - of_engines == {
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LD_SDK_KEY",
+        "LD_LIBRARY_PATH",
+    }
 
 
 def test_the_environment_may_replace_the_defaults(bench: Bench) -> None:
@@ -126,7 +133,7 @@ def test_a_script_ending_in_a_here_document_and_odd_bytes_runs_as_it_stands(benc
 def test_what_still_writes_when_the_script_has_ended_is_heard(bench: Bench) -> None:
     ran = bench.run("exec > >(sleep 0.2; cat)\necho last words")
     assert ran.stdout == b"last words\n"
-    assert ran.seconds < 1.5
+    assert ran.seconds < 1.5 + bench.overhead
 
 
 def test_binary_output_arrives_unchanged(bench: Bench) -> None:
@@ -146,7 +153,7 @@ def test_duration_memory_and_processor_time_are_measured(bench: Bench) -> None:
     assert ran.outcome.exit_code == 0, ran.stderr
     assert 0.4 <= ran.outcome.duration_seconds <= ran.seconds
     assert 80 << 20 <= (ran.outcome.peak_memory_bytes or 0) < 300 << 20
-    assert 0.01 <= (ran.outcome.cpu_seconds or 0) <= ran.seconds
+    assert bench.fake or 0.01 <= (ran.outcome.cpu_seconds or 0) <= ran.seconds
 
 
 def test_a_fault_of_the_listener_ends_the_step_and_is_passed_on(bench: Bench) -> None:

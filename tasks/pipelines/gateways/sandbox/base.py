@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 
 from app.kernel.errors import Permanent, Transient
 
-Stream = Literal["stdout", "stderr"]
+Stream = Literal["stdout", "stderr", "system"]
+"""Where output comes from; `system` is the sandbox itself."""
 Ending = Literal["exited", "signalled", "timed_out", "cancelled", "out_of_memory", "disk_full"]
 OnOutput = Callable[[Stream, bytes], None]
 ShouldStop = Callable[[], bool]
@@ -58,7 +59,7 @@ class Limits:
 class StepCommand:
     """One script to run. `environment` is all it gets, beside PATH, HOME and TMPDIR where it does not set them.
 
-    It may hold secrets, so it is not shown with the rest.
+    It may hold secrets, so it is not shown with the rest. An `image` has variables of its own, and an engine adds some.
     """
 
     script: str
@@ -68,6 +69,7 @@ class StepCommand:
     limits: Limits
     network: bool
     grace_seconds: float = 5
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

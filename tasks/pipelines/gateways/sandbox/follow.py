@@ -33,6 +33,11 @@ _BATCH_SECONDS = 0.005
 _DEADLY = frozenset((4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 24, 25, 31))
 
 
+def deadly_signal(exit_code: int | None) -> int | None:
+    """The signal that a shell's exit code tells of, or None."""
+    return exit_code - 128 if exit_code is not None and exit_code - 128 in _DEADLY else None
+
+
 class Tree(Protocol):
     """All processes of a step."""
 
@@ -216,7 +221,7 @@ class Follower:
     def _outcome(self, took: float, name: str) -> StepOutcome:
         code, usage = self._exit or (0, resource.getrusage(resource.RUSAGE_SELF))
         exit_code = 128 - code if code < 0 else code
-        number = exit_code - 128 if exit_code - 128 in _DEADLY else None
+        number = deadly_signal(exit_code)
         self._peak_memory = max(self._peak_memory, self._largest(usage))
         ended = self._verdict or self._ending_of(exit_code, number)
         return StepOutcome(

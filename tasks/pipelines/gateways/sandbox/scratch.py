@@ -90,9 +90,13 @@ def remove_tree(path: Path) -> None:
 
 def give_to(uid: int, *paths: Path) -> None:
     """Hand whole trees to the user a step runs as."""
-    for path in paths:
-        if path.lstat().st_uid != uid:
-            _quietly(["chown", "-Rh", f"{uid}:{uid}", "--", str(path)])
+    give_all_to(uid, *(path for path in paths if path.lstat().st_uid != uid))
+
+
+def give_all_to(uid: int, *paths: Path) -> None:
+    """Hand whole trees to a user, whoever their top belongs to."""
+    if paths:
+        _quietly(["chown", "-Rh", f"{uid}:{uid}", "--", *map(str, paths)])
 
 
 def remove_abandoned_scratch(parent: Path | None) -> None:

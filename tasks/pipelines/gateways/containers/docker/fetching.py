@@ -1,0 +1,59 @@
+"""Fetching images, once for each and stage, stopped by a cancel and by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from tasks.pipelines.gateways.containers.base import ContainerRefused, ImageUnavailable
+from tasks.pipelines.gateways.containers.docker.engine import Engine
+from tasks.pipelines.gateways.containers.docker.place import Place
+from tasks.pipelines.gateways.containers.docker.waiting import Waiting
+from tasks.pipelines.gateways.containers.images import ImageRules
+from tasks.pipelines.gateways.sandbox.base import OnOutput
+
+
+@dataclass(slots=True)
+class Fetching:
+    """The images of one stage. Of steps that run at once one fetches, and the others wait."""
+
+    place: Place
+    rules: ImageRules
+    _lock: Lock = field(default_factory=Lock)
+    _fetched: set[str] = field(default_factory=set)
+
+    def fetch(self, image: str, waiting: Waiting, on_output: OnOutput) -> str:
+        """See to it that an image is there and return its whole name; raises Stopped, ImageRefused, ImageUnavailable
+        or ContainersUnavailable. Its time counts as the step's."""
+        whole = self.rules.admit(image)
+        while not self._lock.acquire(timeout=0.1):
+            waiting()
+        try:
+            if whole not in self._fetched:
+                self._fetch(whole, self.place.connect(waiting), on_output)
+                self._fetched.add(whole)
+        finally:
+            self._lock.release()
+        return whole
+
+    def _fetch(self, image: str, engine: Engine, on_output: OnOutput) -> None:
+        try:
+            self._ensure(image, engine, lambda line: on_output("system", f"{line}\n".encode()))
+        finally:
+            engine.close()
+
+    def _ensure(self, image: str, engine: Engine, say: Callable[[str], None]) -> None:
+        if self.rules.pull != "always" and engine.has_image(image):
+            return
+        if self.rules.pull == "never":
+            raise ImageUnavailable(f"The image {image} is not here, and this installation fetches none.")
+        say(f"Fetching the image {image}.")
+        try:
+            engine.pull(image)
+        except ImageUnavailable:
+            raise
+        except ContainerRefused as error:
+            raise ImageUnavailable(f"The image {image} cannot be had: {error.message}") from error
+        if not engine.has_image(image):
+            raise ImageUnavailable(f"The image {image} cannot be had: the engine did not say why.")

@@ -1,0 +1,136 @@
+"""The services of a stage: started before its steps, waited for until they are ready, removed at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from app.kernel.errors import HeadraceError
+from tasks.pipelines.gateways.containers.base import (
+    Check,
+    ContainerRefused,
+    Say,
+    Service,
+    ServiceFailed,
+    StageNeeds,
+)
+from tasks.pipelines.gateways.containers.docker.attached import read_frames
+from tasks.pipelines.gateways.containers.docker.bodies import service_body
+from tasks.pipelines.gateways.containers.docker.engine import Engine
+from tasks.pipelines.gateways.containers.docker.fetching import Fetching
+from tasks.pipelines.gateways.containers.docker.networks import Networks
+from tasks.pipelines.gateways.containers.docker.waiting import Waiting
+
+_LOOK_SECONDS: Final = 0.25
+_NO_IMAGE_LIMIT: Final = 3600.0
+_LAST_LINES: Final = 30
+_MOST_LOG: Final = 64 * 1024
+_MOST_SAID: Final = 256 * 1024
+_LISTENING: Final = "0A"
+_THIS_MACHINE: Final = ("0100007F", "00000000000000000000000001000000")
+_CANNOT_RUN: Final = (126, 127)
+"""The image has no such program."""
+
+
+class Services:
+    """The services of one stage, on its inner network."""
+
+    def __init__(self, engine: Engine, networks: Networks, fetching: Fetching, check: Check, say: Say) -> None:
+        self._engine = engine
+        self._networks = networks
+        self._fetching = fetching
+        self._check = check
+        self._say = say
+        self._made: list[str] = []
+
+    def start(self, needs: StageNeeds) -> None:
+        """Start them in order, each once the one before it runs, and wait until all are ready."""
+        started = [(service, self._start(service, needs)) for service in needs.services]
+        for service, container in started:
+            self._wait(service, container)
+
+    def remove(self) -> None:
+        """Take them away, the last one first, with the volumes of their images."""
+        for container in reversed(self._made):
+            with suppress(HeadraceError):
+                self._engine.call("DELETE", f"/containers/{container}", force=1, v=1)
+
+    def _start(self, service: Service, needs: StageNeeds) -> str:
+        waiting = Waiting(self._is_asked_to_stop, _NO_IMAGE_LIMIT)
+        image = self._fetching.fetch(service.image, waiting, lambda _, data: self._say(data.decode().strip()))
+        extra = self._networks.place.extra_read_only
+        body = service_body(service, image, self._networks.inside(), needs, self._networks.hosts, extra)
+        container = str(self._engine.call("POST", "/containers/create", body)["Id"])
+        self._made.append(container)
+        try:
+            self._engine.call("POST", f"/containers/{container}/start")
+        except ContainerRefused as error:
+            raise ServiceFailed(f"The service {service.name} could not be started: {error.message}") from error
+        self._networks.hosts[service.name] = self._networks.address_of(self._engine, container)
+        return container
+
+    def _is_asked_to_stop(self) -> bool:
+        self._check()
+        return False
+
+    def _wait(self, service: Service, container: str) -> None:
+        give_up = time.monotonic() + service.seconds
+        began = time.monotonic()
+        while not self._is_ready(service, container):
+            self._check()
+            if time.monotonic() > give_up:
+                self._fail(service, container, f"was not ready after {service.seconds:.0f} s")
+            time.sleep(_LOOK_SECONDS)
+        self._say(f"The service {service.name} was ready after {time.monotonic() - began:.1f} s.")
+
+    def _is_ready(self, service: Service, container: str) -> bool:
+        state: dict[str, Any] = (self._engine.call("GET", f"/containers/{container}/json") or {}).get("State") or {}
+        if not state.get("Running"):
+            self._fail(service, container, f"ended with exit code {state.get('ExitCode')}")
+        if service.ready is not None:
+            return self._run(container, ["/bin/sh", "-c", service.ready])[0] == 0
+        if service.port is not None:
+            code, said = self._run(container, ["cat", "/proc/net/tcp", "/proc/net/tcp6"])
+            return code in _CANNOT_RUN or listens(said.decode(errors="replace"), service.port)
+        health = (state.get("Health") or {}).get("Status")
+        if health == "unhealthy":
+            self._fail(service, container, "is unhealthy by its image's own check")
+        return health != "starting"
+
+    def _run(self, container: str, command: Sequence[str]) -> tuple[int | None, bytes]:
+        """Run a program in a service's container; its exit code and what it said."""
+        asked = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
+        try:
+            made = self._engine.call("POST", f"/containers/{container}/exec", asked)
+            with self._engine.stream("POST", f"/exec/{made['Id']}/start", {"Detach": False, "Tty": False}) as answer:
+                said = read_frames(answer.read(_MOST_SAID))
+            return self._engine.call("GET", f"/exec/{made['Id']}/json").get("ExitCode"), said
+        except ContainerRefused:
+            return _CANNOT_RUN[-1], b""
+
+    def _fail(self, service: Service, container: str, what: str) -> None:
+        for line in self._last_lines(container):
+            self._say(f"{service.name}: {line}")
+        raise ServiceFailed(f"The service {service.name} {what}.")
+
+    def _last_lines(self, container: str) -> list[str]:
+        path = f"/containers/{container}/logs"
+        with suppress(HeadraceError):
+            with self._engine.stream("GET", path, stdout=1, stderr=1, tail=_LAST_LINES) as answer:
+                said = read_frames(answer.read(_MOST_SAID))[-_MOST_LOG:]
+            return said.decode(errors="replace").splitlines()
+        return []
+
+
+def listens(table: str, port: int) -> bool:
+    """Tell whether the kernel's table of TCP sockets has one that listens on a port, other than for its own machine
+    alone."""
+    for line in table.splitlines():
+        words = line.split()
+        if len(words) > 3 and words[3] == _LISTENING:
+            address, _, number = words[1].rpartition(":")
+            if address not in _THIS_MACHINE and number == f"{port:04X}":
+                return True
+    return False

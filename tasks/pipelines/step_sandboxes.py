@@ -1,0 +1,122 @@
+"""The sandboxes of one attempt of a stage: the worker's own, and containers for steps with an image.
+
+Containers are opened, with the services of the stage, when the first step needs them: what there is to tell of them,
+and why they could not be had, stands in its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from threading import Lock
+from types import TracebackType
+
+from app.jobs import Run
+from app.kernel.tracing import span
+from app.pipelines import Briefing
+from app.pipelines.definition import PlannedStep, expand, stage_variables
+from app.pipelines.definition import Service as PlannedService
+from tasks.pipelines.gateways.containers import Containers, Owner, Service, ServiceFailed, StageNeeds
+from tasks.pipelines.gateways.sandbox import Sandbox, SandboxUnavailable
+from tasks.pipelines.workplace import Workplace
+from tasks.tools import Tools
+
+WAIT_SECONDS = 0.1
+NONE_HERE = "It names an image, and this installation has no container sandbox."
+
+
+class StepSandboxes:
+    """Gives each step its sandbox; leaving the block takes away what was opened. Safe for steps that run at once."""
+
+    def __init__(
+        self, run: Run, tools: Tools, briefing: Briefing, place: Workplace, time_is_up: Callable[[], bool]
+    ) -> None:
+        self._run = run
+        self._tools = tools
+        self._briefing = briefing
+        self._place = place
+        self._time_is_up = time_is_up
+        self._lock = Lock()
+        self._opened = ExitStack()
+        self._containers: Sandbox | None = None
+
+    def __enter__(self) -> StepSandboxes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def image_of(self, step: PlannedStep) -> str | None:
+        """Return the image of a step as it is written, or None where it runs in none."""
+        return step.image or self._tools.steps.image or None
+
+    def seen_at(self, step: PlannedStep) -> PurePosixPath:
+        """Return the path at which a step sees the workspace; raises SandboxUnavailable."""
+        if self.image_of(step) is None:
+            return self._tools.sandbox.workspace_path(self._place.root)
+        return self._engine().workspace
+
+    def open_for(self, step: PlannedStep, say: Callable[[str], None]) -> Sandbox:
+        """Return the sandbox of a step, opened if it is the first that needs it; raises what opening it raises."""
+        if self.image_of(step) is None:
+            return self._tools.sandbox
+        while not self._lock.acquire(timeout=WAIT_SECONDS):
+            self._keep()
+        try:
+            if self._containers is None:
+                self._containers = self._open(say)
+            return self._containers
+        finally:
+            self._lock.release()
+
+    def _engine(self) -> Containers:
+        if self._tools.containers is None:
+            raise SandboxUnavailable(NONE_HERE)
+        return self._tools.containers
+
+    def _open(self, say: Callable[[str], None]) -> Sandbox:
+        needs = self._needs()
+        with span("open containers", stage=self._briefing.planned.name, services=len(needs.services)):
+            return self._opened.enter_context(self._engine().open_stage(needs, self._keep, say))
+
+    def _keep(self) -> None:
+        self._run.check()
+        if self._time_is_up():
+            raise ServiceFailed("The stage's time was up before its services were ready.")
+
+    def _needs(self) -> StageNeeds:
+        told = self._briefing
+        variables = stage_variables(told.plan, told.planned, commit_sha=told.commit_sha, attempt=told.attempt)
+        images = {expand(image, variables) for step in told.planned.steps if (image := self.image_of(step))}
+        return StageNeeds(
+            owner=self._owner(),
+            workspace=self._place.root,
+            images=tuple(sorted(images)),
+            services=tuple(_service(one, variables) for one in told.planned.services or ()),
+            service_limits=self._tools.steps.limits,
+            seconds=told.planned.timeout,
+        )
+
+    def _owner(self) -> Owner:
+        return Owner(
+            installation=self._tools.installation,
+            job=str(self._run.claim.job_id),
+            attempt=self._run.attempt,
+            execution=str(self._briefing.execution_id),
+            stage=str(self._briefing.stage_id),
+        )
+
+
+def _service(planned: PlannedService, variables: Mapping[str, str]) -> Service:
+    return Service(
+        name=planned.name,
+        image=expand(planned.image, variables),
+        environment={name: expand(value, variables) for name, value in planned.environment.items()},
+        command=planned.command,
+        port=planned.port,
+        ready=planned.ready,
+        seconds=planned.timeout,
+    )

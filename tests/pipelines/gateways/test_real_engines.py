@@ -1,0 +1,111 @@
+"""What only a real engine can show: networks that lead somewhere. Runs where podman or docker is installed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.pipelines.gateways.containers import DockerContainers, StageNeeds
+from tasks.pipelines.gateways.sandbox import Limits, Sandbox, StepCommand
+from tests.support.containers import engines
+from tests.support.containers.benches import Engines, make_containers, needs_of, service_of
+from tests.support.containers.image import IMAGE
+from tests.support.sandboxes import Marker
+
+ASK = "python3 -c 'import urllib.request as u; print(u.urlopen(\"http://web:8123/\", timeout=5).status)'"
+WEB = service_of("web", "/usr/bin/python3", "-m", "http.server", "8123", port=8123)
+
+
+@pytest.fixture(
+    params=engines.kinds() or [pytest.param("", marks=pytest.mark.skip(reason="no engine is installed here"))]
+)
+def containers(request: pytest.FixtureRequest, engines: Engines, tmp_path: Path) -> DockerContainers:
+    """Each engine that is installed."""
+    return make_containers(engines.address(request.param), tmp_path)
+
+
+def ran(box: Sandbox, needs: StageNeeds, script: str, *, network: bool = False) -> tuple[int | None, bytes]:
+    said = bytearray()
+    command = StepCommand(script, needs.workspace, ".", {}, Limits(30), network, image=IMAGE)
+    outcome = box.run(command, lambda _, data: said.extend(data), lambda: False)
+    return outcome.exit_code, bytes(said)
+
+
+def test_a_service_is_reached_by_its_name_with_and_without_a_network(
+    containers: DockerContainers, tmp_path: Path
+) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    needs = needs_of(workspace, WEB)
+    said: list[str] = []
+    with containers.open_stage(needs, lambda: None, said.append) as box:
+        assert ran(box, needs, ASK) == (0, b"200\n")
+        assert ran(box, needs, ASK, network=True) == (0, b"200\n")
+    assert any("web was ready" in line for line in said)
+    assert list(containers.find_left()) == []
+
+
+def test_stages_do_not_reach_each_others_services(containers: DockerContainers, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    mine, other = needs_of(workspace, WEB), needs_of(workspace)
+    with (
+        containers.open_stage(mine, lambda: None, lambda _: None) as box,
+        containers.open_stage(other, lambda: None, lambda _: None) as stranger,
+    ):
+        address = ran(box, mine, "getent hosts web")[1].split()[0].decode()
+        ask = ASK.replace("http://web", f"http://{address}").replace("timeout=5", "timeout=1")
+        assert ran(box, mine, ask)[0] == 0
+        assert ran(stranger, other, ask)[0] != 0
+        if containers.facts["sandbox"].startswith("podman"):
+            assert ran(stranger, other, ask, network=True)[0] != 0
+
+
+def test_a_step_without_a_network_has_its_own_machine_alone(containers: DockerContainers, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    needs = needs_of(workspace)
+    with containers.open_stage(needs, lambda: None, lambda _: None) as box:
+        code, said = ran(box, needs, "grep -c : /proc/net/dev")
+    assert (code, said) == (0, b"1\n")
+
+
+CALLER = """
+import sys
+from pathlib import Path
+from tests.support.containers.benches import opened
+from tests.support.containers.image import IMAGE
+from tests.support.sandboxes import Bench
+address, folder, script = sys.argv[1:]
+workspace = Path(folder) / "workspace"
+workspace.mkdir()
+with opened(address, workspace) as box:
+    Bench(box, workspace, lambda *_: print("step runs", flush=True), image=IMAGE).run(script, seconds=60)
+"""
+
+
+def test_a_worker_killed_outright_takes_the_step_with_it(containers: DockerContainers, tmp_path: Path) -> None:
+    marker = Marker()
+    script = f"echo now; trap '' TERM; (setsid {marker.sleep} &); {marker.sleep}"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", CALLER, containers.facts["engine"], str(tmp_path), script],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"step runs\n"
+        while len(marker.alive()) < 2:
+            time.sleep(0.01)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        assert marker.wait_until_gone(5)
+    left = list(containers.find_left())
+    assert [one.kind for one in left] == ["containers"]
+    containers.remove(left[0])
