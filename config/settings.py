@@ -253,6 +253,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         faults.append("SECRET_KEY is shorter than 32 characters")
     if any(len(key) < 32 for key in values.get("secret_key_old", "").splitlines()):
         faults.append("a key of SECRET_KEY_OLD is shorter than 32 characters")
+    if not values.get("container_engine", "unix://").startswith(("unix://", "tcp://")):
+        faults.append("CONTAINER_ENGINE is neither a unix:// nor a tcp:// address")
     if faults:
         raise SettingsInvalid("headrace cannot start: " + "; ".join(faults))
     return Settings(**values)

@@ -233,6 +233,27 @@ def test_a_port_counts_when_others_can_reach_it() -> None:
     assert listens(table.format("00000000000000000000000000000000"), 8080)
 
 
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "mkfifo /headrace/usage",
+        "ln -s /etc/passwd /headrace/usage",
+        "mkdir /headrace/usage",
+        "rm -rf /headrace/*",
+        "echo 99 -1 x > /headrace/usage; chmod 400 /headrace/usage",
+        "rm /headrace/status; mkfifo /headrace/status",
+    ],
+)
+def test_a_step_that_tampers_with_what_is_told_of_it_harms_only_itself(
+    api: DockerApi, workspace: Path, trick: str
+) -> None:
+    began = time.monotonic()
+    outcome = Stage(api, workspace).run(f"{trick}; echo done", seconds=3, grace_seconds=0.2)
+    assert outcome.ended in ("exited", "timed_out", "signalled")
+    assert (outcome.peak_memory_bytes or 0) >= 0
+    assert time.monotonic() - began < 12
+
+
 def test_steps_at_once_share_what_is_opened(api: DockerApi, workspace: Path) -> None:
     api.images.clear()
     api.registry[IMAGE], api.pull_seconds = None, 0.3

@@ -47,6 +47,7 @@ def test_a_service_is_reached_by_its_name_with_and_without_a_network(
     with containers.open_stage(needs, lambda: None, said.append) as box:
         assert ran(box, needs, ASK) == (0, b"200\n")
         assert ran(box, needs, ASK, network=True) == (0, b"200\n")
+        assert sorted(one.kind for one in containers.find_left()) == ["containers", "networks", "networks"]
     assert any("web was ready" in line for line in said)
     assert list(containers.find_left()) == []
 

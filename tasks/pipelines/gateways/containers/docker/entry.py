@@ -7,7 +7,10 @@ harms only itself: the engine still kills the whole container.
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tasks.pipelines.gateways.sandbox.scratch import Scratch
@@ -105,8 +108,18 @@ class Used:
 def read_used(scratch: Scratch) -> Used:
     """Return what the first process wrote at its end; a step may tamper with it, which harms only itself."""
     try:
-        with (scratch.control / "usage").open("rb") as file:
-            peak, microseconds, kills = (int(word) for word in file.read(200).split())
+        peak, microseconds, kills = (int(word) for word in _read_own(scratch.control / "usage").split())
     except (OSError, ValueError):
         return Used()
     return Used(peak or None, microseconds / 1e6 if microseconds else None, kills)
+
+
+def _read_own(path: Path) -> bytes:
+    """The beginning of a plain file: in its place the step may have put a link, or a pipe that nobody writes to."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a file")
+        return os.read(descriptor, 200)
+    finally:
+        os.close(descriptor)
