@@ -9,7 +9,7 @@ from app.tenancy import courses
 from tasks.phases import Phase
 from tasks.tenancy.phases.base import Site
 from tasks.tenancy.phases.places import Accounts, Labels, Namespace, NetworkPolicy, Quota, Roles, Share
-from tasks.tenancy.phases.removal import Remove, of_accounts, of_project, of_projects, of_workspace
+from tasks.tenancy.phases.removal import Remove, of_accounts, of_all, of_project, of_projects, of_workspace
 from tasks.tenancy.phases.sleep import Freeze, Reverse, ScaleDown
 from tasks.tenancy.phases.trying import CleanUp, Verify
 
@@ -29,7 +29,7 @@ _NEW: Final[Mapping[str, Make]] = {
     "scale_down": ScaleDown,
     "unfreeze": lambda site: Reverse(Freeze(site)),
     "scale_up": lambda site: Reverse(ScaleDown(site)),
-    "remove_projects": lambda site: Remove(site, of_projects),
+    "remove_projects": lambda site: Remove(site, of_projects, ahead=of_all),
     "remove_namespace": lambda site: Remove(site, of_workspace),
     "remove_accounts": lambda site: Remove(site, of_accounts),
     "remove_project": lambda site: Remove(site, of_project),

@@ -62,6 +62,8 @@ def do(yard: Yard, method: str, path: str, body: Any = None) -> Any:
     return told
 
 
+# A real namespace takes its time to go.
+@pytest.mark.timeout(400)
 def test_a_workspace_lives_on_a_cluster_and_leaves_nothing(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "LONGEST_SECONDS", 0.0)
     body = {"name": "Walk", "cluster_id": str(yard.cluster_id)}
