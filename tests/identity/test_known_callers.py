@@ -22,6 +22,7 @@ from app.kernel.db import Database, table_of
 from app.kernel.stamp import Stamp
 from config.settings import Settings
 from tests.conftest import Hints
+from tests.support.clients import make_client, make_user
 from tests.support.identity import Person, data_of, error_of, join, make_person
 
 VERIFY = "/api/v1/auth/verify"
@@ -69,6 +70,32 @@ def test_a_key_seen_a_moment_ago_takes_no_query(client: FlaskClient, alice: Pers
     queries.clear()
     assert data_of(client.get(VERIFY, headers=headers))["active"] is True
     assert queries == []
+
+
+def test_the_first_use_of_a_key_costs_nobody_else_a_query(
+    client: FlaskClient, alice: Person, queries: list[str]
+) -> None:
+    headers = _key_of(client, alice)
+    for _ in range(2):
+        data_of(client.get(VERIFY, headers=alice.headers))
+    data_of(client.get(VERIFY, headers=headers))
+    queries.clear()
+    data_of(client.get(VERIFY, headers=alice.headers))
+    assert queries == []
+
+
+def test_a_key_of_an_application_that_was_replaced_is_refused_by_every_process(
+    client: FlaskClient, other: FlaskClient
+) -> None:
+    shop = make_client(client)
+    ann = make_user(client, shop)
+    for _ in range(2):
+        for holder in (shop, ann):
+            data_of(other.get(VERIFY, headers=holder.headers))
+    data_of(client.post("/api/v1/users/login", json={"email": ann.said["email"]}, headers=shop.headers))
+    assert error_of(other.get(VERIFY, headers=ann.headers), 401)["code"] == "TOKEN_REVOKED"
+    data_of(client.post("/api/v1/clients/regenerate-key", headers=shop.headers))
+    assert error_of(other.get(VERIFY, headers=shop.headers), 401)["code"] == "TOKEN_REVOKED"
 
 
 def test_what_one_process_takes_away_every_other_refuses_at_the_next_request(
