@@ -1,20 +1,23 @@
-"""The program: `headrace import`."""
+"""The program: `headrace run` and `headrace import`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from cli.import_command import add_import_command
 from cli.problem import Problem
+from cli.run_command import add_run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = argparse.ArgumentParser(prog="headrace", description="Headrace at your own machine, without a server.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_run_command(commands)
     add_import_command(commands)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(arguments, argparse.Namespace(environment=os.environ))
     try:
         status: int = options.command(options)
     except Problem as problem:

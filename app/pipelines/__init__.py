@@ -27,7 +27,7 @@ from app.pipelines.intents import (
     StartFollowers,
 )
 from app.pipelines.keeping import Places
-from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk
+from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk, text_of
 from app.pipelines.logs import LogFollower, LogReader
 from app.pipelines.models import Execution, Pipeline, Stage, Step, StoredCache
 from app.pipelines.planned import complete_execution
@@ -122,6 +122,7 @@ __all__ = [
     "start_followers",
     "start_stage",
     "start_step",
+    "text_of",
 ]
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.architecture.source import PRODUCT, ROOT, files, name, tree
 
 # A program of its own: it hands on the bare environment it was started with.
+# Where a program begins: it hands the environment on as a value.
+COMMAND_LINE = "cli/__main__.py"
 STEP_SUPERVISOR = "tasks/pipelines/gateways/sandbox/supervise.py"
 # Who runs an installation names the providers; no user can send a request elsewhere by them.
 LOGIN_PROVIDERS = "app/identity/gateways/base.py"
@@ -36,7 +38,7 @@ def test_the_environment_is_read_in_config_alone() -> None:
         and node.attr in ("environ", "getenv")
         and getattr(node.value, "id", "") == "os"
     }
-    assert readers <= {STEP_SUPERVISOR}
+    assert readers <= {STEP_SUPERVISOR, COMMAND_LINE}
 
 
 def test_another_room_is_entered_by_its_door() -> None:

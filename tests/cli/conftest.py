@@ -1,7 +1,9 @@
-"""Files of other systems, to convert."""
+"""Files of other systems to convert, and repositories to run."""
 
 from __future__ import annotations
 
+import subprocess
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,3 +26,14 @@ def converted() -> Converter:
         )
 
     return run
+
+
+def in_repository(home: Path, definition: str) -> Path:
+    """Return a new repository whose branch main has a headrace.yml."""
+    folder = home / "repository"
+    folder.mkdir()
+    (folder / "headrace.yml").write_text(textwrap.dedent(definition))
+    identity = ("-c", "user.name=Alice", "-c", "user.email=alice@example.com")
+    for command in (("init", "-q", "-b", "main"), ("add", "-A"), (*identity, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", "-C", folder, *command], check=True)
+    return folder

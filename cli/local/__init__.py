@@ -1,0 +1,7 @@
+"""Running a pipeline here: the platform's parser, plan and sandbox, without its server, database and queues."""
+
+from cli.local.pipeline import LocalRun, Wishes
+from cli.local.screen import Screen
+from cli.local.source import Commit, find_top, take_source
+
+__all__ = ["Commit", "LocalRun", "Screen", "Wishes", "find_top", "take_source"]
