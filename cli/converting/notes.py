@@ -15,8 +15,8 @@ class NotConvertible(Exception):
     """Nothing can be made of the file."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = shown(message, MOST_SAID)
+        super().__init__(self.message)
         self.line = line
 
 

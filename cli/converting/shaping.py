@@ -24,7 +24,7 @@ _PART: Final = re.compile(r"\[(?:(?P<index>\d+)|'(?P<quoted>.*?)')\]|(?P<key>[^.
 _ORDER: Final = {
     "": ("name", "triggers", "environment", "timeout", "retry_count", "concurrency", "stages"),
     "stages": (
-        *("name", "description", "depends_on", "condition", "when", "approval", "environment", "timeout"),
+        *("name", "description", "depends_on", "condition", "when", "approval", "deploys_to", "environment", "timeout"),
         *("retry_count", "continue_on_error", "matrix", "artifacts", "cache", "reports", "steps"),
     ),
     "steps": (
@@ -48,6 +48,11 @@ def fit_variable(text: str) -> str:
     """Return the text as the name of a variable: what no such name may hold becomes `_`."""
     name = re.sub(r"[^A-Za-z0-9_]", "_", text)[:50]
     return f"_{name}" if name[:1].isdigit() or not name else name
+
+
+def deploys_to(name: str, url: str | None) -> str | Tree:
+    """Return where a stage deploys to: a name, with an address where there is one that can be said."""
+    return {"name": name, "url": url} if url and url.startswith(("http://", "https://")) else name
 
 
 def tidy(tree: Tree) -> None:

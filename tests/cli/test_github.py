@@ -52,6 +52,11 @@ def test_a_script_exports_what_was_worked_out_and_names_its_secrets(definition: 
     assert said.condition == "failure() && (CI_EVENT == 'git_push' || CI_EVENT == 'git_tag')"
 
 
+def test_an_environment_is_deployed_to(definition: Definition) -> None:
+    assert definition.stages[2].deploys_to is not None
+    assert definition.stages[2].deploys_to.name == "pypi"
+
+
 def test_caches_artifacts_and_timeouts_are_taken_over(definition: Definition) -> None:
     stage = definition.stages[1]
     assert stage.cache is not None

@@ -50,6 +50,11 @@ def test_a_manual_job_needs_an_approval(definition: Definition) -> None:
     assert definition.stages[3].approval is not None
 
 
+def test_an_environment_is_deployed_to(definition: Definition) -> None:
+    assert definition.stages[3].deploys_to is not None
+    assert definition.stages[3].deploys_to.name == "production"
+
+
 def test_old_names_are_exported_to_scripts(definition: Definition) -> None:
     assert (definition.stages[0].steps[0].run or "").startswith(
         'export CI_COMMIT_REF_NAME="${BRANCH}${TAG}"\nexport CI_PROJECT_DIR="${WORKSPACE}"\n'
@@ -71,6 +76,7 @@ def test_what_cannot_be_taken_over_is_listed_with_its_line(converted: Converter)
         ("$CI_COMMIT_TAG =~ /^v/", "startsWith(${TAG}, 'v')"),
         ("$CI_COMMIT_TAG !~ /-rc$/ && $X", "!(endsWith(${TAG}, '-rc')) && ${X} != ''"),
         ("$CI_COMMIT_REF_NAME =~ /^(main|next)$/", "\"${BRANCH}${TAG}\" == 'main' || \"${BRANCH}${TAG}\" == 'next'"),
+        ("$X && ($CI_OPEN_MERGE_REQUESTS || $CI_PROJECT_PATH == 'a/b')", "${X} != ''"),
         ("$X == null", "${X} == ''"),
         ("($PY == '3' || $X) && $CI_MERGE_REQUEST_IID", "(matrix.PY == '3' || ${X} != '') && ${CI_PULL_REQUEST} != ''"),
     ],

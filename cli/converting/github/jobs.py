@@ -13,20 +13,19 @@ from cli.converting.github.environments import Environment, read_environment
 from cli.converting.github.expressions import Unreadable
 from cli.converting.github.matrix import is_other_system, read_matrix
 from cli.converting.github.steps import Job, add_script, go_on, guard, read_timeout
-from cli.converting.github.templates import without_templates
+from cli.converting.github.templates import as_text, without_templates
 from cli.converting.notes import Notes
-from cli.converting.shaping import NEVER, Tree
+from cli.converting.shaping import NEVER, Tree, deploys_to, fit_name
 from cli.converting.source import entries, get, items, line_of, text_of, texts
 
 _SYSTEM_AXIS: Final = re.compile(r"\$\{\{\s*matrix\.([A-Za-z0-9_.-]+)")
 _KNOWN: Final = frozenset(
     (
         *("name", "needs", "runs-on", "if", "strategy", "env", "defaults", "steps", "timeout-minutes"),
-        *("continue-on-error", "permissions"),
+        *("continue-on-error", "permissions", "environment"),
     )
 )
 _LEFT_OUT: Final = {
-    "environment": "is no environment here",
     "concurrency": "of a job is left out; pipelines have it",
     "outputs": "do not pass from stage to stage; files do, as artifacts",
     "container": "steps run on the worker itself, which must have what the image has",
@@ -54,6 +53,7 @@ def read_job(name: str, node: Node, needs: list[str], outer: Scope, above: Envir
     guard(get(node, "if"), inner, notes, stage)
     go_on(get(node, "continue-on-error"), notes, stage)
     stage["timeout"] = read_timeout(get(node, "timeout-minutes"), inner, notes, stage)
+    _deploy(get(node, "environment"), inner, notes, stage)
     defaults = get(node, "defaults", "run")
     exported = replace(environment.over(above), plain={})
     _add_steps(
@@ -71,6 +71,25 @@ def read_job(name: str, node: Node, needs: list[str], outer: Scope, above: Envir
         notes.lost(line, f"job {name}", "has no step that could run here; it is left out")
         return None
     return stage
+
+
+def _deploy(node: Node | None, scope: Scope, notes: Notes, stage: Tree) -> None:
+    """Take over the environment that a job deploys to; who must approve is said where environments are kept."""
+    name, url = text_of(node) or text_of(get(node, "name")), text_of(get(node, "url"))
+    if not name:
+        return
+    if "${{" in name:
+        notes.lost(line_of(node), "environment", f"{name} is worked out; the stage deploys to none", stage)
+        return
+    notes.check(line_of(node), "environment", f"{name} protects nothing until it is told whom to ask")
+    stage["deploys_to"] = deploys_to(fit_name(name, (), "environment"), _address(url, scope))
+
+
+def _address(url: str | None, scope: Scope) -> str | None:
+    try:
+        return as_text(url, scope) if url else None
+    except Unreadable:
+        return None
 
 
 def _with_matrix(node: Node, job: Job, name: str) -> Job | None:

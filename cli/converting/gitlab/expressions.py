@@ -9,6 +9,8 @@ from cli.converting.gitlab.variables import DEFAULT_BRANCH, SOURCES, VALUES, Kno
 from cli.converting.logic import Answer, all_of, any_of, compare, negated, quoted, truth
 
 DEEPEST: Final = 40
+# There is one repository here, and its own branches and requests are told apart by their events.
+_OF_THE_PROJECT: Final = ("CI_PROJECT_PATH", "CI_PROJECT_NAMESPACE", "CI_PROJECT_ROOT_NAMESPACE", "CI_PROJECT_NAME")
 _THEIR_OWN: Final = ("CI_", "GITLAB_")
 MOST_CHARACTERS: Final = 4000
 
@@ -126,6 +128,8 @@ class _Reader:
     def _alone(self, kind: str, left: str) -> Answer:
         if kind != "name":
             return truth(left)
+        if left == "CI_OPEN_MERGE_REQUESTS":
+            return False
         if left == "CI_COMMIT_BRANCH":
             return "BRANCH && !CI_PULL_REQUEST"
         return f"{operand_of(left, self._known)} != ''"
@@ -147,6 +151,8 @@ class _Reader:
     def _equal(self, left: str, kind: str, right: str) -> Answer:
         if left == "CI_PIPELINE_SOURCE" and kind == "text":
             return any_of(f"CI_EVENT == {quoted(event)}" for event in SOURCES.get(right, ()))
+        if left in _OF_THE_PROJECT and kind == "text":
+            return True
         if kind == "null" or (kind == "text" and right == ""):
             return f"{operand_of(left, self._known)} == ''"
         if kind == "name":

@@ -12,10 +12,10 @@ from cli.converting.durations import DAY, written
 from cli.converting.gitlab.keeping import add_artifacts, add_caches, image_of, seconds_of
 from cli.converting.gitlab.rules import give, mentions, read_when
 from cli.converting.gitlab.scripts import Variables, add_steps, read_variables
-from cli.converting.gitlab.variables import Known
+from cli.converting.gitlab.variables import Known, filled_in
 from cli.converting.logic import Answer, all_of
 from cli.converting.notes import Notes
-from cli.converting.shaping import NEVER, Tree, fit_variable
+from cli.converting.shaping import NEVER, Tree, deploys_to, fit_name, fit_variable
 from cli.converting.source import entries, flag_of, get, items, line_of, text_of, texts
 
 MOST_CELLS: Final = 256
@@ -46,11 +46,11 @@ _KNOWN: Final = frozenset(
             "allow_failure",
             "retry",
             "timeout",
+            "environment",
         ),
     )
 )
 _LEFT_OUT: Final = {
-    "environment": "is no environment here",
     "release": "no release is made",
     "resource_group": "is left out: stages of different runs may run at once",
     "coverage": "is not read here",
@@ -99,6 +99,7 @@ def read_job(name: str, job: Node, frame: Frame, notes: Notes) -> Tree | None:
         return None
     add_artifacts(_of(job, frame, "artifacts"), known, notes, stage)
     add_caches(_of(job, frame, "cache"), known, notes, stage)
+    _deploy(get(job, "environment"), known, notes, stage)
     _add_limits(job, frame, notes, stage)
     _note_rest(job, frame, notes, stage)
     return stage
@@ -114,6 +115,18 @@ def _guards(job: Node, frame: Frame) -> list[Answer]:
     has_rules = any(get(job, key) is not None for key in ("rules", "only"))
     plain: list[Answer] = ["!CI_PULL_REQUEST"] if frame.has_requests and not has_rules and frame.guard is True else []
     return [frame.guard, *plain]
+
+
+def _deploy(node: Node | None, known: Known, notes: Notes, stage: Tree) -> None:
+    """Take over the environment that a job deploys to; one that is made for each branch is none here."""
+    name, url = text_of(node) or text_of(get(node, "name")), text_of(get(node, "url"))
+    if not name:
+        return
+    action = text_of(get(node, "action")) or "start"
+    if "$" in name or action != "start":
+        notes.lost(line_of(node), "environment", f"{name} ({action}) is left out; the stage deploys to none", stage)
+        return
+    stage["deploys_to"] = deploys_to(fit_name(name, (), "environment"), filled_in(url, known) if url else None)
 
 
 def _add_limits(job: Node, frame: Frame, notes: Notes, stage: Tree) -> None:
