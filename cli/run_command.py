@@ -51,6 +51,7 @@ def add_run_command(commands: Any) -> None:
     parser.add_argument("--commit", metavar="SHA", help="a clean checkout of a commit, not the work tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many stages run at once")
     parser.add_argument("--sandbox", choices=("auto", "bubblewrap", "plain"), default="auto")
+    parser.add_argument("--see", action="append", default=[], type=Path, metavar="DIR", help="what steps may read too")
     parser.add_argument("--list", action="store_true", help="list the stages and steps, and run nothing")
     parser.set_defaults(command=run_pipeline)
 
@@ -78,7 +79,7 @@ def _run(plan: Plan, home: Path, secrets: Secrets, screen: Screen, options: argp
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    sandbox = choose_sandbox(options.sandbox)
+    sandbox = choose_sandbox(options.sandbox, extra_read_only=[path.expanduser().resolve() for path in options.see])
     if sandbox.name != "bubblewrap":
         screen.say(f"Steps run without a sandbox of their own: {sandbox.facts.get('why', '')}")
     (home / "stages").mkdir()

@@ -94,6 +94,19 @@ def test_secrets_come_by_name_and_are_masked(tmp_path: Path, capsys: Said, monke
     assert "topsecret1" not in capsys.readouterr().err
 
 
+def test_tools_outside_of_the_system_are_seen_when_they_are_named(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "greet").write_text("#!/bin/sh\necho hello\n")
+    (tools / "greet").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    folder = in_repository(tmp_path, "stages: [{name: a, steps: [{name: b, run: greet}]}]")
+    assert main(["run", str(folder), "--see", str(tools)]) == 0
+    assert "a / b | hello\n" in capsys.readouterr().out
+
+
 def test_variables_and_the_event_are_those_that_are_given(tmp_path: Path, capsys: Said) -> None:
     folder = in_repository(
         tmp_path,
