@@ -136,6 +136,8 @@ class StageAttempt:
             return SKIPPED if state.failed else NOT_WANTED
         if self._ground.should_stop() or self._clock.is_up():
             return TOO_LATE
+        if step.image:
+            return StepEnd("failed", f"It needs a container of {step.image}; a local run has none.")
         fault = self._ground.secrets.fault_of(step)
         return StepEnd("failed", "Give its secrets by --secret NAME or --secrets FILE.") if fault else None
 

@@ -107,6 +107,14 @@ def test_tools_outside_of_the_system_are_seen_when_they_are_named(
     assert "a / b | hello\n" in capsys.readouterr().out
 
 
+def test_a_step_with_an_image_is_not_run_outside_of_it(tmp_path: Path, capsys: Said) -> None:
+    folder = in_repository(tmp_path, "stages: [{name: a, image: alpine, steps: [{name: b, run: echo here}]}]")
+    assert main(["run", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "It needs a container of alpine; a local run has none." in said
+    assert "| here" not in said
+
+
 def test_variables_and_the_event_are_those_that_are_given(tmp_path: Path, capsys: Said) -> None:
     folder = in_repository(
         tmp_path,
