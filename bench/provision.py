@@ -1,7 +1,8 @@
 """How long it takes to put a workspace on a cluster, phase by phase, and how much of that is ours.
 
 The cluster is a real API server where one can be started (KUBE_UP, KUBE_BIN, .cache/kube, or tools beside the
-repository), else the tests' own, and the findings say which. Ours is all that is not waiting for its answers.
+repository), else the tests' own, and the findings say which. Ours is all that is not waiting: for its answers, or for
+what it has yet to do.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from app.tenancy.placing import place_workspace
 from bench.findings import Finding, percentile
 from bench.ground import ROOT, Ground
 from tasks.clusters.gateways.kubernetes.exchange import Exchange
+from tasks.tenancy import turns
 from tests.clusters.contract.world import World, find_starter, in_memory, really
 from tests.support.work import make_runtime
 from workers.composition import open_tools, open_worker_database
@@ -80,21 +82,24 @@ def _world(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _watching(taken: dict[str, list[float]]) -> Iterator[None]:
-    """Note how long each answer of the cluster takes."""
-    call = Exchange.call
+    """Note how long each wait for the cluster takes."""
+    call, pause = Exchange.call, turns.pause
 
-    def timed(exchange: Exchange, *given: Any) -> Any:
-        began = time.monotonic()
-        try:
-            return call(exchange, *given)
-        finally:
-            taken["cluster"].append(time.monotonic() - began)
+    def timed(wait: Callable[..., Any]) -> Callable[..., Any]:
+        def measured(*given: Any) -> Any:
+            began = time.monotonic()
+            try:
+                return wait(*given)
+            finally:
+                taken["cluster"].append(time.monotonic() - began)
 
-    Exchange.call = timed  # type: ignore[method-assign]
+        return measured
+
+    Exchange.call, turns.pause = timed(call), timed(pause)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Exchange.call = call  # type: ignore[method-assign]
+        Exchange.call, turns.pause = call, pause  # type: ignore[method-assign]
 
 
 def _found(database: Database, vault: Any, access: Access) -> tuple[Host, UUID]:

@@ -109,9 +109,14 @@ def _find_left(cluster: Cluster, told: Told) -> Wait | None:
 def _within_a_moment(run: Run, act: Callable[[], Wait | None]) -> Wait | None:
     ends = time.monotonic() + MOMENT
     while (waiting := act()) is not None and time.monotonic() < ends:
-        run.cancel_requested.wait(PAUSE)
-        run.check()
+        pause(run)
     return waiting
+
+
+def pause(run: Run) -> None:
+    """Let a moment pass in which the cluster does its part."""
+    run.cancel_requested.wait(PAUSE)
+    run.check()
 
 
 def _read(run: Run, provisioning_id: UUID) -> Told | None:
