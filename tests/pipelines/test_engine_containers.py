@@ -11,6 +11,7 @@ import pytest
 from app.kernel.db import Database
 from app.pipelines import LogReader
 from config.settings import Settings
+from tests.support.containers.benches import let_others_pass
 from tests.support.containers.docker_api import DockerApi, serving
 from tests.support.containers.image import IMAGE
 from tests.support.identity import Person
@@ -43,8 +44,7 @@ def world(settings: Settings, database: Database, alice: Person, shop: Repositor
     """One installation with a container engine that has the image of the tests."""
     folder = tmp_path / "engine"
     folder.mkdir()
-    for reached in (tmp_path, *tmp_path.parents[:-2]):
-        reached.chmod(0o711)
+    let_others_pass(tmp_path)
     with serving(folder, images={IMAGE}) as api:
         given = {"container_engine": api.address, "container_pull": "never", "sandbox_read_only": "/usr"}
         tools = make_tools(settings, tmp_path / "data", **given)

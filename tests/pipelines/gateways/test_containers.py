@@ -20,7 +20,7 @@ from tasks.pipelines.gateways.containers import (
 )
 from tasks.pipelines.gateways.containers.docker.services import listens
 from tasks.pipelines.gateways.sandbox import Limits, StepCommand, StepOutcome
-from tests.support.containers.benches import make_containers, needs_of, service_of
+from tests.support.containers.benches import let_others_pass, make_containers, needs_of, service_of
 from tests.support.containers.docker_api import DockerApi, serving
 from tests.support.containers.image import IMAGE
 from tests.support.sandboxes import choose_sandbox
@@ -35,9 +35,7 @@ def api(tmp_path: Path) -> Iterator[DockerApi]:
     """An engine that has the image of the tests."""
     folder = tmp_path / "engine"
     folder.mkdir()
-    tmp_path.chmod(0o711)
-    tmp_path.parent.chmod(0o711)
-    tmp_path.parent.parent.chmod(0o711)
+    let_others_pass(tmp_path)
     with serving(folder, images={IMAGE}) as found:
         yield found
 
