@@ -25,10 +25,10 @@ _ORDER: Final = {
     "": ("name", "triggers", "environment", "timeout", "retry_count", "concurrency", "stages"),
     "stages": (
         *("name", "description", "depends_on", "condition", "when", "approval", "deploys_to", "environment", "timeout"),
-        *("retry_count", "continue_on_error", "matrix", "artifacts", "cache", "reports", "steps"),
+        *("retry_count", "continue_on_error", "matrix", "image", "services", "artifacts", "cache", "reports", "steps"),
     ),
     "steps": (
-        *("name", "condition", "when", "continue_on_error", "timeout", "working_directory", "environment"),
+        *("name", "condition", "when", "continue_on_error", "timeout", "image", "working_directory", "environment"),
         *("secrets", "run"),
     ),
 }

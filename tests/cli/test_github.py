@@ -71,7 +71,7 @@ def test_caches_artifacts_and_timeouts_are_taken_over(definition: Definition) ->
 def test_what_cannot_be_taken_over_is_listed_with_its_line(converted: Converter) -> None:
     notes = converted("github", (WORKFLOWS / "tests.yml").read_text()).notes
     lost = {(note.line, note.what) for note in notes if note.weight == "lost"}
-    assert {(38, "runs-on"), (73, "runs-on"), (80, "services"), (87, "if"), (91, "reusable workflow")} <= lost
+    assert {(38, "runs-on"), (73, "runs-on"), (81, "services"), (87, "if"), (91, "reusable workflow")} <= lost
     assert (89, "uses: some/action@v1") in lost
 
 
@@ -104,6 +104,26 @@ def test_a_condition_is_said_in_our_words(text: str, condition: str | None) -> N
 def test_a_condition_that_cannot_be_said_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         read_condition(text, SCOPE)
+
+
+def test_a_container_and_its_services_are_taken_over(converted: Converter) -> None:
+    text = """
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    container: {image: "python:${{ matrix.version }}", env: {MODE: x}, options: --cpus 1}
+    strategy: {matrix: {version: ["3.11", "3.12"]}}
+    services: {my_db: {image: "postgres:16", env: {POSTGRES_PASSWORD: only-here}}}
+    steps: [{run: pytest}]
+"""
+    made = converted("github", text)
+    stage = parse(made.text, "yaml").stages[0]
+    assert (stage.image, stage.environment) == ("python:${matrix.version}", {"MODE": "x"})
+    assert stage.services is not None
+    assert [(each.name, each.image, each.environment) for each in stage.services] == [
+        ("my-db", "postgres:16", {"POSTGRES_PASSWORD": "only-here"})
+    ]
+    assert [note.what for note in made.notes if note.weight == "lost"] == ["container: options"]
 
 
 def test_a_file_without_jobs_is_refused(converted: Converter) -> None:

@@ -46,6 +46,15 @@ def test_a_parallel_matrix_has_the_cells_of_all_its_parts(definition: Definition
     ]
 
 
+def test_the_image_and_the_services_of_a_job_are_taken_over(definition: Definition) -> None:
+    build, test = definition.stages[:2]
+    assert (build.image, build.services) == ("python:3.12", None)
+    assert test.services is not None
+    assert [(each.name, each.image, each.environment["MODE"]) for each in test.services] == [
+        ("postgres", "postgres:16", "base")
+    ]
+
+
 def test_a_manual_job_needs_an_approval(definition: Definition) -> None:
     assert definition.stages[3].approval is not None
 
@@ -64,7 +73,7 @@ def test_old_names_are_exported_to_scripts(definition: Definition) -> None:
 
 def test_what_cannot_be_taken_over_is_listed_with_its_line(converted: Converter) -> None:
     lost = {(note.line, note.what) for note in converted("gitlab", TEXT).notes if note.weight == "lost"}
-    assert {(5, "include"), (12, "workflow: rules"), (43, "extends"), (44, "services"), (58, "rules: changes")} <= lost
+    assert {(5, "include"), (12, "workflow: rules"), (43, "extends"), (58, "rules: changes")} <= lost
     assert {(35, "CI_PROJECT_NAME"), (73, "needs"), (76, "job child")} <= lost
 
 

@@ -25,7 +25,7 @@ def test_the_file_of_a_folder_becomes_headrace_yml(folder: Path, capsys: pytest.
     shutil.copy(FILES / "gitlab" / ".gitlab-ci.yml", folder)
     assert main(["import"]) == 0
     assert parse((folder / "headrace.yml").read_text(), "yaml").stages
-    assert ".gitlab-ci.yml:44: left out: services: " in capsys.readouterr().err
+    assert ".gitlab-ci.yml:43: left out: extends: " in capsys.readouterr().err
 
 
 def test_nothing_is_written_over_unless_it_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,10 +17,13 @@ def test_all_workflows_become_the_stages_of_one_pipeline() -> None:
     assert build.matrix is not None
     assert len(build.matrix.cells()) == 2
     assert [step.name for step in build.steps] == ["build", "newest", "tell"]
+    assert [step.image for step in build.steps] == ["golang", "golang", "curl"]
+    assert build.services is not None
+    assert [(each.name, each.image) for each in build.services] == [("db", "postgres")]
     assert build.steps[1].continue_on_error
     assert build.steps[1].condition == "matrix.GO_VERSION == '1.22'"
     lost = {note.what for note in made.notes if note.weight == "lost"}
-    assert lost == {"plugin plugins/docker", "services", "skip_clone", "when: evaluate", "when: path"}
+    assert lost == {"plugin plugins/docker", "skip_clone", "when: evaluate", "when: path"}
 
 
 def test_secrets_are_found_under_the_names_that_scripts_use(converted: Converter) -> None:

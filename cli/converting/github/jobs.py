@@ -8,6 +8,7 @@ from typing import Final
 
 from app.pipelines.definition.tree import Mapping, Node
 from cli.converting.github.actions import add_action
+from cli.converting.github.boxes import contain
 from cli.converting.github.contexts import Scope
 from cli.converting.github.environments import Environment, read_environment
 from cli.converting.github.expressions import Unreadable
@@ -22,14 +23,12 @@ _SYSTEM_AXIS: Final = re.compile(r"\$\{\{\s*matrix\.([A-Za-z0-9_.-]+)")
 _KNOWN: Final = frozenset(
     (
         *("name", "needs", "runs-on", "if", "strategy", "env", "defaults", "steps", "timeout-minutes"),
-        *("continue-on-error", "permissions", "environment"),
+        *("continue-on-error", "permissions", "environment", "container", "services"),
     )
 )
 _LEFT_OUT: Final = {
     "concurrency": "of a job is left out; pipelines have it",
     "outputs": "do not pass from stage to stage; files do, as artifacts",
-    "container": "steps run on the worker itself, which must have what the image has",
-    "services": "are not started; the worker must reach them",
     "snapshot": "is left out",
 }
 
@@ -53,6 +52,7 @@ def read_job(name: str, node: Node, needs: list[str], outer: Scope, above: Envir
     guard(get(node, "if"), inner, notes, stage)
     go_on(get(node, "continue-on-error"), notes, stage)
     stage["timeout"] = read_timeout(get(node, "timeout-minutes"), inner, notes, stage)
+    contain(node, inner, notes, stage)
     _deploy(get(node, "environment"), inner, notes, stage)
     defaults = get(node, "defaults", "run")
     exported = replace(environment.over(above), plain={})
@@ -146,8 +146,7 @@ def _add_steps(job: Job, node: Node) -> None:
 def _note_rest(node: Node, notes: Notes, stage: Tree) -> None:
     for entry in entries(node):
         if entry.key in _LEFT_OUT:
-            notes.add(
-                "check" if entry.key == "container" else "lost",
+            notes.lost(
                 entry.place.line,
                 entry.key,
                 _LEFT_OUT[entry.key],

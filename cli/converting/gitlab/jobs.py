@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.pipelines.definition.tree import Mapping, Node, Scalar
 from cli.converting.cells import as_matrix
+from cli.converting.containers import give_image, give_service
 from cli.converting.durations import DAY, written
 from cli.converting.gitlab.keeping import add_artifacts, add_caches, image_of, seconds_of
 from cli.converting.gitlab.rules import give, mentions, read_when
@@ -99,9 +100,10 @@ def read_job(name: str, job: Node, frame: Frame, notes: Notes) -> Tree | None:
         return None
     add_artifacts(_of(job, frame, "artifacts"), known, notes, stage)
     add_caches(_of(job, frame, "cache"), known, notes, stage)
+    _contain(job, frame, known, notes, stage)
     _deploy(get(job, "environment"), known, notes, stage)
     _add_limits(job, frame, notes, stage)
-    _note_rest(job, frame, notes, stage)
+    _note_rest(job, notes, stage)
     return stage
 
 
@@ -115,6 +117,19 @@ def _guards(job: Node, frame: Frame) -> list[Answer]:
     has_rules = any(get(job, key) is not None for key in ("rules", "only"))
     plain: list[Answer] = ["!CI_PULL_REQUEST"] if frame.has_requests and not has_rules and frame.guard is True else []
     return [frame.guard, *plain]
+
+
+def _contain(job: Node, frame: Frame, known: Known, notes: Notes, stage: Tree) -> None:
+    """Take over the image of a job and, where it has one, its services, which GitLab gives the job's variables."""
+    image = _of(job, frame, "image")
+    give_image(stage, filled_in(image_of(image) or "", known), known.plain, line_of(image), notes)
+    variables = {**frame.variables.plain, **stage["environment"]}
+    for service in items(_of(job, frame, "services")):
+        name = filled_in(image_of(service) or "", known)
+        alias = (text_of(get(service, "alias")) or "").replace(",", " ").split()
+        host = alias[0] if alias else None
+        if "image" not in stage or not give_service(stage, host, name, variables, known.plain):
+            notes.lost(line_of(service), "services", f"{name} is not started; the worker must reach it", stage)
 
 
 def _deploy(node: Node | None, known: Known, notes: Notes, stage: Tree) -> None:
@@ -146,12 +161,7 @@ def _add_limits(job: Node, frame: Frame, notes: Notes, stage: Tree) -> None:
     stage["retry_count"] = stage["retry_count"] or None
 
 
-def _note_rest(job: Node, frame: Frame, notes: Notes, stage: Tree) -> None:
-    if (services := _of(job, frame, "services")) is not None:
-        notes.lost(line_of(services), "services", "are not started; the worker must reach them", stage)
-    image = _of(job, frame, "image")
-    if name := image_of(image):
-        notes.check(line_of(image), f"image {name}", "steps run on the worker, which must have what it has", stage)
+def _note_rest(job: Node, notes: Notes, stage: Tree) -> None:
     for entry in entries(job):
         if entry.key == "tags":
             notes.check(

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.pipelines.definition import RESERVED_NAMES
 from app.pipelines.definition.tree import Entry, Listing, Mapping, Node
+from cli.converting.containers import give_image, give_service
 from cli.converting.notes import Notes
 from cli.converting.scripts import in_double_quotes, with_exports
 from cli.converting.shaping import Tree, fit_name, fit_variable
@@ -46,7 +47,7 @@ def _add_step(name: str, step: Node, axes: frozenset[str], notes: Notes, stage: 
         notes.lost(line, f"plugin {image}", f"plug-ins do not run here; the step {name} is left out", stage)
         return
     made: Tree = {"name": fit_name(name, {each["name"] for each in stage["steps"]})}
-    notes.check(line, f"image {image}", "steps run on the worker, which must have what it has", stage)
+    give_image(made, _filled_in(image, axes), (), line, notes)
     exports, secrets = _environment(step, axes, notes, made)
     script = "\n".join(commands)
     whole = "\n".join((script, *exports.values()))
@@ -59,6 +60,22 @@ def _add_step(name: str, step: Node, axes: frozenset[str], notes: Notes, stage: 
     made["run"] = with_exports(script, {**exports_for(whole, axes), **exports})
     _note_rest(step, notes, made)
     stage["steps"].append(made)
+
+
+def _filled_in(text: str, axes: frozenset[str]) -> str:
+    for axis in axes:
+        text = text.replace(f"${{{axis}}}", f"${{matrix.{axis}}}")
+    return text
+
+
+def add_services(node: Node | None, axes: frozenset[str], notes: Notes, stage: Tree) -> None:
+    """Add the services of a workflow."""
+    for name, service in _named(node):
+        image = _filled_in(text_of(get(service, "image")) or "", axes)
+        given = {entry.key: text_of(entry.node) or "" for entry in _variables(get(service, "environment"))}
+        plain = {key: value for key, value in given.items() if key.isidentifier()}
+        if not give_service(stage, name, image, plain, ()):
+            notes.lost(line_of(service), "services", f"{name} is not started; the worker must reach it", stage)
 
 
 def _note_rest(step: Node, notes: Notes, made: Tree) -> None:

@@ -14,15 +14,14 @@ from cli.converting.notes import NotConvertible, Notes
 from cli.converting.shaping import NEVER, Tree, fit_name, fit_variable
 from cli.converting.source import Source, entries, get, items, line_of, read_tree, texts
 from cli.converting.woodpecker.conditions import give, read_when, triggers_of
-from cli.converting.woodpecker.steps import add_steps
+from cli.converting.woodpecker.steps import add_services, add_steps
 
 MOST_CELLS: Final = 256
 FILLER: Final = "false"
 _KNOWN: Final = frozenset(
-    ("steps", "pipeline", "when", "branches", "branch", "matrix", "depends_on", "runs_on", "variables")
+    ("steps", "pipeline", "services", "when", "branches", "branch", "matrix", "depends_on", "runs_on", "variables")
 )
 _LEFT_OUT: Final = {
-    "services": "are not started; the worker must reach them",
     "workspace": "is left out: the checkout is where it is",
     "clone": "is left out: each stage begins with a checkout of its own",
     "skip_clone": "is left out: each stage begins with a checkout",
@@ -62,6 +61,7 @@ def _read_workflow(stem: str, root: Mapping, made: dict[str, Tree], notes: Notes
     if steps is None:
         raise NotConvertible("has no steps: is it a workflow of Woodpecker?", root.place.line)
     add_steps(steps, axes, notes, stage)
+    add_services(get(root, "services"), axes, notes, stage)
     give(read_when(get(root, "when"), axes, notes, stage), stage)
     if "failure" in texts(get(root, "runs_on")):
         stage["when"] = "always" if "success" in texts(get(root, "runs_on")) else "on_failure"
