@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bench import (
     accept,
     cancel,
+    clusters,
     graph,
     guard,
     instructions,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "cancel": cancel.measure,
     "streams": listeners.measure,
     "lists": lists.measure,
+    "clusters": clusters.measure,
     "guard": guard.measure,
     "logins": logins.measure,
     "memory": memory.measure,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -61,16 +61,30 @@ def apply(run: Run, apply_id: UUID, tools: Tools) -> dict[str, Any]:
     """Apply what was asked for; raises ApplyRefused, ApplyFailed with what became of each object, ClusterAway."""
     with run.reading() as session:
         order = read_order(session, tools.vault, apply_id)
+
+    def tell(done: int) -> None:
+        total = len(order.manifests)
+        run.progress(100 * done / total, phase="applying", current=done, total=total)
+
     with open_cluster(run, tools, order.cluster_id) as cluster:
-        placed = [_place(cluster, one, order.namespace) for one in order.manifests]
-        if refused := list(_judge(placed, order.rights)):
-            raise ApplyRefused(objects=refused)
-        told = list(_apply_all(run, cluster, placed, order))
+        told = apply_order(cluster, order, tell)
     failed = sum("code" in one for one in told)
     result = {"dry_run": order.dry_run, "applied": len(told) - failed, "failed": failed, "objects": told}
     if failed:
         raise ApplyFailed(f"{failed} of {len(told)} objects could not be applied.", **result)
     return result
+
+
+def apply_order(cluster: Cluster, order: Order, tell: Callable[[int], None]) -> list[dict[str, Any]]:
+    """Apply objects one after the other and return what became of each; raises ApplyRefused, ClusterAway."""
+    placed = [_place(cluster, one, order.namespace) for one in order.manifests]
+    if refused := list(_judge(placed, order.rights)):
+        raise ApplyRefused(objects=refused)
+    told = []
+    for position, one in enumerate(placed):
+        tell(position)
+        told.append(_try_one(cluster, one, order))
+    return told
 
 
 def _place(cluster: Cluster, manifest: Manifest, namespace: str) -> _Placed:
@@ -91,19 +105,17 @@ def _judge(placed: list[_Placed], rights: ApplyRights) -> Iterator[dict[str, Any
             yield one.describe("refused", code="INSUFFICIENT_PERMISSIONS", required_permission=needed)
 
 
-def _apply_all(run: Run, cluster: Cluster, placed: list[_Placed], order: Order) -> Iterator[dict[str, Any]]:
-    for position, one in enumerate(placed):
-        run.progress(100 * position / len(placed), phase="applying", current=position, total=len(placed))
-        try:
-            yield _apply_one(cluster, one, order)
-        except (ClusterAway, NotAuthenticated):
-            raise
-        except FieldConflict as error:
-            conflicts = [asdict(conflict) for conflict in error.conflicts]
-            yield one.describe("conflict", code=error.code, message=error.message, conflicts=conflicts)
-        except ClusterError as error:
-            causes = [asdict(cause) for cause in error.causes] if isinstance(error, ObjectInvalid) else []
-            yield one.describe("failed", code=error.code, message=error.message, causes=causes)
+def _try_one(cluster: Cluster, one: _Placed, order: Order) -> dict[str, Any]:
+    try:
+        return _apply_one(cluster, one, order)
+    except (ClusterAway, NotAuthenticated):
+        raise
+    except FieldConflict as error:
+        conflicts = [asdict(conflict) for conflict in error.conflicts]
+        return one.describe("conflict", code=error.code, message=error.message, conflicts=conflicts)
+    except ClusterError as error:
+        causes = [asdict(cause) for cause in error.causes] if isinstance(error, ObjectInvalid) else []
+        return one.describe("failed", code=error.code, message=error.message, causes=causes)
 
 
 def _apply_one(cluster: Cluster, one: _Placed, order: Order) -> dict[str, Any]:

@@ -90,6 +90,15 @@ def test_an_overloaded_server_is_away_for_as_long_as_it_says(
     assert caught.value.retry_after == 7
 
 
+def test_an_object_that_cannot_be_merged_is_the_objects_fault_though_the_server_says_500(
+    server: ApiServer, cluster: RestCluster
+) -> None:
+    said = b'{"kind": "Status", "code": 500, "message": "failed to create typed patch object: .spec.ports: element 0"}'
+    server.faults.add("answer", status=500, body=said)
+    with pytest.raises(ObjectInvalid, match="element 0"):
+        cluster.apply(kinds.CONFIG_MAP, {"metadata": {"name": "c", "namespace": "default"}}, manager="tests")
+
+
 def test_a_wait_of_a_year_is_cut(server: ApiServer, cluster: RestCluster) -> None:
     server.faults.add("answer", status=503, headers={"Retry-After": "31536000"})
     with pytest.raises(ClusterAway) as caught:

@@ -31,6 +31,7 @@ _LONGEST_MESSAGE: Final = 500
 _MOST_CAUSES: Final = 50
 _LONGEST_WAIT: Final = 300.0
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff]+")
+_UNTYPED: Final = "failed to create typed patch object"
 _MANAGER: Final = re.compile(r'conflict with "([^"]*)"')
 _SIMPLE: Final[dict[int, type[ClusterError]]] = {
     401: NotAuthenticated,
@@ -60,6 +61,9 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ClusterErr
         told = {}
     if status == 429 or status >= 500:
         said = _clean(told.get("message", "")) or f"The server answered {status}."
+        if _UNTYPED in said:
+            # Server-side apply answers 500 to an object that its schema cannot merge; asking again changes nothing.
+            return ObjectInvalid(said)
         return ClusterAway(said, retry_after=_read_wait(headers))
     return error_of_status(status, told)
 
