@@ -29,17 +29,24 @@ from app.clusters.kubeconfig import KubeconfigInvalid, read_kubeconfig, write_ku
 from app.clusters.manifests import Manifest
 from app.clusters.models import Cluster, ClusterHealth
 from app.clusters.providers import LOCAL_PROGRAMS
-from app.clusters.provisioning import Wishes, keep_made, provisioning_ended, read_wishes_of, refuse_overdue
+from app.clusters.provisioning import (
+    Wishes,
+    keep_made,
+    provisioning_ended,
+    provisioning_retried,
+    read_wishes_of,
+    refuse_overdue,
+)
 from app.clusters.queries import find_usable_cluster
-from app.clusters.service import forget_cluster, removal_ended
+from app.clusters.service import forget_cluster, removal_ended, removal_retried
 
 if TYPE_CHECKING:
     from app.clusters.routes import blueprints
 
 every_place = (_places, _hosts)
 
-jobs.follow(RemoveCluster.kind, ended=removal_ended)
-jobs.follow(ProvisionCluster.kind, ended=provisioning_ended)
+jobs.follow(RemoveCluster.kind, ended=removal_ended, retried=removal_retried)
+jobs.follow(ProvisionCluster.kind, ended=provisioning_ended, retried=provisioning_retried)
 
 __all__ = [
     "LOCAL_PROGRAMS",

@@ -19,7 +19,7 @@ from app.clusters.access import Access
 from app.clusters.credentials import seal_access
 from app.clusters.errors import ClusterGone, ClusterInUse, ProvisioningOverdue
 from app.clusters.hooks import before_deletion
-from app.clusters.models import PROVISIONING, Cluster, key_of, vault_context
+from app.clusters.models import DELETING, PROVISIONING, Cluster, key_of, vault_context
 from app.clusters.providers import CAPI, LOCAL, PROVIDERS, read_wishes
 from app.clusters.queries import find_usable_cluster
 from app.kernel.clock import database_now
@@ -127,6 +127,15 @@ def keep_made(session: Session, vault: Vault, cluster_id: UUID, access: Access) 
     seal_access(vault, cluster, access)
     cluster.health.next_check_at = database_now()
     session.flush()
+
+
+def provisioning_retried(session: Session, job: jobs.Job) -> None:
+    """Let a cluster be made again whose making is tried once more."""
+    cluster = session.get(Cluster, job.resource_id, with_for_update=True)
+    if cluster is not None and cluster.status not in (PROVISIONING, DELETING):
+        cluster.begin_provisioning()
+        cluster.health.next_check_at = cluster.health.next_inventory_at = None
+        session.flush()
 
 
 def provisioning_ended(session: Session, job: jobs.Job) -> None:

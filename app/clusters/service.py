@@ -135,6 +135,15 @@ def forget_cluster(session: Session, cluster: Cluster) -> None:
     session.flush()
 
 
+def removal_retried(session: Session, job: jobs.Job) -> None:
+    """Let a cluster go again whose removal is tried once more."""
+    cluster = session.get(Cluster, job.resource_id, with_for_update=True)
+    if cluster is not None and cluster.status != DELETING:
+        cluster.begin_deletion()
+        cluster.health.next_check_at = cluster.health.next_inventory_at = None
+        session.flush()
+
+
 def removal_ended(session: Session, job: jobs.Job) -> None:
     """Let a cluster that is still there after its removal have failed: whoever removes it again goes on."""
     cluster = session.get(Cluster, job.resource_id, with_for_update=True)

@@ -134,7 +134,10 @@ def test_a_removal_that_is_cancelled_leaves_the_cluster_to_be_removed_again(
     client.post(f"/api/v1/jobs/{gone['job_id']}/cancel", headers=alice.headers)
     shown = data_of(client.get(f"{API}/{made['id']}", headers=alice.headers))
     assert (shown["status"], shown["status_reason"]) == ("error", "Its removal was cancelled.")
-    assert data_of(client.delete(f"{API}/{made['id']}", headers=alice.headers), 202)
+    data_of(client.post(f"/api/v1/jobs/{gone['job_id']}/retry", headers=alice.headers), 202)
+    assert keeper.cluster(made["id"]).status == "deleting"
+    keeper.drain()
+    assert error_of(client.get(f"{API}/{made['id']}", headers=alice.headers), 404)
 
 
 def test_a_cluster_on_which_something_sits_stays(
