@@ -98,6 +98,11 @@ def measure(ground: Ground) -> list[Finding]:
 
 
 def _timely(alone: list[float], beside: list[float], lost: list[float], back: list[float]) -> Iterator[Finding]:
+    if not all((alone, beside, lost, back)):
+        checks = {"alone": len(alone), "beside": len(beside), "lost": len(lost), "back": len(back)}
+        raise RuntimeError(
+            f"this machine is too busy to check {CLUSTERS} clusters twice in {PHASE_SECONDS} s: {checks}"
+        )
     p95 = percentile(alone, 0.95)
     yield Finding(f"{CLUSTERS} clusters, between two checks of one, p95", p95, "s", goal=Goal(2 * INTERVAL, "figure"))
     what = f"the same of the others, with {DEAD} black holes"
