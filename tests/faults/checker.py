@@ -11,6 +11,7 @@ from typing import Any
 from tests.faults.chain import find_breaks
 from tests.faults.ground import Ground
 from tests.faults.load import Load, Promise
+from tests.faults.patience import Patience
 from tests.faults.reading import Life, get, heard_life, life_of, pages, together
 from tests.faults.room.kinds import PIPELINE
 from tests.support.callers import Caller, Listener, User
@@ -53,19 +54,18 @@ class Checker:
         return {promise.job_id: promise for promise in self._load.promises}
 
     def settle(self, seconds: float) -> float | None:
-        """Wait until no job is queued or running; returns after how long that was, None when it never was."""
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
+        """Wait until no job is queued or running; returns after how long that was, None when for so many seconds there
+        were never fewer."""
+        began, patience = time.monotonic(), Patience(seconds)
+        while True:
             self._ground.tick()
-            self._unended = [job for status in ("queued", "running") for job in self._few(status)]
+            found = [get(self._user, f"/jobs?status={status}&limit=20") for status in ("queued", "running")]
+            self._unended = [job for page in found for job in page.data()]
             if not self._unended:
                 return time.monotonic() - began
+            if patience.is_at_its_end(sum(page.json["meta"]["pagination"]["total"] for page in found)):
+                return None
             time.sleep(0.3)
-        return None
-
-    def _few(self, status: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = get(self._user, f"/jobs?status={status}&limit=20").data()
-        return rows
 
     def verdicts(self) -> list[Verdict]:
         """Read everything and judge it."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.faults.chain import definition
+from tests.faults.patience import Patience
 from tests.faults.room.kinds import LONG, SHARES
 from tests.support.callers import Reply, User
 
@@ -86,10 +87,12 @@ class Load:
             thread.start()
 
     def join(self, seconds: float) -> bool:
-        """Wait until every wish is answered; False when that takes too long."""
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0))
+        """Wait until every wish is answered; False when none has been for so many seconds."""
+        patience = Patience(seconds)
+        while any(thread.is_alive() for thread in self._threads):
+            if patience.is_at_its_end(-len(self.promises) - len(self.refused)):
+                break
+            time.sleep(PAUSE)
         self._given_up.set()
         return not any(thread.is_alive() for thread in self._threads)
 
