@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from app import jobs
 from app.jobs import Job, Run
-from app.kernel.clock import database_now, sql_days
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.context import known, working_for
 from app.kernel.db import Database
 from app.kernel.errors import Transient
@@ -80,7 +80,7 @@ def test_whoever_takes_a_job_from_a_lost_worker_carries_its_origin_on(
         job_id = accept(database)
     with database.transaction() as session:
         assert jobs.claim(session, job_id, "lost:1", 60)
-        minute_ago = database_now() - sql_days(0, 0, 1)
+        minute_ago = database_now() - sql_seconds(60)
         session.execute(update(Job).where(Job.id == job_id).values(lease_until=minute_ago))
     seen: list[dict[str, Any]] = []
     caplog.handler.addFilter(lambda _: not seen.append(dict(known())))

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from app import jobs
 from app.jobs import Claim, Hint, Job
 from app.jobs.places import position_of, set_places
-from app.kernel.clock import database_now, sql_days
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.ids import new_id
 from config.settings import Settings
@@ -153,7 +153,7 @@ def test_the_relay_lets_in_what_a_new_limit_allows(database: Database, hints: li
 def test_a_held_job_is_not_taken_for_a_lost_one(database: Database, hints: list[Hint]) -> None:
     accepted = [accept(database) for _ in range(4)]
     with database.transaction() as session:
-        long_ago = database_now() - sql_days(0, 1)
+        long_ago = database_now() - sql_seconds(3600)
         session.execute(update(Job).values(sent_at=long_ago, scheduled_for=long_ago))
         sent = jobs.take_unsent(session, stale_seconds=60)
         assert {hint.job_id for hint in sent} == set(accepted[:2])

@@ -19,7 +19,7 @@ from app.jobs import Job, Run
 from app.jobs import totals as totals_room
 from app.jobs.metrics import read_metrics
 from app.jobs.models import JobTotal
-from app.kernel.clock import database_now, sql_days, sql_seconds
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.errors import Permanent, Transient
 from app.kernel.ids import new_id
@@ -192,7 +192,7 @@ def test_a_wait_counts_from_when_the_job_was_due(committing: Database) -> None:
     with committing.transaction() as session:
         due = database_now() - sql_seconds(2)
         session.execute(update(Job).where(Job.id == job_id).values(scheduled_for=due))
-        session.execute(update(Job).where(Job.id == job_id).values(changed_at=due - sql_days(0, 1)))
+        session.execute(update(Job).where(Job.id == job_id).values(changed_at=due - sql_seconds(3600)))
     do(committing, job_id)
     fold(committing)
     assert totals(committing)["waited", "2.5"] == 1
@@ -217,7 +217,7 @@ def test_prometheus_reads_what_has_not_ended(committing: Database) -> None:
     accept(committing, delay=60)
     waiting, held, running, parked = (accept(committing) for _ in range(4))
     with committing.transaction() as session:
-        minute = sql_days(0, 0, 1)
+        minute = sql_seconds(60)
         session.execute(update(Job).where(Job.id == waiting).values(scheduled_for=database_now() - minute))
         session.execute(update(Job).where(Job.id == held).values(held=True))
         for job_id in (running, parked):
@@ -241,7 +241,7 @@ def test_what_the_relay_does_is_counted_with_it(committing: Database) -> None:
     with committing.transaction() as session:
         assert len(jobs.take_unsent(session, 30)) == 1
         assert jobs.claim(session, job_id, "lost:1", 60)
-        gone = database_now() - sql_days(0, 0, 1)
+        gone = database_now() - sql_seconds(60)
         session.execute(update(Job).where(Job.id == job_id).values(lease_until=gone))
         assert jobs.reap(session, job_id)
         assert not jobs.reap(session, job_id)

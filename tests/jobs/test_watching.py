@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from app import jobs
 from app.jobs import Job
-from app.kernel.clock import database_now, sql_days
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.db import Database
 from app.kernel.ids import new_id
 from tests.support.work import Errand
@@ -22,7 +22,7 @@ def test_health_tells_of_jobs_that_nobody_takes(client: FlaskClient, database: D
         job_id = jobs.accept(session, Errand(new_id()))
     assert look()["status"] == "healthy"
     with database.transaction() as session:
-        two_minutes = database_now() - sql_days(0, 0, 2)
+        two_minutes = database_now() - sql_seconds(120)
         session.execute(update(Job).where(Job.id == job_id).values(scheduled_for=two_minutes))
     found = look()
     assert found["status"] == "degraded"
