@@ -115,12 +115,16 @@ class CuttingProxy:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[bool]:
-    """Mount a disk of so many megabytes at `folder`; yields False where mounting is not allowed."""
+    """Mount a disk of so many megabytes at `folder`; yields False where mounting is not allowed.
+
+    A process of its own unmounts it as soon as this one lets go of its input, so also when this one is killed.
+    """
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "headrace-tests", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    try:
-        yield mounted
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        yield False
+        return
+    unmount = ["sh", "-c", 'cat; exec umount --lazy "$0"', str(folder)]
+    with subprocess.Popen(unmount, stdin=subprocess.PIPE, start_new_session=True) as keeper:
+        yield True
+    assert keeper.returncode == 0, f"{folder} is still mounted"
