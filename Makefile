@@ -12,10 +12,10 @@ compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --genera
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench faults kube lock clean
+.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench bench-anomaly faults kube lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 # One environment for both: once it holds the development tools, it keeps them.
 $(RUNTIME): requirements.txt
@@ -67,6 +67,9 @@ imports: $(DEV) ## Check who imports whom
 
 bench: $(DEV) ## Measure against the bare parts
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-anomaly: $(DEV) ## Hold the anomaly detector to labelled series (DATA= folder of them, docs/anomaly.md)
+	@$(BIN)/python -m bench.anomaly $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 faults: $(DEV) ## Kill what can be killed under load, check that no job is lost or doubled (JOBS=, KILLS=, SEED=)
 	@exec $(BIN)/python -m tests.faults $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

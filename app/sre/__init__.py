@@ -1,0 +1,1 @@
+"""Finding what goes wrong: anomalies in series, problems, recommendations."""
