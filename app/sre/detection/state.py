@@ -124,6 +124,9 @@ def forget(record: Any) -> None:
 def _inflated(data: bytes) -> bytes:
     inflate = zlib.decompressobj()
     try:
-        return inflate.decompress(data, SIZE + 1)
+        body = inflate.decompress(data, SIZE + 1)
     except zlib.error as error:
         raise BadState("a state that cannot be read") from error
+    if not inflate.eof or inflate.unused_data:
+        raise BadState("a state that is cut short or has something behind it")
+    return body

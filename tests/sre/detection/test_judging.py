@@ -100,8 +100,10 @@ def test_bytes_that_are_no_state_are_refused(data: bytes) -> None:
 
 def test_a_damaged_state_is_refused() -> None:
     good = State.fresh().to_bytes()
-    with pytest.raises(BadState):
-        State.from_bytes(good[:-3])
+    flipped = bytes([*good[:20], good[20] ^ 1, *good[21:]])
+    for data in (good[:-3], good[:60], good + b"x", flipped):
+        with pytest.raises(BadState):
+            State.from_bytes(data)
 
 
 def test_a_state_stays_small() -> None:
