@@ -28,7 +28,7 @@ class Episodes:
         """Open, continue and end anomalies by the scores of consecutive points of one day."""
         least = self._detector.alert_score
         quiet = max(self._detector.quiet, 3 * float(self._record["step"]))
-        for at in np.flatnonzero(scores.total >= least * self._detector.lasting_share):
+        for at in np.flatnonzero(scores.total >= least * self._detector.lasting_share).tolist():
             moment, is_sharp = int(times[at]), scores.sharp[at] >= least
             if self._is_over(moment, quiet) or (is_sharp and self._was_blunt(moment, quiet)):
                 self._end()

@@ -49,7 +49,7 @@ class Profile:
         What comes up to a slot's length sooner or later than on other days has not strayed.
         """
         reach = max(SLOT, 0.25 * step)
-        moments = np.stack([self._at(times + shift) for shift in (-reach, 0.0, reach)])
+        moments = np.stack([self._at(times + np.float64(shift)) for shift in (-reach, 0.0, reach)])
         return np.stack([moments.min(axis=0), moments[1], moments.max(axis=0)])
 
     def ratio(self, values: Floats) -> Floats:
