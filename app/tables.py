@@ -5,7 +5,9 @@ from app.identity import models as identity
 from app.jobs import models as jobs
 from app.kernel import audit, events, idempotency, stream
 from app.kernel.db import Base
+from app.monitoring import models as monitoring
 from app.pipelines import models as pipelines
+from app.sre import models as sre
 from app.tenancy import models as tenancy
 
 METADATA = Base.metadata
@@ -18,7 +20,9 @@ __all__ = [
     "idempotency",
     "identity",
     "jobs",
+    "monitoring",
     "pipelines",
+    "sre",
     "stream",
     "tenancy",
 ]

@@ -9,6 +9,8 @@ DEFAULT: Final = "default"
 CI: Final = "ci"
 CLUSTERS: Final = "clusters"
 CHECKS: Final = "checks"
+MONITORING: Final = "monitoring"
+SCANS: Final = "scans"
 
 QUEUES: Final = {
     INTERACTIVE: "short work somebody waits for",
@@ -16,4 +18,6 @@ QUEUES: Final = {
     CI: "pipeline stages: long, in a sandbox",
     CLUSTERS: "work with clusters, which may be slow",
     CHECKS: "looking after all clusters, all the time",
+    MONITORING: "samples and rules, by the clock",
+    SCANS: "series that are judged, which keeps a processor busy",
 }

@@ -57,6 +57,9 @@ class Settings:
     trusted_proxies: int = setting(0, "reverse proxies in front whose X-Forwarded-* headers are believed")
     cors_origins: str = setting("", "origins whose pages may call the API, separated by commas")
     max_body_bytes: int = setting(2 * 1024 * 1024, "largest request body")
+    metric_body_bytes: int = setting(
+        32 * 1024 * 1024, "largest body of a request that brings samples or series to be scanned"
+    )
     stream_socket: Path = setting(Path("run/stream.sock"), "where the API hands open streams to the stream process")
     max_streams: int = setting(20_000, "open streams a stream process accepts")
     max_websockets_per_client: int = setting(10, "open WebSockets of one user or key")
@@ -169,6 +172,12 @@ class Settings:
     cluster_inventory_seconds: float = setting(120.0, "how often what is on a cluster is listed")
     cluster_inventory_objects: int = setting(2000, "objects of a kind that the inventory of a cluster may hold")
     kubeconfig_seconds: int = setting(3600, "life of the token in a member's kubeconfig of a workspace")
+    metric_series: int = setting(50_000, "series that an organization may have; 0 sets no limit")
+    metric_days: int = setting(15, "how long samples are kept after they were written, in whole weeks")
+    metric_rollup_days: int = setting(
+        400, "how long their roll-ups of 5 minutes and an hour are kept, and series nobody writes to"
+    )
+    scan_days: int = setting(30, "how long the scores of anomaly scans are kept, in whole weeks; anomalies stay")
     verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least level that is logged")

@@ -51,6 +51,16 @@ class ClusterRules:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricRules:
+    """Days that samples, their roll-ups and the scores of scans are kept; series that an organization may have."""
+
+    sample_days: int
+    rollup_days: int
+    score_days: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """The outside world of a worker. `installation` tells its containers from another's on one engine."""
 
@@ -67,6 +77,7 @@ class Tools:
     steps: StepDefaults
     caches: CacheLimits
     clusters: ClusterRules
+    metrics: MetricRules
     history_days: int
     access_token_seconds: int
     public_url: str

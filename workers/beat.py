@@ -14,7 +14,9 @@ from app.jobs import PruneHistory
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
+from app.monitoring import FoldSamples, KeepMetrics
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
+from app.sre import KeepScans, RunScanSchedules
 from app.tenancy import ReconcileSpaces
 
 ACCEPT_DUE = "schedule.accept_due"
@@ -28,6 +30,10 @@ PERIODS: dict[str, timedelta] = {
     RunSchedules.kind: timedelta(minutes=1),
     ReconcileSpaces.kind: timedelta(minutes=1),
     SweepClusters.kind: timedelta(minutes=1),
+    FoldSamples.kind: timedelta(minutes=10),
+    KeepMetrics.kind: timedelta(hours=1),
+    KeepScans.kind: timedelta(hours=1),
+    RunScanSchedules.kind: timedelta(minutes=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

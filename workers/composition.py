@@ -22,7 +22,7 @@ from tasks.pipelines.gateways.containers import Containers, DockerContainers, Im
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
-from tasks.tools import CacheLimits, ClusterRules, StepDefaults, Tools
+from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools
 from workers.sender import CelerySender
 
 
@@ -59,6 +59,12 @@ def open_tools(settings: Settings) -> Tools:
         steps=_step_defaults(settings),
         caches=CacheLimits(settings.cache_bytes, settings.cache_workspace_bytes, settings.cache_days),
         clusters=_cluster_rules(settings),
+        metrics=MetricRules(
+            sample_days=settings.metric_days,
+            rollup_days=settings.metric_rollup_days,
+            score_days=settings.scan_days,
+            series=settings.metric_series,
+        ),
         history_days=settings.job_history_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,

@@ -19,7 +19,9 @@ from app.identity import create_first_admin, ensure_signing_key
 from app.kernel.audit import make_audit_partitions
 from app.kernel.crypto import Vault
 from app.kernel.opening import open_database
+from app.monitoring import make_metric_partitions
 from app.pipelines import apply_quotas
+from app.sre import make_scan_partitions
 from app.tenancy import apply_plans
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
@@ -55,6 +57,8 @@ def release(settings: Settings) -> None:
     with database.transaction() as session:
         jobs.make_history_partitions(session)
         make_audit_partitions(session)
+        make_metric_partitions(session)
+        make_scan_partitions(session)
     if settings.admin_password:
         with database.transaction() as session:
             create_first_admin(session, settings.admin_username, settings.admin_email, settings.admin_password)

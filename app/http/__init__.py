@@ -6,7 +6,7 @@ raise the kernel's refusals. Envelope, errors, paging, tags, idempotency, limits
 from app.http.assembly import make_api
 from app.http.blobs import send_blob
 from app.http.blueprint import API_PREFIX, Blueprint
-from app.http.bodies import UnsupportedMediaType, read_body, read_json
+from app.http.bodies import UnsupportedMediaType, load_fields, read_body, read_json
 from app.http.envelope import Reply, accepted, wants_json
 from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
@@ -15,7 +15,7 @@ from app.http.health import Check, Finding
 from app.http.limits import caller_network, limit_rate
 from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
-from app.http.schemas import Schema, Timestamp
+from app.http.schemas import Moment, Schema, Timestamp
 from app.http.streams import open_stream, open_websocket
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Check",
     "EventSchema",
     "Finding",
+    "Moment",
     "Platform",
     "RateLimiter",
     "Reply",
@@ -35,6 +36,7 @@ __all__ = [
     "check",
     "limit_rate",
     "load",
+    "load_fields",
     "make_api",
     "match_row",
     "note_row",

@@ -79,16 +79,30 @@ class Blueprint(flask_smorest.Blueprint):
         documents.note_operation(view.__func__, operation, f"{self.name.replace('-', '')}_{endpoint}")
         return operation
 
-    def arguments(self, schema: SchemaLike, *, location: str = "json", **options: Any) -> Callable[[View], View]:
-        """Load the JSON body, or the query with `location="query"`, by `schema`; the view gets what was loaded."""
+    def arguments(
+        self, schema: SchemaLike, *, location: str = "json", walked: bool = True, **options: Any
+    ) -> Callable[[View], View]:
+        """Load the JSON body, or the query with `location="query"`, by `schema`; the view gets what was loaded.
+
+        A body that is not `walked` may be large: what its schema takes as it is, the view checks.
+        """
         instance = schema() if isinstance(schema, type) else schema
-        source = QueryArguments(instance) if location == "query" else BodyArguments(instance)
+        source = QueryArguments(instance) if location == "query" else BodyArguments(instance, walked=walked)
 
         def mark(view: View) -> View:
             already = getattr(view, "declared", Declared()).arguments
             declare(view, arguments=(source, *already))
             described = {"in": location, "required": True, "schema": instance, **options}
             _docs(view).setdefault("arguments", {}).setdefault("parameters", []).append(described)
+            return view
+
+        return mark
+
+    def takes(self, limit: str) -> Callable[[View], View]:
+        """Take a body as large as the platform's setting of this name says, rather than `max_body_bytes`."""
+
+        def mark(view: View) -> View:
+            declare(view, body_limit=limit)
             return view
 
         return mark

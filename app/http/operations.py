@@ -19,6 +19,7 @@ from app.http.etags import add_tag
 from app.http.guards import Guard
 from app.http.idempotency import once
 from app.http.paging import Pager
+from app.http.platform import platform
 from app.http.problems import PROBLEM, answer
 
 READING = ("GET", "HEAD")
@@ -35,6 +36,7 @@ class Declared:
     schema: ma.Schema | None = None
     pager: Pager | None = None
     raw: str | None = None
+    body_limit: str | None = None
 
 
 def declare(view: Callable[..., Any], **said: Any) -> None:
@@ -59,6 +61,9 @@ class Operation:
     def answer(self, path: Mapping[str, Any]) -> WerkzeugResponse:
         """Return the reply to the current request; `path` holds the path's parameters."""
         g.operation = self
+        if self.declared.body_limit is not None:
+            # One more, as everywhere: see BoundedRequest.
+            request.max_content_length = getattr(platform(), self.declared.body_limit) + 1
         if self.limited:
             self.guard.admit()
         self._check_accept()

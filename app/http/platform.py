@@ -60,6 +60,8 @@ class Platform:
     allow_local_clusters: bool
     container_engine: str
     max_body_bytes: int
+    metric_body_bytes: int
+    metric_series: int
     web_threads: int
     trusted_proxies: int
     metrics_token: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,10 @@ import marshmallow as ma
 from marshmallow import fields
 
 from app.kernel.clock import format_time
+
+LAST_SECOND = 7_258_118_400.0
+
+_NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?")
 
 
 class Timestamp(fields.AwareDateTime):
@@ -19,6 +24,30 @@ class Timestamp(fields.AwareDateTime):
 
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
         return None if value is None else format_time(value)
+
+
+class Moment(fields.Raw):
+    """A moment as seconds since the epoch, read from a number of them or from RFC 3339; without an offset it is UTC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        described = {"oneOf": [{"type": "number"}, {"type": "string"}], "example": 1767225600.0}
+        super().__init__(metadata=described | kwargs.pop("metadata", {}), **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ma.ValidationError("Must be seconds since the epoch, or RFC 3339.")
+        try:
+            seconds = float(value) if not isinstance(value, str) or _NUMBER.fullmatch(value) else _read_time(value)
+        except (ValueError, OverflowError):
+            raise ma.ValidationError("Must be seconds since the epoch, or RFC 3339.") from None
+        if not 0 <= seconds <= LAST_SECOND:
+            raise ma.ValidationError("Must lie from 1970 to 2200.")
+        return seconds
+
+
+def _read_time(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 class Schema(ma.Schema):

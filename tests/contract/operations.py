@@ -14,7 +14,13 @@ from tests.support.contract import contract_of
 from tests.support.identity import PASSWORD
 from tests.support.world import DEFINITION, World
 
-QUERIES = {"GET /api/v1/events": "?topics=job:{job_id}"}
+QUERIES = {
+    "GET /api/v1/events": "?topics=job:{job_id}",
+    "GET /api/v1/metrics/timeseries": "?name=world&organization_id={organization_id}",
+    "GET /api/v1/metrics/query": "?query=world&organization_id={organization_id}",
+    "GET /api/v1/metrics/series": "?organization_id={organization_id}",
+    "GET /api/v1/metrics/summary": "?organization_id={organization_id}",
+}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -63,7 +69,14 @@ def _bodies(world: World) -> dict[str, Any]:
     """Return the bodies that cannot be read off the document, because they name things of the world."""
     organization = {"organization_id": world.values["organization_id"]}
     scope = {"type": "organization", "id": world.values["organization_id"]}
+    series = {"name": "world", "points": [[1767225600.0, 1.0]]}
+    schedule = {"name": "new", "series": ["world"], "interval_seconds": 60}
     return {
+        "POST /api/v1/metrics/write": {"series": [series], **organization},
+        "POST /api/v1/sre/scans": {"series": ["world"], **organization},
+        "POST /api/v1/sre/scan-schedules": schedule | organization,
+        "PUT /api/v1/sre/scan-schedules/{schedule_id}": schedule,
+        "PATCH /api/v1/sre/scan-schedules/{schedule_id}": {"enabled": False},
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
         "POST /api/v1/workspaces": {"name": "New", **organization},
         "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},

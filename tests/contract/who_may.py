@@ -49,6 +49,9 @@ _SAID = {
         GET /api/v1/roles, GET /api/v1/users/{user_id}/roles, GET /api/v1/api-keys, GET /api/v1/organizations
         GET /api/v1/workspaces, GET /api/v1/executions, GET /api/v1/jobs, GET /api/v1/jobs/failures
         POST /api/v1/jobs/bulk, GET /api/v1/clusters, GET /api/v1/users
+        GET /api/v1/metrics/series, GET /api/v1/metrics/timeseries, GET /api/v1/metrics/query
+        GET /api/v1/metrics/summary
+        GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
     """,
     CLIENT: """
         GET PUT PATCH DELETE /api/v1/clients/me, POST /api/v1/clients/regenerate-key
@@ -125,6 +128,10 @@ _SAID = {
         GET /api/v1/clusters/{cluster_id}/nodes, GET /api/v1/clusters/{cluster_id}/namespaces
         GET /api/v1/clusters/{cluster_id}/pods, GET /api/v1/clusters/{cluster_id}/services
         GET /api/v1/clusters/{cluster_id}/deployments, GET /api/v1/clusters/{cluster_id}/events
+        POST /api/v1/metrics/write, POST /api/v1/sre/scans
+        GET /api/v1/sre/scans/{scan_id}, GET /api/v1/sre/scans/{scan_id}/scores
+        GET /api/v1/sre/anomalies/{anomaly_id}, PUT /api/v1/sre/anomalies/{anomaly_id}/acknowledge
+        POST /api/v1/sre/scan-schedules, GET PUT PATCH DELETE /api/v1/sre/scan-schedules/{schedule_id}
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
         POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
     """,

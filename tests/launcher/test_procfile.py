@@ -39,6 +39,7 @@ def test_ours_starts_every_part_and_tells_no_secret() -> None:
         "stream",
         "worker-ci",
         "worker-clusters",
+        "worker-sre",
         "worker-interactive",
         "worker-default",
         "relay",

@@ -22,6 +22,7 @@ from app.pipelines.models import Artifact, StoredCache
 from app.tenancy import Workspace
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, join, make_person
+from tests.support.metrics import make_anomaly
 from tests.support.rights import give, make_role
 from tests.support.tenancy import make_workspace
 
@@ -78,6 +79,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
         "provider": "github",
+        **_watch(client, database, alice),
         "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
         "project_id": _make_project(client, alice, mary, f"/workspaces/{workspace.id}/projects"),
         "cache_id": str(_keep_cache(database, workspace)),
@@ -99,6 +101,20 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         r"/organizations/.*/api-keys": {"key_id": of_organization},
     }
     return World(alice, mary, shop, ann, values, special)
+
+
+def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, str]:
+    """Let Alice have a series, a scan of it, what it found, and more of them by the clock."""
+    place = {"organization_id": str(alice.organization_id)}
+    _make(client, alice, "/metrics/write", {"series": [{"name": "world", "points": [[1.0, 1.0]]}], **place}, 200)
+    scan = _make(client, alice, "/sre/scans", {"series": ["world"], **place}, 202)
+    schedule = {"name": "world", "series": ["world"], "interval_seconds": 60, **place}
+    anomaly = make_anomaly(database, alice.organization_id, UUID(scan["id"]))
+    return {
+        "scan_id": scan["id"],
+        "schedule_id": _make(client, alice, "/sre/scan-schedules", schedule)["id"],
+        "anomaly_id": str(anomaly.id),
+    }
 
 
 def _let_in(database: Database, person: Person, workspace: Workspace) -> str:

@@ -1,0 +1,168 @@
+"""Writing samples. The rules:
+
+- of two samples at one moment the one that was written first stays; the other is counted as a duplicate;
+- a sample older than the newest of its series is *late*: it is kept in its place, and a scan never goes back for it;
+- a new series beyond what the organization may have is refused, and all else is written.
+
+The session comes first; nothing here commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import orjson
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from app.kernel.db import table_of
+from app.monitoring.incoming import Incoming, gather
+from app.monitoring.models import MetricChunk, MetricSeries
+from app.monitoring.naming import fingerprint, text_of
+from app.monitoring.points import NO_POINTS, Integers, Points, join, pack, unpack
+
+MOST_NAMED: Final = 10
+
+_MAKE: Final = text(
+    "INSERT INTO metric_series (organization_id, workspace_id, cluster_id, name, labels, fingerprint) "
+    "SELECT :organization_id, :workspace_id, :cluster_id, name, labels, fingerprint "
+    "FROM unnest(CAST(:names AS text[]), CAST(:labels AS jsonb[]), CAST(:keys AS bytea[])) "
+    "AS given (name, labels, fingerprint) ON CONFLICT (organization_id, fingerprint) DO NOTHING"
+)
+_ADD: Final = text(
+    "INSERT INTO metric_chunks (series_id, first, last, count, data) SELECT * FROM unnest(CAST(:ids AS bigint[]), "
+    "CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]), CAST(:counts AS integer[]), CAST(:data AS bytea[]))"
+)
+_ADVANCE: Final = text(
+    "UPDATE metric_series SET newest = greatest(newest, given.last), points = points + given.count, "
+    "written_at = clock_timestamp() FROM unnest(CAST(:ids AS bigint[]), CAST(:lasts AS bigint[]), "
+    "CAST(:counts AS integer[])) AS given (id, last, count) WHERE metric_series.id = given.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where series lie: in an organization, and perhaps in a workspace or a cluster of it."""
+
+    organization_id: UUID
+    workspace_id: UUID | None = None
+    cluster_id: UUID | None = None
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of the samples that came: new ones, of which some were late, and those that were there already;
+    the series that were new, and those that are refused, with the limit."""
+
+    accepted: int = 0
+    late: int = 0
+    duplicates: int = 0
+    new_series: int = 0
+    refused_series: int = 0
+    refused_samples: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def write_samples(session: Session, place: Place, series: Iterable[Incoming], limit: int) -> Written:
+    """Write samples; `limit` is how many series the organization may have, 0 for any number."""
+    given = gather(series)
+    told = Written(duplicates=sum(one.repeated for one in given))
+    keys = {fingerprint(one.name, one.labels, place.workspace_id, place.cluster_id): one for one in given}
+    known = _lock(session, place, keys)
+    if missing := [key for key in keys if key not in known]:
+        told.new_series = _make(session, place, {key: keys[key] for key in missing}, limit, told)
+        known = _lock(session, place, keys)
+    rows = [(known[key], keys[key].points) for key in keys if key in known and len(keys[key].points)]
+    _write(session, [(row_id, newest, points) for (row_id, newest), points in rows], told)
+    return told
+
+
+def _lock(session: Session, place: Place, keys: Iterable[bytes]) -> dict[bytes, tuple[int, int | None]]:
+    """Lock the series there are, in one order, and return their ids and newest times."""
+    columns = (MetricSeries.fingerprint, MetricSeries.id, MetricSeries.newest)
+    mine = MetricSeries.organization_id == place.organization_id
+    rows = select(*columns).where(mine, MetricSeries.fingerprint.in_(list(keys)))
+    found = session.execute(rows.order_by(MetricSeries.id).with_for_update())
+    return {bytes(row.fingerprint): (row.id, row.newest) for row in found}
+
+
+def _make(session: Session, place: Place, missing: Mapping[bytes, Incoming], limit: int, told: Written) -> int:
+    """Make series as far as there is room; one writer of the organization at a time, so that the count is right."""
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+    session.execute(lock, {"name": f"metric_series:{place.organization_id}"})
+    counted = select(func.count()).where(MetricSeries.organization_id == place.organization_id)
+    room = max(limit - session.execute(counted).scalar_one(), 0) if limit else len(missing)
+    keys = list(missing)[:room]
+    _refuse(told, [missing[key] for key in list(missing)[room:]])
+    if not keys:
+        return 0
+    made: Any = session.execute(
+        _MAKE,
+        {
+            "organization_id": place.organization_id,
+            "workspace_id": place.workspace_id,
+            "cluster_id": place.cluster_id,
+            "names": [missing[key].name for key in keys],
+            "labels": [orjson.dumps(missing[key].labels).decode() for key in keys],
+            "keys": keys,
+        },
+    )
+    return int(made.rowcount)
+
+
+def _refuse(told: Written, refused: Sequence[Incoming]) -> None:
+    told.refused_series = len(refused)
+    told.refused_samples = sum(len(one.points) for one in refused)
+    told.refused = [text_of(one.name, one.labels) for one in refused[:MOST_NAMED]]
+
+
+def _write(session: Session, rows: Iterable[tuple[int, int | None, Points]], told: Written) -> None:
+    chunks = []
+    for series_id, newest, points in rows:
+        fresh, late = _sift(session, series_id, newest, points)
+        told.late += len(late)
+        told.duplicates += len(points) - len(fresh) - len(late)
+        chunks += [(series_id, part) for part in (fresh, late) if len(part)]
+    if not chunks:
+        return
+    told.accepted = sum(len(points) for _, points in chunks)
+    values: dict[str, Any] = {
+        "ids": [series_id for series_id, _ in chunks],
+        "firsts": [int(points.times[0]) for _, points in chunks],
+        "lasts": [int(points.times[-1]) for _, points in chunks],
+        "counts": [len(points) for _, points in chunks],
+        "data": [pack(points) for _, points in chunks],
+    }
+    session.execute(_ADD, values)
+    session.execute(_ADVANCE, _sum_up(chunks))
+
+
+def _sum_up(chunks: Iterable[tuple[int, Points]]) -> dict[str, list[int]]:
+    """Return each series once: an UPDATE takes one of several rows that it is joined with."""
+    lasts: dict[int, int] = {}
+    counts: dict[int, int] = {}
+    for series_id, points in chunks:
+        lasts[series_id] = max(lasts.get(series_id, 0), int(points.times[-1]))
+        counts[series_id] = counts.get(series_id, 0) + len(points)
+    return {"ids": list(lasts), "lasts": list(lasts.values()), "counts": list(counts.values())}
+
+
+def _sift(session: Session, series_id: int, newest: int | None, points: Points) -> tuple[Points, Points]:
+    """Return what is newer than all before, and what is late and was not there yet."""
+    if newest is None or points.times[0] > newest:
+        return points, NO_POINTS
+    border = int(np.searchsorted(points.times, newest, side="right"))
+    fresh = Points(points.times[border:], points.values[border:])
+    late = Points(points.times[:border], points.values[:border])
+    return fresh, late.without(_times_there(session, series_id, int(late.times[0]), int(late.times[-1])))
+
+
+def _times_there(session: Session, series_id: int, first: int, last: int) -> Integers:
+    chunks = table_of(MetricChunk)
+    overlapping = (chunks.c.series_id == series_id, chunks.c.first <= last, chunks.c.last >= first)
+    found = session.execute(select(chunks.c.data).where(*overlapping)).scalars()
+    return join([unpack(bytes(data)) for data in found]).times

@@ -1,0 +1,15 @@
+"""Why something of SRE is refused, or cannot be done."""
+
+from __future__ import annotations
+
+from app.kernel.errors import NotFound, Permanent
+
+
+class ScanGone(Permanent):
+    """The scan is gone, or what it was to judge."""
+
+    code = "SCAN_NOT_FOUND"
+
+
+class SeriesUnknown(NotFound):
+    """This scan has no such series."""

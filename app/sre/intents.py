@@ -1,0 +1,40 @@
+"""What SRE asks of workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from app.kernel.intents import Intent, LostLease
+
+
+@dataclass(frozen=True, slots=True)
+class RunScan(Intent):
+    """Judge the series of a scan."""
+
+    kind: ClassVar[str] = "sre.scan"
+    queue: ClassVar[str] = "scans"
+    on_lost_lease: ClassVar[LostLease] = "hold"
+    # The longest a single series takes.
+    cancel_seconds: ClassVar[float] = 5.0
+
+    scan_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RunScanSchedules(Intent):
+    """Ask for the scans that are due."""
+
+    kind: ClassVar[str] = "sre.run_schedules"
+    queue: ClassVar[str] = "monitoring"
+    max_attempts: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeepScans(Intent):
+    """Make room for the weeks to come, and forget what old scans have judged."""
+
+    kind: ClassVar[str] = "sre.keep"
+    queue: ClassVar[str] = "monitoring"
+    priority: ClassVar[int] = 7

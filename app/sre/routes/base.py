@@ -1,0 +1,7 @@
+"""The room's blueprint."""
+
+from __future__ import annotations
+
+from app.http import Blueprint
+
+blueprint = Blueprint("sre", description="What is unusual in series, found by scans")

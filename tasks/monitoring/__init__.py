@@ -1,0 +1,33 @@
+"""What workers do for monitoring: keep samples compact and for as long as they are kept."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from app.jobs import Run
+from app.kernel.partitions import drop_partition
+from app.monitoring import FoldSamples, KeepMetrics, fold_some, forget_silent, make_metric_partitions, old_metrics
+from tasks.forgetting import forget_all
+from tasks.handling import handles
+from tasks.tools import Tools
+
+
+@handles(FoldSamples)
+def fold_samples(run: Run, _: FoldSamples, __: Tools) -> dict[str, Any]:
+    """Fold all that is new."""
+    return {"series": forget_all(run, fold_some)}
+
+
+@handles(KeepMetrics)
+def keep_metrics(run: Run, _: KeepMetrics, tools: Tools) -> dict[str, Any]:
+    """Make the coming weeks' partitions, drop those that are too old, and forget series that nobody writes to."""
+    kept = tools.metrics
+    with run.recording() as (session, _job):
+        make_metric_partitions(session)
+        old = old_metrics(session, kept.sample_days, kept.rollup_days)
+    for partition in old:
+        run.check()
+        with run.recording() as (session, _job):
+            drop_partition(session, partition)
+    return {"weeks": len(old), "series": forget_all(run, partial(forget_silent, rollup_days=kept.rollup_days))}

@@ -1,0 +1,40 @@
+"""What workers do for SRE: scan series, and ask for the scans that are due."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from app.jobs import Run
+from app.kernel.partitions import drop_partition
+from app.sre import KeepScans, RunScan, RunScanSchedules, forget_scans, make_scan_partitions, old_scans, run_due
+from tasks.forgetting import forget_all
+from tasks.handling import handles
+from tasks.sre.scan import scan
+from tasks.tools import Tools
+
+
+@handles(RunScan)
+def run_scan(run: Run, intent: RunScan, _: Tools) -> dict[str, Any]:
+    """Judge the series of a scan."""
+    return scan(run, intent.scan_id)
+
+
+@handles(RunScanSchedules)
+def run_scan_schedules(run: Run, _: RunScanSchedules, __: Tools) -> dict[str, Any]:
+    """Ask for the scans that are due."""
+    return {"schedules": forget_all(run, run_due)}
+
+
+@handles(KeepScans)
+def keep_scans(run: Run, _: KeepScans, tools: Tools) -> dict[str, Any]:
+    """Make the coming weeks' partitions, and forget what old scans have judged."""
+    days = tools.metrics.score_days
+    with run.recording() as (session, _job):
+        make_scan_partitions(session)
+        old = old_scans(session, days)
+    for partition in old:
+        run.check()
+        with run.recording() as (session, _job):
+            drop_partition(session, partition)
+    return {"weeks": len(old), "scans": forget_all(run, partial(forget_scans, days=days))}

@@ -1,0 +1,32 @@
+"""People, and a worker for what they write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.kernel.db import Database
+from config.settings import Settings
+from tests.support.clusters import Keeper, make_tools
+from tests.support.identity import Person, make_person
+
+
+@pytest.fixture
+def alice(app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Owns an organization with metrics."""
+    monkeypatch.setattr(app.extensions["headrace"], "limited", False)
+    return make_person(app, database, "alice")
+
+
+@pytest.fixture
+def charlie(app: Flask, database: Database) -> Person:
+    """Has nothing to do with it."""
+    return make_person(app, database, "charlie")
+
+
+@pytest.fixture
+def keeper(database: Database, settings: Settings, tmp_path: Path) -> Keeper:
+    """A worker."""
+    return Keeper(database, make_tools(settings, tmp_path))
