@@ -60,11 +60,11 @@ class Platform:
     allow_local_clusters: bool
     container_engine: str
     max_body_bytes: int
-    metric_body_bytes: int
-    metric_series: int
     web_threads: int
     trusted_proxies: int
     metrics_token: str = ""
+    metric_body_bytes: int = 0
+    metric_series: int = 0
     plan_places: Mapping[str, int] = field(default_factory=dict)
 
     cors_origins: frozenset[str] = frozenset()

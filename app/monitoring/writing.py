@@ -29,7 +29,8 @@ MOST_NAMED: Final = 10
 
 _MAKE: Final = text(
     "INSERT INTO metric_series (organization_id, workspace_id, cluster_id, name, labels, fingerprint) "
-    "SELECT :organization_id, :workspace_id, :cluster_id, name, labels, fingerprint "
+    "SELECT CAST(:organization_id AS uuid), CAST(:workspace_id AS uuid), CAST(:cluster_id AS uuid), name, labels, "
+    "fingerprint "
     "FROM unnest(CAST(:names AS text[]), CAST(:labels AS jsonb[]), CAST(:keys AS bytea[])) "
     "AS given (name, labels, fingerprint) ON CONFLICT (organization_id, fingerprint) DO NOTHING"
 )

@@ -11,5 +11,11 @@ class ScanGone(Permanent):
     code = "SCAN_NOT_FOUND"
 
 
+class ScanTooLong(Permanent):
+    """A series has too many new samples for one scan; scan it up to an earlier moment first."""
+
+    code = "SCAN_TOO_LONG"
+
+
 class SeriesUnknown(NotFound):
     """This scan has no such series."""

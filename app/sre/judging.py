@@ -7,13 +7,13 @@ taken where another scan was quicker. Then it reads anew, and judges what is lef
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -22,15 +22,18 @@ from app.kernel.clock import database_now, format_time
 from app.kernel.db import table_of
 from app.kernel.events import announce
 from app.kernel.ids import new_id
-from app.monitoring import MICRO, Points, pack_columns, read_points, unpack
+from app.monitoring import MICRO, Points, QueryTooWide, pack_columns, read_points, unpack
 from app.sre.detection import Anomaly as Found
-from app.sre.detection import Judgement, State, judge
+from app.sre.detection import BadState, Judgement, State, judge
+from app.sre.errors import ScanTooLong
 from app.sre.events import AnomalyDetected
 from app.sre.models import Anomaly, Scan, ScanSeries, SeriesState
 
+log = logging.getLogger(__name__)
+
 _SERIES = table_of(ScanSeries)
 _ANOMALIES = table_of(Anomaly)
-_EVER: Final = float(np.iinfo(np.int64).max)
+_EVER: Final = float(2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ def _read_part(session: Session, scan: Scan, row: ScanSeries) -> Part:
     # The detector counts whole seconds: what follows within the last one is judged already.
     after = -1.0 if known is None else (known.judged_until + 1) * MICRO - 1.0
     until = _EVER if scan.until is None else float(scan.until)
-    points = read_points(session, [row.series_id], after, until)[row.series_id]
+    try:
+        points = read_points(session, [row.series_id], after, until)[row.series_id]
+    except QueryTooWide as error:
+        raise ScanTooLong(f"{row.series} has too many new samples for one scan.", **error.details) from None
     if known is None:
         return Part(row.position, row.series, row.series_id, points)
     return Part(row.position, row.series, row.series_id, points, known.state, known.version)
@@ -79,8 +85,16 @@ def _read_part(session: Session, scan: Scan, row: ScanSeries) -> Part:
 
 def judge_part(part: Part) -> Judged:
     """Judge a series' new points; nothing is read or written."""
-    state = None if part.state is None else State.from_bytes(part.state)
-    return Judged(part, judge(state, part.points.times // MICRO, part.points.values))
+    return Judged(part, judge(_open_state(part), part.points.times // MICRO, part.points.values))
+
+
+def _open_state(part: Part) -> State | None:
+    """Return what is remembered of a series; what another version remembered is learned anew."""
+    try:
+        return None if part.state is None else State.from_bytes(part.state)
+    except BadState:
+        log.warning("the state of a series cannot be read", extra={"series": part.series_id})
+        return None
 
 
 def keep_judged(session: Session, scan: Scan, judged: Iterable[Judged]) -> list[int]:

@@ -97,7 +97,7 @@ def _accept(session: Session, scan: Scan, rows: Sequence[Mapping[str, Any]]) -> 
     scan.series = len(rows)
     session.add(scan)
     session.flush()
-    session.refresh(scan, ["created_at"])
+    session.refresh(scan)
     fixed = {"scan_id": scan.id, "scanned_at": scan.created_at}
     session.execute(insert(table_of(ScanSeries)), [{**fixed, "position": at, **row} for at, row in enumerate(rows)])
     job_id = jobs.accept(

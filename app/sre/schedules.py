@@ -30,6 +30,7 @@ def make_schedule(session: Session, place: Place, caller: Principal, fields: dic
     )
     session.add(schedule)
     session.flush()
+    session.refresh(schedule)
     return schedule
 
 
