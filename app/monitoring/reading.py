@@ -51,12 +51,15 @@ def _condition(matcher: Matcher) -> ColumnElement[bool]:
     value: Any = func.coalesce(MetricSeries.labels[matcher.label].astext, "")
     if matcher.label == "__name__":
         value = MetricSeries.name
-    if matcher.operator in ("=", "!="):
-        found: ColumnElement[bool] = value == matcher.value
-    else:
-        # PostgreSQL's expressions are matched without backtracking, and a statement has its time limit.
-        found = value.op("~")(f"^(?:{matcher.value})$")
-    return ~found if matcher.operator.startswith("!") else found
+    match matcher.operator:
+        case "=":
+            found: ColumnElement[bool] = value == matcher.value
+        case "!=":
+            found = value != matcher.value
+        case operator:
+            # PostgreSQL's expressions are matched without backtracking, and a statement has its time limit.
+            found = value.op("~" if operator == "=~" else "!~", is_comparison=True)(f"^(?:{matcher.value})$")
+    return found
 
 
 def take_series(session: Session, rows: Select[MetricSeries], most: int = MOST_SERIES) -> list[MetricSeries]:
