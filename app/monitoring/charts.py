@@ -93,7 +93,8 @@ def steps_of(span: Span, step: float | None) -> Floats:
     count = int((span.end - span.start) // step) + 1
     if count > MOST_STEPS:
         raise QueryTooWide(f"This has more than {MOST_STEPS} steps; take a longer one.", limit=MOST_STEPS)
-    return span.start + step * np.arange(count)
+    steps: Floats = span.start + step * np.arange(count, dtype=np.float64)
+    return steps
 
 
 def run_query(

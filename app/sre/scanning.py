@@ -31,7 +31,7 @@ def ask_for_scan(
     """
     if isinstance(series, list) and series and all(isinstance(one, str) for one in series):
         found = find_stored(session, place, caller, series)
-        rows = [{"series": row.text, "series_id": row.id, "given": None} for row in found]
+        rows: list[dict[str, Any]] = [{"series": row.text, "series_id": row.id, "given": None} for row in found]
         return _accept(session, _scan_of(place, caller.user_id, STORED, until), rows)
     if until is not None:
         raise Invalid(errors=[FieldError("until", "Goes with the names of stored series.")])
@@ -125,7 +125,7 @@ def sum_up(session: Session, scan: Scan) -> dict[str, Any]:
     """Write how much a scan has judged and found, and return it."""
     mine = (ScanSeries.scan_id == scan.id, ScanSeries.scanned_at == scan.created_at)
     judged = select(func.coalesce(func.sum(ScanSeries.points), 0)).where(*mine)
-    scan.points = int(session.execute(judged).scalar_one())
+    scan.points = int(session.execute(judged).scalar_one() or 0)
     scan.anomalies = session.execute(select(func.count()).where(Anomaly.scan_id == scan.id)).scalar_one()
     session.flush()
     return {"series": scan.series, "points": scan.points, "anomalies": scan.anomalies}
