@@ -29,6 +29,7 @@ from tests.support.tenancy import make_workspace
 API = "/api/v1"
 DEFINITION = {"name": "shop", "stages": [{"name": "build", "steps": [{"name": "compile", "run": "true"}]}]}
 CLUSTER = {"name": "production", "server": "https://kube.example.com:6443", "token": "canary-of-the-world"}
+NAMES = {"provider": "github", "stage": "build", "step": "compile", "name": "TOKEN"}
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,11 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "environment_id": environment_id,
         "execution_id": execution["id"],
         "job_id": execution["job_id"],
-        "provider": "github",
+        **NAMES,
         **_watch(client, database, alice),
         "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
         "project_id": _make_project(client, alice, mary, f"/workspaces/{workspace.id}/projects"),
         "cache_id": str(_keep_cache(database, workspace)),
-        "stage": "build",
-        "step": "compile",
-        "name": "TOKEN",
         "user_id": str(mary.user.id),
         "session_id": str(alice.session_id),
         "invitation_id": _invite(client, alice, organization, "nobody@example.com")["id"],
