@@ -1,5 +1,5 @@
-"""SRE: finding what goes wrong. What is unusual in series is found by scans: `detection` is pure, and a scan is a job that
-a worker does with `read_parts`, `judge_part` and `keep_judged`.
+"""SRE: finding what goes wrong. What is unusual in series is found by scans: `detection` is pure, and a scan is a job
+that a worker does with `read_parts`, `judge_part` and `keep_judged`.
 """
 
 from importlib import import_module

@@ -50,7 +50,10 @@ class Episodes:
 
     def _was_blunt(self, moment: int, quiet: float) -> bool:
         """Tell whether what is open has only been fading: a new jump is then a new anomaly."""
-        return bool(self._record["is_open"]) and moment - max(int(self._open["sharp_at"]), int(self._open["detected_at"])) > quiet
+        return (
+            bool(self._record["is_open"])
+            and moment - max(int(self._open["sharp_at"]), int(self._open["detected_at"])) > quiet
+        )
 
     def _extend(self, at: int, moment: int, values: Floats, scores: Scores, evidence: Evidence) -> None:
         now = self._open

@@ -84,7 +84,11 @@ def trace(values: Floats, level: float, rate: float, limit: float) -> tuple[Floa
     for value in values.tolist():
         before.append(level)
         gap = value - level
-        level += rate * (limit if gap > limit else -limit if gap < -limit else gap)
+        if gap > limit:
+            gap = limit
+        elif gap < -limit:
+            gap = -limit
+        level += rate * gap
     return np.array(before), level
 
 

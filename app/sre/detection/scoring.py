@@ -28,7 +28,7 @@ class Scores:
 
 def weigh(record: Any, strengths: Floats, detector: Detector) -> Scores:
     """Score points of one day by the days before it; remembers the day's highest of each measure."""
-    usual = _usual(record, detector)
+    usual = _usual(record)
     record["day_top"] = np.maximum(record["day_top"], strengths.max(axis=1))
     relative = strengths / usual[:, None]
     sharp = (relative[JUMP] + relative[JUMP_RATIO]) / 2
@@ -42,7 +42,7 @@ def weigh(record: Any, strengths: Floats, detector: Detector) -> Scores:
     return Scores(total, sharp, np.where(is_novel, NOVEL, channels), usual)
 
 
-def _usual(record: Any, detector: Detector) -> Floats:
+def _usual(record: Any) -> Floats:
     """Return what each measure reaches on a usual day, infinite for those that are not weighed."""
     tops = record["tops"][: int(record["days_kept"])].astype(np.float64)
     least = np.array([LEAST.get(channel, np.inf) for channel in range(record["tops"].shape[1])])

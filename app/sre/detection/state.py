@@ -64,7 +64,7 @@ LAYOUT = np.dtype(
 SIZE = LAYOUT.itemsize
 
 
-class BadState(ValueError):  # noqa: N818
+class BadState(ValueError):
     """These bytes are no state of the detector."""
 
 
