@@ -5,6 +5,7 @@ from app.identity import models as identity
 from app.jobs import models as jobs
 from app.kernel import audit, events, idempotency, stream
 from app.kernel.db import Base
+from app.messaging import models as messaging
 from app.monitoring import models as monitoring
 from app.pipelines import models as pipelines
 from app.sre import models as sre
@@ -20,6 +21,7 @@ __all__ = [
     "idempotency",
     "identity",
     "jobs",
+    "messaging",
     "monitoring",
     "pipelines",
     "sre",

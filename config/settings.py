@@ -84,6 +84,7 @@ class Settings:
     rate_limit_client: str = setting(
         "100/hour", "registrations of client applications per address, and logins of users per application and address"
     )
+    rate_limit_message: str = setting("1000/hour", "messages of a user or key to rooms")
     rate_limit_webhook: str = setting("1200/minute", "deliveries of code hosts per address")
 
     oauth_providers: str = setting(
@@ -121,6 +122,9 @@ class Settings:
     executions_standard: int = setting(2_000, "the same for the plan `standard`")
     executions_pro: int = setting(10_000, "the same for the plan `pro`")
     executions_enterprise: int = setting(0, "the same for the plan `enterprise`")
+    message_retention_days: int = setting(
+        365, "how long messages in rooms are kept where a client application says nothing; 0 is for ever"
+    )
     relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
     relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
 

@@ -79,6 +79,7 @@ class Tools:
     clusters: ClusterRules
     metrics: MetricRules
     history_days: int
+    message_days: int
     access_token_seconds: int
     public_url: str
     mailer: Mailer

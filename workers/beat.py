@@ -14,6 +14,7 @@ from app.jobs import PruneHistory
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
+from app.messaging import PruneMessages, SweepRooms
 from app.monitoring import FoldSamples, KeepMetrics
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 from app.sre import KeepScans, RunScanSchedules
@@ -27,6 +28,8 @@ PERIODS: dict[str, timedelta] = {
     PruneCaches.kind: timedelta(hours=1),
     PruneIdentity.kind: timedelta(hours=1),
     PruneDeliveries.kind: timedelta(hours=1),
+    PruneMessages.kind: timedelta(hours=1),
+    SweepRooms.kind: timedelta(hours=1),
     RunSchedules.kind: timedelta(minutes=1),
     ReconcileSpaces.kind: timedelta(minutes=1),
     SweepClusters.kind: timedelta(minutes=1),

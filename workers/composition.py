@@ -66,6 +66,7 @@ def open_tools(settings: Settings) -> Tools:
             series=settings.metric_series,
         ),
         history_days=settings.job_history_days,
+        message_days=settings.message_retention_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,
         mailer=_choose_mailer(settings),

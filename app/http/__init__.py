@@ -12,7 +12,7 @@ from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
 from app.http.guards import check, load, own_client, principal, public, requires
 from app.http.health import Check, Finding
-from app.http.limits import caller_network, limit_rate
+from app.http.limits import caller_network, limit_caller, limit_rate
 from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
 from app.http.schemas import Moment, Schema, Timestamp
@@ -34,6 +34,7 @@ __all__ = [
     "accepted",
     "caller_network",
     "check",
+    "limit_caller",
     "limit_rate",
     "load",
     "load_fields",

@@ -165,14 +165,16 @@ class Blueprint(flask_smorest.Blueprint):
         default: str,
         filters: type[ma.Schema] | None = None,
         count_cap: int = 10_000,
+        resumed_by: str | None = None,
     ) -> Callable[[View], View]:
         """Answer with a page of the `Select` of one entity that the view returns; the view gets the loaded filters.
 
         `sort` names the orders clients may ask for, `default` the one they get (`-` for descending). Totals beyond
-        `count_cap` are not counted on.
+        `count_cap` are not counted on. A filter named by `resumed_by` says where to read on; by default the oldest then
+        come first.
         """
         instance = schema() if isinstance(schema, type) else schema
-        pager = Pager(instance, sort, default, count_cap, filters)
+        pager = Pager(instance, sort, default, count_cap, filters, resumed_by)
 
         def mark(view: View) -> View:
             declare(view, pager=pager, schema=instance)

@@ -28,7 +28,8 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 class Owned(Protocol):
     """A row that lies in an organization or a client application, and perhaps in a narrower place of it (see
-    `principal.PLACES`); one that lies in none is its creator's (`created_by`)."""
+    `principal.PLACES`); one that lies in none is its creator's (`created_by`). A model may have a `noun`, by which
+    callers know it when it is not the name of the class."""
 
     id: Any
 
@@ -125,11 +126,12 @@ def load(session: Session, model: type[Row], row_id: UUID, *, for_update: bool =
     """
     for_update = for_update or (request.method in CHANGING and "If-Match" in request.headers)
     row = session.get(model, row_id, with_for_update=for_update)
+    kind = getattr(model, "noun", model.__name__)
     if row is None:
-        raise _not_found(model.__name__, row_id)
+        raise _not_found(kind, row_id)
     if not principal().owns(row):
-        _judge(places_of(row), model.__name__, row_id)
-    concern(session, _snake(model.__name__), row_id, getattr(row, "organization_id", None))
+        _judge(places_of(row), kind, row_id)
+    concern(session, _snake(kind), row_id, getattr(row, "organization_id", None))
     if str(row_id) == str(next(reversed((request.view_args or {}).values()), None)):
         match_row(row)
         note_row(row)

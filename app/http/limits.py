@@ -23,6 +23,11 @@ def count_address() -> None:
     _count("anonymous", caller_network())
 
 
+def limit_caller(name: str) -> None:
+    """Count a request against the limit `name`, per caller, wherever they are; raises RateLimited."""
+    _count(name, str(g.principal.counted_as))
+
+
 def limit_rate(name: str, subject: str = "") -> None:
     """Count a request against the limit `name` (`login`, `register`, `client`, `webhook` …), per address and `subject`.
 

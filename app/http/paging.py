@@ -72,6 +72,7 @@ class Pager:
     default: str
     count_cap: int
     filters: type[ma.Schema] | None = None
+    resumed_by: str | None = None
     arguments: QueryArguments = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +88,8 @@ class Pager:
         """Return the filters and the page that the query asks for; raises Invalid."""
         given = self.arguments.load()
         grammar = {name: given.pop(name) for name in GRAMMAR if name in given}
+        if self.resumed_by in given and "sort" not in grammar:
+            grammar["sort"] = self.default.lstrip("-")
         return given, self._ask(grammar)
 
     def _ask(self, grammar: dict[str, Any]) -> Asked:

@@ -16,6 +16,9 @@ from tests.support.world import DEFINITION, World
 
 QUERIES = {
     "GET /api/v1/events": "?topics=job:{job_id}",
+    "GET /api/v1/messages": "?room_id={room_id}",
+    "GET /api/v1/messages/search": "?q=canary",
+    "GET /api/v1/rooms/{room_id}/unread": "?user_id={user_id}",
     "GET /api/v1/metrics/timeseries": "?name=world&organization_id={organization_id}",
     "GET /api/v1/metrics/query": "?query=world&organization_id={organization_id}",
     "GET /api/v1/metrics/series": "?organization_id={organization_id}",
@@ -71,12 +74,15 @@ def _bodies(world: World) -> dict[str, Any]:
     scope = {"type": "organization", "id": world.values["organization_id"]}
     series = {"name": "world", "points": [[1767225600.0, 1.0]]}
     schedule = {"name": "new", "series": ["world"], "interval_seconds": 60}
+    ann, room = {"user_id": world.ann.id}, "/api/v1/rooms/{room_id}"
     return {
         "POST /api/v1/metrics/write": {"series": [series], **organization},
         "POST /api/v1/sre/scans": {"series": ["world"], **organization},
         "POST /api/v1/sre/scan-schedules": schedule | organization,
         "PUT /api/v1/sre/scan-schedules/{schedule_id}": schedule,
         "PATCH /api/v1/sre/scan-schedules/{schedule_id}": {"enabled": False},
+        **{f"POST {room}/{act}": ann for act in ("join", "leave", "read", "members")},
+        "POST /api/v1/messages": {"room_id": world.values["room_id"], "content": "canary"},
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
         "POST /api/v1/workspaces": {"name": "New", **organization},
         "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},

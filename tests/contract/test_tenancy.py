@@ -23,7 +23,7 @@ from app.identity.tokens import issue_token
 from app.kernel.audit import AuditEntry
 from app.kernel.db import Database
 from tests.contract.operations import Call, find_calls
-from tests.contract.who_may import ACCOUNT, CLIENT, CLIENTS, KNOWN, LIST, OWN, PLATFORM, PUBLIC, TENANT
+from tests.contract.who_may import ACCOUNT, CLIENT, CLIENTS, KNOWN, LIST, OWN, PLATFORM, PUBLIC, ROOM, TENANT
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, make_person
 from tests.support.rights import give, make_role
@@ -37,6 +37,8 @@ NO_WRITES = {
     "POST /api/v1/jobs/bulk",
     "POST /api/v1/auth/sessions/revoke-all",
 }
+# What is said and read in rooms is its own record.
+NO_ACTS = {"POST /api/v1/messages", "POST /api/v1/rooms/{room_id}/read"}
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_to_the_owner_of_another_organization_none_of_it_exists(
         reply = ask_and_undo(client, database, call, charlie)
         if call.kind in (TENANT, OWN):
             expect(call, reply, 404, "RESOURCE_NOT_FOUND")
-        elif call.kind in (PLATFORM, CLIENT):
+        elif call.kind in (PLATFORM, CLIENT, ROOM):
             expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
         elif call.kind == CLIENTS:
             expect(call, reply, 404, "RESOURCE_NOT_FOUND")
@@ -135,6 +137,8 @@ def test_a_client_application_reaches_its_own_and_nothing_else(
         reply = ask_and_undo(client, database, call, world.shop)
         if call.kind in (CLIENT, CLIENTS):
             assert reply.status_code in (200, 201, 204), f"{call.name}: {reply.get_data(as_text=True)}"
+        elif call.kind == ROOM:
+            assert reply.status_code in (200, 201, 204, 409), f"{call.name}: {reply.get_data(as_text=True)}"
         else:
             expect_beyond(world, call, reply, CLIENT_PERMISSIONS)
 
@@ -149,6 +153,8 @@ def test_a_user_of_an_application_reaches_themselves_and_nothing_else(
             expect(call, reply, 403, "INSUFFICIENT_PERMISSIONS", required_permission=call.permission)
         elif call.kind == CLIENTS:
             assert data_of(reply)["id"] == world.ann.id
+        elif call.kind == ROOM and call.permission in held:
+            assert reply.status_code in (200, 201, 204, 409), f"{call.name}: {reply.get_data(as_text=True)}"
         else:
             expect_beyond(world, call, reply, held)
 
@@ -158,10 +164,15 @@ def test_to_another_application_and_its_users_none_of_it_exists(
 ) -> None:
     rival = make_client(client, "Another shop")
     for holder in (rival, make_user(client, rival, "bert")):
-        for call in (one for one in guarded(calls) if one.kind in (LIST, CLIENT, CLIENTS)):
+        for call in (one for one in guarded(calls) if one.kind in (LIST, CLIENT, CLIENTS, ROOM)):
             reply = ask_and_undo(client, database, call, holder)
             if call.kind == CLIENTS:
                 expect(call, reply, 404, "RESOURCE_NOT_FOUND")
+            elif call.kind == ROOM and (
+                world.values["room_id"] in f"{call.path} {call.body}" or "message_id" in call.name
+            ):
+                assert reply.status_code in ((404,) if holder is rival else (404, 403)), call.name
+                see_nothing_of(world, call, reply)
             else:
                 see_nothing_of(world, call, reply)
 
@@ -182,11 +193,13 @@ def test_every_write_that_succeeds_is_in_the_audit_log(
     root = make_person(app, database, "root-admin", role="admin")
     unlogged = set()
     for call in calls:
-        if call.is_reading or call.kind == PUBLIC or call.name in NO_WRITES:
+        if call.is_reading or call.kind == PUBLIC or call.name in NO_WRITES | NO_ACTS:
             continue
         with undoing(database):
             before = count_entries(database)
-            caller = {PLATFORM: root, CLIENT: world.shop, CLIENTS: world.shop}.get(call.kind, world.alice)
+            caller = {PLATFORM: root, CLIENT: world.shop, CLIENTS: world.shop, ROOM: world.shop}.get(
+                call.kind, world.alice
+            )
             reply = ask(client, call, caller.headers)
             if reply.status_code < 300 and count_entries(database) == before:
                 unlogged.add(call.name)

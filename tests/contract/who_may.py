@@ -8,13 +8,14 @@ TENANT    who holds the permission where the thing lies; for strangers it does n
 LIST      whoever is known, and sees what lies where they may read it
 CLIENT    a client application by its own key; all others are told what they lack
 CLIENTS   the client application whose user it is, and that user; for all others it does not exist
+ROOM      a client application in its rooms, and its users in those they are in; for all others these do not exist
 PLATFORM  administrators of the platform
 """
 
 from __future__ import annotations
 
-PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, PLATFORM = (
-    *("public", "known", "account", "own", "tenant", "list", "client", "clients", "platform"),
+PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, ROOM, PLATFORM = (
+    *("public", "known", "account", "own", "tenant", "list", "client", "clients", "room", "platform"),
 )
 
 _SAID = {
@@ -55,9 +56,20 @@ _SAID = {
     """,
     CLIENT: """
         GET PUT PATCH DELETE /api/v1/clients/me, POST /api/v1/clients/regenerate-key
-        POST /api/v1/users, POST /api/v1/users/login
+        POST /api/v1/users, POST /api/v1/users/login, GET /api/v1/rooms/all
     """,
     CLIENTS: "GET PUT PATCH DELETE /api/v1/users/{user_id}",
+    ROOM: """
+        GET POST /api/v1/rooms, GET PUT PATCH DELETE /api/v1/rooms/{room_id}
+        POST /api/v1/rooms/{room_id}/join, POST /api/v1/rooms/{room_id}/leave
+        POST /api/v1/rooms/{room_id}/activate, POST /api/v1/rooms/{room_id}/deactivate
+        GET /api/v1/rooms/{room_id}/participants, GET POST /api/v1/rooms/{room_id}/members
+        PATCH DELETE /api/v1/rooms/{room_id}/members/{user_id}
+        GET /api/v1/rooms/{room_id}/unread, POST /api/v1/rooms/{room_id}/read
+        GET POST /api/v1/messages, GET PUT PATCH DELETE /api/v1/messages/{message_id}
+        GET /api/v1/messages/search, GET /api/v1/messages/{message_id}/thread
+        POST /api/v1/messages/{message_id}/restore
+    """,
     TENANT: """
         POST /api/v1/roles, GET PUT PATCH DELETE /api/v1/roles/{role_id}
         POST /api/v1/users/{user_id}/roles, DELETE /api/v1/users/{user_id}/roles/{assignment_id}

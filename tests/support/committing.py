@@ -22,6 +22,7 @@ TABLES = (
     "events",
     "workspaces",
     "organizations",
+    "clients",
     "users",
     "login_throttles",
 )

@@ -24,6 +24,7 @@ from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, join, make_person
 from tests.support.metrics import make_anomaly
 from tests.support.rights import give, make_role
+from tests.support.rooms import make_room, send
 from tests.support.tenancy import make_workspace
 
 API = "/api/v1"
@@ -71,8 +72,11 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     _keep_artifact(app, database, UUID(execution["id"]))
     key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
+    room_id = make_room(client, shop, ann)
     values = {
         "client_id": shop.id,
+        "room_id": room_id,
+        "message_id": send(client, ann, room_id, "canary")["id"],
         "organization_id": str(organization),
         "workspace_id": str(workspace.id),
         "pipeline_id": pipeline["id"],
@@ -94,6 +98,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     of_organization = _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
     special = {
         r"^/api/v1/users/{user_id}$": {"user_id": ann.id},
+        r"/rooms/{room_id}/(members/{user_id}|unread)": {"user_id": ann.id},
         r"/artifacts/{name}": {"name": "kept.txt"},
         r"/invitations/{token}": {"token": _invite(client, mary, mary.organization_id, alice)["token"]},
         r"/organizations/.*/api-keys": {"key_id": of_organization},

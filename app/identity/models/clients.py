@@ -34,6 +34,7 @@ class Client(Base):
     contact_email: Mapped[str | None]
     plan: Mapped[str] = mapped_column(server_default=STANDARD)
     settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    message_retention_days: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
     disabled_at: Mapped[datetime | None]
@@ -102,7 +103,7 @@ class ClientKey(Base):
 audited(
     Client,
     "client",
-    ("name", "description", "contact_email", "plan", "disabled_at", "deleted_at"),
+    ("name", "description", "contact_email", "plan", "message_retention_days", "disabled_at", "deleted_at"),
     hidden=("settings",),
 )
 audited(ClientKey, "client_key", ("client_id", "user_id", "expires_at", "revoked_at"), hidden=("secret_hash",))

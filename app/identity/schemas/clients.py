@@ -49,6 +49,15 @@ def _settings(**kwargs: Any) -> fields.Dict:
     )
 
 
+def _retention(**kwargs: Any) -> fields.Integer:
+    return fields.Integer(
+        allow_none=True,
+        validate=validate.Range(1, 3650),
+        metadata={"description": "Days that messages are kept; null for as long as the installation says"},
+        **kwargs,
+    )
+
+
 class ClientChange(Schema):
     """What is changed of an application; fields that are left out stay."""
 
@@ -56,6 +65,7 @@ class ClientChange(Schema):
     description = _description()
     contact_email = email_field(allow_none=True)
     settings = _settings()
+    message_retention_days = _retention()
 
 
 class ClientReplacement(ClientChange):
@@ -65,6 +75,7 @@ class ClientReplacement(ClientChange):
     description = _description(load_default=None)
     contact_email = email_field(load_default=None, allow_none=True)
     settings = _settings(load_default=dict)
+    message_retention_days = _retention(load_default=None)
 
 
 class ClientKey(Schema):
@@ -93,6 +104,7 @@ class Client(Schema):
     plan = fields.String(required=True, validate=validate.OneOf(PLANS))
     limits = fields.Nested(ClientLimits, required=True)
     settings = fields.Dict(keys=fields.String(), required=True)
+    message_retention_days = fields.Integer(required=True, allow_none=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     is_active = fields.Boolean(required=True)
     key = fields.Nested(ClientKey, required=True, metadata={"description": "The master key that works"})

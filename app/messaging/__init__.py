@@ -1,0 +1,46 @@
+"""Messaging: the rooms of client applications, who is in them and what is said there. What happens in a room has one
+order without gaps, given under the lock of its state; the realtime room reads it from here.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from app.messaging.access import is_application, visible_rooms
+from app.messaging.intents import PruneMessages, SweepRooms
+from app.messaging.keeping import forget_old_changes, forget_old_messages, put_to_sleep
+from app.messaging.models import ChatRoom, Message, RoomMember
+from app.messaging.order import EVENT_TYPES, LONGEST_LIVE, room_topic, shape
+from app.messaging.posting import send_message
+from app.messaging.replay import last_places, newest_events, room_events
+
+if TYPE_CHECKING:
+    from app.messaging.routes import blueprints
+
+__all__ = [
+    "EVENT_TYPES",
+    "LONGEST_LIVE",
+    "ChatRoom",
+    "Message",
+    "PruneMessages",
+    "RoomMember",
+    "SweepRooms",
+    "blueprints",
+    "forget_old_changes",
+    "forget_old_messages",
+    "is_application",
+    "last_places",
+    "newest_events",
+    "put_to_sleep",
+    "room_events",
+    "room_topic",
+    "send_message",
+    "shape",
+    "visible_rooms",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Flask is loaded by the API alone.
+    if name == "blueprints":
+        return import_module("app.messaging.routes").blueprints
+    raise AttributeError(name)

@@ -1,0 +1,53 @@
+"""Chat rooms, who is in them, and what is said there."""
+
+from app.messaging.models.messages import (
+    ATTACHMENTS,
+    CUSTOM,
+    MESSAGE_TYPES,
+    SYSTEM,
+    TEXT,
+    WORDS,
+    Message,
+    RoomChange,
+)
+from app.messaging.models.rooms import (
+    ADMIN,
+    AUTO_INACTIVE,
+    DIRECT,
+    EXPIRED,
+    GROUP,
+    INACTIVE_AFTER_DAYS,
+    MANUAL,
+    MEMBER,
+    OWNER,
+    ROLES,
+    ROOM_TYPES,
+    ChatRoom,
+    RoomMember,
+    RoomState,
+)
+
+__all__ = [
+    "ADMIN",
+    "ATTACHMENTS",
+    "AUTO_INACTIVE",
+    "CUSTOM",
+    "DIRECT",
+    "EXPIRED",
+    "GROUP",
+    "INACTIVE_AFTER_DAYS",
+    "MANUAL",
+    "MEMBER",
+    "MESSAGE_TYPES",
+    "OWNER",
+    "ROLES",
+    "ROOM_TYPES",
+    "SYSTEM",
+    "TEXT",
+    "WORDS",
+    "ChatRoom",
+    "Message",
+    "RoomChange",
+    "RoomMember",
+    "RoomState",
+]

@@ -1,0 +1,28 @@
+"""What workers do for chat rooms."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from app.jobs import Run
+from app.messaging import PruneMessages, SweepRooms, forget_old_changes, forget_old_messages, put_to_sleep
+from tasks.forgetting import forget_all
+from tasks.handling import handles
+from tasks.tools import Tools
+
+
+@handles(SweepRooms)
+def sweep_rooms(run: Run, _: SweepRooms, __: Tools) -> dict[str, Any]:
+    """Put the rooms to sleep in which nothing was said for long."""
+    return {"rooms": forget_all(run, put_to_sleep)}
+
+
+@handles(PruneMessages)
+def prune_messages(run: Run, _: PruneMessages, tools: Tools) -> dict[str, Any]:
+    """Delete the messages that are older than their application keeps them."""
+    days = tools.message_days
+    return {
+        "messages": forget_all(run, partial(forget_old_messages, days=days)),
+        "changes": forget_all(run, partial(forget_old_changes, days=days)),
+    }
