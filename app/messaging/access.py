@@ -52,10 +52,13 @@ def lock_state(session: Session, caller: Principal, room_id: UUID) -> RoomState:
 
 
 def find_actor(session: Session, caller: Principal, room_id: UUID) -> Actor:
-    """Return who a caller is in a room of their application; raises NotFound for a user who is not in it."""
+    """Return who a caller is in a room; raises NotFound for one of another application, and for a user who is not in
+    it."""
     if caller.client_id is None:
         raise no_room(room_id)
     if is_application(caller):
+        if session.scalar(select(ChatRoom.client_id).where(ChatRoom.id == room_id)) != caller.client_id:
+            raise no_room(room_id)
         return Actor(caller.client_id, None, caller.username)
     member = find_member(session, room_id, caller.user_id)
     if member is None:

@@ -66,6 +66,8 @@ def edit_message(
     state.refuse_inactive()
     if message.is_deleted:
         raise MessageStands("The message is deleted.")
+    if not fields:
+        return message
     for name, value in fields.items():
         setattr(message, name, value)
     if "content" in fields:

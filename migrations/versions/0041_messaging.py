@@ -109,6 +109,10 @@ def _make_messages() -> None:
         sa.UniqueConstraint("room_id", "first_place"),
         sa.ForeignKeyConstraint(["room_id"], ["chat_rooms.id"], ondelete="CASCADE"),
     )
+    _index_messages()
+
+
+def _index_messages() -> None:
     op.create_index(
         "uq_messages_client_message_id",
         "messages",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -106,8 +108,6 @@ def test_the_events_of_a_room_have_one_order_and_tell_what_rest_tells(
     client.post(f"{MESSAGES}/{second['id']}/restore", headers=bob.headers)
     client.post(f"{ROOMS}/{room}/leave", json={}, headers=cleo.headers)
     last = send(client, ann, room, "3")
-    from uuid import UUID
-
     with database.transaction() as session:
         events = room_events(session, UUID(room), 0, 100)
         kept = session.get_one(Message, UUID(last["id"]))

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app.factory import create_app
 from app.kernel.db import Database
@@ -91,8 +92,6 @@ def test_one_message_sent_by_many_at_once_is_one_message(busy: Flask) -> None:
 
 
 def test_rooms_do_not_wait_for_each_other(busy: Flask, database_of_many: Database) -> None:
-    from sqlalchemy import text
-
     client = busy.test_client()
     shop = make_client(client)
     held, free = make_room(client, shop), make_room(client, shop)

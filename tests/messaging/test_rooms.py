@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import data_of, error_of
-from tests.support.rooms import MESSAGES, ROOMS, listed, make_room, send
+from tests.support.rooms import ALL, MESSAGES, ROOMS, listed, make_room, send
 
 
 def names(client: FlaskClient, by: Holder, query: str = "", path: str = ROOMS) -> list[str]:
@@ -111,7 +111,7 @@ def test_a_direct_room_has_two_members_from_the_start(
 def test_to_others_a_room_does_not_exist(client: FlaskClient, ann: Holder, cleo: Holder, room: str) -> None:
     rival = make_client(client, "Rival")
     said = send(client, ann, room)
-    for stranger in (rival, make_user(client, rival, "ann"), cleo):
+    for stranger in (rival, make_user(client, rival, "ann", permissions=ALL), cleo):
         for method, path, body in (
             ("get", f"{ROOMS}/{room}", None),
             ("patch", f"{ROOMS}/{room}", {"name": "x"}),
@@ -129,9 +129,26 @@ def test_to_others_a_room_does_not_exist(client: FlaskClient, ann: Holder, cleo:
             ("post", f"{MESSAGES}/{said['id']}/restore", None),
         ):
             reply = client.open(path, method=method, json=body, headers=stranger.headers)
-            # A user may lack the permission before the room comes into it.
-            assert reply.status_code in ((404,) if stranger is not rival else (404, 403)), (method, path)
+            assert reply.status_code == 404, (method, path)
             assert "General" not in reply.get_data(as_text=True)
+
+
+def test_another_application_does_not_act_for_the_members_of_a_room(
+    client: FlaskClient, ann: Holder, cleo: Holder, room: str
+) -> None:
+    rival = make_client(client, "Rival")
+    for method, path, body in (
+        ("get", f"{ROOMS}/{room}/unread?user_id={ann.id}", None),
+        ("post", f"{ROOMS}/{room}/read", {"user_id": ann.id}),
+        ("post", f"{ROOMS}/{room}/leave", {"user_id": ann.id}),
+        ("post", f"{ROOMS}/{room}/join", {"user_id": cleo.id}),
+        ("post", MESSAGES, {"room_id": room, "content": "x", "sender_id": ann.id}),
+        ("post", f"{ROOMS}/{room}/members", {"user_id": cleo.id}),
+        ("delete", f"{ROOMS}/{room}/members/{ann.id}", None),
+        ("patch", f"{ROOMS}/{room}/members/{ann.id}", {"role": "member"}),
+    ):
+        reply = client.open(path, method=method, json=body, headers=rival.headers)
+        assert error_of(reply, 404)["details"] == {"resource_type": "room", "resource_id": room}, (method, path)
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,8 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     _keep_artifact(app, database, UUID(execution["id"]))
     key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
-    room_id = make_room(client, shop, ann)
-    values = {
+    values = _say_something(client, shop, ann) | {
         "client_id": shop.id,
-        "room_id": room_id,
-        "message_id": send(client, ann, room_id, "canary")["id"],
         "organization_id": str(organization),
         "workspace_id": str(workspace.id),
         "pipeline_id": pipeline["id"],
@@ -97,8 +94,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     }
     of_organization = _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
     special = {
-        r"^/api/v1/users/{user_id}$": {"user_id": ann.id},
-        r"/rooms/{room_id}/(members/{user_id}|unread)": {"user_id": ann.id},
+        r"^/api/v1/users/{user_id}$|/rooms/{room_id}/(members/{user_id}|unread)": {"user_id": ann.id},
         r"/artifacts/{name}": {"name": "kept.txt"},
         r"/invitations/{token}": {"token": _invite(client, mary, mary.organization_id, alice)["token"]},
         r"/organizations/.*/api-keys": {"key_id": of_organization},
@@ -118,6 +114,11 @@ def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, 
         "schedule_id": _make(client, alice, "/sre/scan-schedules", schedule)["id"],
         "anomaly_id": str(anomaly.id),
     }
+
+
+def _say_something(client: FlaskClient, shop: Holder, ann: Holder) -> dict[str, str]:
+    room_id = make_room(client, shop, ann)
+    return {"room_id": room_id, "message_id": send(client, ann, room_id, "canary")["id"]}
 
 
 def _let_in(database: Database, person: Person, workspace: Workspace) -> str:

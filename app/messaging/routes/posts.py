@@ -44,6 +44,7 @@ class Messages(MethodView):
 
     @messages.arguments(schemas.MessageCreation)
     @messages.response(201, schemas.Message)
+    @messages.response(200, schemas.Message, description="It was sent before")
     @messages.refuses(403, 404, 409)
     @requires("messages:write", client=True)
     def post(self, body: dict[str, Any]) -> Reply:
@@ -144,4 +145,5 @@ def _edit(body: dict[str, Any], message_id: UUID) -> Message:
             fields = schemas.read_change(message.message_type, body)
         except ValidationError as error:
             raise Invalid(errors=[FieldError("meta", str(error.messages))]) from None
+        concern(session, "message", message_id, None)
         return posting.edit_message(session, principal(), message_id, fields, match_row)
