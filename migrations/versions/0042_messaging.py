@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0041_messaging"
-down_revision = "0040_job_watch"
+revision = "0042_messaging"
+down_revision = "0041_metrics"
 branch_labels = None
 depends_on = None
 
