@@ -9,10 +9,12 @@ from tasks.gateways.errors import (
     OutgoingError,
     TooSlow,
     Unreachable,
+    UpgradeRefused,
 )
 from tasks.gateways.http import HttpClient, Reply, Streamed
 from tasks.gateways.lookup import look_up
 from tasks.gateways.tls import make_tls
+from tasks.gateways.websocket import WebSocket
 from tasks.gateways.wire import Timeouts
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "Timeouts",
     "TooSlow",
     "Unreachable",
+    "UpgradeRefused",
+    "WebSocket",
     "look_up",
     "make_tls",
 ]

@@ -3,10 +3,12 @@
 
 OutgoingError
 ├── Transient   Unreachable: no connection, or it was lost (TooSlow: within the time there was)
-└── Permanent   DestinationRefused · CertificateRefused · AnswerTooLarge · AnswerUnreadable
+└── Permanent   DestinationRefused · CertificateRefused · AnswerTooLarge · AnswerUnreadable · UpgradeRefused
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from app.kernel.errors import HeadraceError, Permanent, Transient
 
@@ -49,3 +51,13 @@ class TooSlow(Unreachable):
     """The server did not answer in time."""
 
     code = "SERVER_TOO_SLOW"
+
+
+class UpgradeRefused(OutgoingError, Permanent):
+    """The server does not open a WebSocket."""
+
+    code = "UPGRADE_REFUSED"
+
+    def __init__(self, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__()
+        self.status, self.headers, self.body = status, headers, body

@@ -6,7 +6,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from app.kernel.addresses import AddressRules
 from tasks.gateways.errors import AnswerTooLarge, AnswerUnreadable, Unreachable
 from tasks.gateways.lookup import Keep
+from tasks.gateways.websocket import WebSocket, open_websocket
 from tasks.gateways.wire import Destination, Timeouts, Wire, open_wire
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -128,6 +129,22 @@ class HttpClient:
             if response is not None:
                 response.close()
             self._put_wire(wire if kept else None, wire)
+
+    def upgrade(
+        self, target: str, *, headers: Mapping[str, str], protocols: Sequence[str], max_bytes: int
+    ) -> WebSocket:
+        """Open a WebSocket, on a connection of its own, whose messages have at most `max_bytes`; raises an
+        OutgoingError, UpgradeRefused among them."""
+        limits, there = self._timeouts, self._destination
+        wire = open_wire(there, self._rules, limits.connect, self._keep)
+        host = f"[{there.host}]" if ":" in there.host else there.host
+        uri = f"{'ws' if there.tls is None else 'wss'}://{host}:{there.port}{self._prefix}{target}"
+        wire.begin(time.monotonic() + limits.first_byte, limits.first_byte)
+        try:
+            return open_websocket(wire, uri, headers=headers, protocols=protocols, max_bytes=max_bytes)
+        except BaseException:
+            wire.hang_up()
+            raise
 
     def close(self) -> None:
         """End the connection that is kept."""

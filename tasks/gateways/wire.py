@@ -66,6 +66,17 @@ class Wire:
         """Wait for the next bytes; raises TooSlow or Unreachable."""
         return self._wait_for(self._socket.recv_into, buffer)
 
+    def take(self, seconds: float) -> bytes | None:
+        """Return what comes within `seconds`: nothing at the connection's end, None where nothing came."""
+        self._keep()
+        self._socket.settimeout(max(min(seconds, POLL_SECONDS), 0.001))
+        try:
+            return self._socket.recv(_PIECE)
+        except TimeoutError:
+            return None
+        except OSError as error:
+            raise Unreachable("The connection was lost.") from error
+
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return the wire as a file. Closing it leaves the connection open, for the next request."""
         return io.BufferedReader(_Reading(self), _PIECE)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import socket
 import subprocess
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +85,39 @@ class FakeContainer:
         ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[options], check=False)
         os.close(options)
         return ran.returncode, ran.stdout
+
+    def execute(self, words: list[str]) -> subprocess.Popen[bytes]:
+        """Run another program in its very namespaces, as `exec` of a pod does: what that starts may outlive it."""
+        uid, _, gid = self.body.get("User", "0:0").partition(":")
+        spaces = ["nsenter", "-t", str(self._first_process()), *("-U", "-m", "-p", "-u", "-i", "-n")]
+        within = ["-S", uid, "-G", gid or uid, "env", "-i", *(f"{k}={v}" for k, v in self._environment().items())]
+        gate, release = os.pipe()
+        started = subprocess.Popen(
+            ["/bin/bash", "-c", f'read -r _ <&{gate} && exec "$@" {gate}<&-', "gate", *spaces, *within, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[gate],
+            start_new_session=True,
+            env={"PATH": SYSTEM_PATH},
+        )
+        os.close(gate)
+        if self.group is not None:
+            self.group.add(started.pid)
+        os.write(release, b"\n")
+        os.close(release)
+        return started
+
+    def _first_process(self) -> int:
+        """The process that is number 1 inside."""
+        ends = time.monotonic() + 5
+        while self.process is not None and time.monotonic() < ends:
+            for pid in descendants(self.process.pid):
+                with contextlib.suppress(OSError):
+                    if re.search(r"NSpid:.*\t1\n", Path(f"/proc/{pid}/status").read_text()):
+                        return pid
+            time.sleep(0.01)
+        raise FileNotFoundError("the container has no process")
 
     def remove(self) -> None:
         """End it and forget its folders."""

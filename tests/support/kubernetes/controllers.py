@@ -8,17 +8,20 @@ from typing import Any
 
 from tests.support.kubernetes import kinds, objects, quotas, workloads
 from tests.support.kubernetes.api import Api
+from tests.support.kubernetes.kubelet import Kubelet
 from tests.support.kubernetes.store import Key
 
 Object = dict[str, Any]
+_LOOK = 0.1
 NEVER_READY = "test.headrace/never-ready"
 
 
 class Controllers:
     """Runs after each change, in a thread of its own."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, kubelet: Kubelet | None = None) -> None:
         self._api = api
+        self._node = kubelet
         self._store = api.store
         self._kubelet = True
         self._workloads = True
@@ -61,7 +64,8 @@ class Controllers:
                 self._dirty = False
                 self.settle()
                 self._settled = self._store.version
-                self._store.changed.wait_for(self._has_work)
+                # What runs may end by itself, of which nobody tells.
+                self._store.changed.wait_for(self._has_work, None if self._node is None else _LOOK)
 
     def _has_work(self) -> bool:
         return self._stopping or self._dirty or self._store.version != self._settled
@@ -156,10 +160,19 @@ class Controllers:
             if meta.get("deletionTimestamp"):
                 if not meta.get("finalizers"):
                     self._store.remove(key)
-            elif pod["status"].get("phase") == "Pending" and NEVER_READY not in (meta.get("annotations") or {}):
-                pod["spec"]["nodeName"] = "n1"
-                pod["status"] = _running(pod)
-                self._store.put(key, pod)
+            elif NEVER_READY not in (meta.get("annotations") or {}):
+                self._run_pod(key, pod)
+        if self._node is not None:
+            self._node.keep({pod["metadata"]["uid"] for pod in self._store.list("pods.")})
+
+    def _run_pod(self, key: Key, pod: Object) -> None:
+        if self._node is not None:
+            node, pod["status"] = self._node.run(pod)
+            pod["spec"] |= {} if node is None else {"nodeName": node}
+        elif pod["status"].get("phase") == "Pending":
+            pod["spec"]["nodeName"] = "n1"
+            pod["status"] = _running(pod)
+        self._store.put(key, pod)
 
 
 def _running(pod: Object) -> Object:

@@ -35,7 +35,7 @@ def _rule(verbs: list[str], resources: list[str], groups: list[str] | None = Non
 
 
 _VIEW = [_rule(_READ, _CONTENT + _SEEN)]
-_EDIT = [*_VIEW, _rule(_WRITE, [*_CONTENT, "secrets", "serviceaccounts"])]
+_EDIT = [*_VIEW, _rule(_WRITE, [*_CONTENT, "pods/exec", "secrets", "serviceaccounts"])]
 DEFAULT_ROLES: dict[str, list[Object]] = {
     "cluster-admin": [_rule(["*"], ["*"], ["*"])],
     "view": _VIEW,

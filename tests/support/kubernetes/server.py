@@ -12,20 +12,23 @@ from app.clusters import Access
 from tests.support.certificates import Authority
 from tests.support.kubernetes.api import Api
 from tests.support.kubernetes.controllers import Controllers
+from tests.support.kubernetes.kubelet import Kubelet
 from tests.support.kubernetes.rights import MASTERS, User
 from tests.support.kubernetes.store import Store
 from tests.support.kubernetes.web import Site, Web
 
 
 class ApiServer:
-    """Runs from its making until `stop`. `api`, `faults`, `logs`, `site` and `controllers` are there to be used."""
+    """Runs from its making until `stop`. `api`, `faults`, `logs`, `site` and `controllers` are there to be used. With a
+    kubelet its pods really run."""
 
-    def __init__(self) -> None:
+    def __init__(self, kubelet: Kubelet | None = None) -> None:
         self.authority = Authority("kubernetes")
         self.api = Api()
-        self.site = Site(self.api)
+        self.kubelet = kubelet
+        self.site = Site(self.api, kubelet)
         self.faults, self.logs, self.seen = self.site.faults, self.site.logs, self.site.seen
-        self.controllers = Controllers(self.api)
+        self.controllers = Controllers(self.api, kubelet)
         self.web = Web({"": self.site}, make_tls(self.authority))
         self.url = f"https://127.0.0.1:{self.web.server_port}"
         self.admin_token = self.token_for("admin", MASTERS)
@@ -64,6 +67,8 @@ class ApiServer:
         self.web.end()
         self._thread.join()
         self.controllers.stop()
+        if self.kubelet is not None:
+            self.kubelet.stop()
         assert not self.site.problems, "\n".join(self.site.problems)
 
 
@@ -104,9 +109,9 @@ def make_tls(authority: Authority) -> ssl.SSLContext:
 
 
 @contextmanager
-def serving() -> Iterator[ApiServer]:
+def serving(kubelet: Kubelet | None = None) -> Iterator[ApiServer]:
     """Run one while the block runs."""
-    server = ApiServer()
+    server = ApiServer(kubelet)
     try:
         yield server
     finally:

@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.support.kubernetes.api import Api
+from tests.support.kubernetes.executing import Exec
 from tests.support.kubernetes.faults import Fault, Faults
+from tests.support.kubernetes.kubelet import Kubelet
 from tests.support.kubernetes.logs import Logs
 from tests.support.kubernetes.requests import Request, split_target
 from tests.support.kubernetes.rights import User
-from tests.support.kubernetes.statuses import ApiError
+from tests.support.kubernetes.statuses import ApiError, bad_request, not_found
+from tests.support.kubernetes.store import Key
 from tests.support.kubernetes.watching import watch
 
 LONGEST_HOLD = 60.0
@@ -27,9 +31,11 @@ _PIECE = 1 << 20
 
 @dataclass
 class Site:
-    """One API server behind a socket. `problems` are its own mistakes, which are answered with 500."""
+    """One API server behind a socket. `problems` are its own mistakes, which are answered with 500. Without a `kubelet`
+    pods only seem to run."""
 
     api: Api
+    kubelet: Kubelet | None = None
     faults: Faults = field(default_factory=Faults)
     logs: Logs = field(default_factory=Logs)
     seen: list[str] = field(default_factory=list)
@@ -148,7 +154,9 @@ class Handler(BaseHTTPRequestHandler):
         if request.method == "GET" and request.path.endswith("/log"):
             self._check_rights(request)
             namespace, pod = request.path.split("/")[4], request.path.split("/")[6]
-            self._stream(self.site.logs.read(namespace, pod, request.query, self.server.stopping.is_set), None)
+            self._stream(self._log(namespace, pod, request), None)
+        elif request.method == "GET" and request.path.endswith("/exec"):
+            self._execute(self._check_rights(request), request)
         elif request.method == "GET" and request.query.get("watch") in ("true", "1"):
             target = self._check_rights(request)
             seconds = self.site.bookmark_seconds
@@ -156,6 +164,42 @@ class Handler(BaseHTTPRequestHandler):
             self._stream(lines, fault)
         else:
             self._send(*self.site.api.answer(request))
+
+    def _log(self, namespace: str, pod: str, request: Request) -> Iterator[bytes]:
+        kubelet, container = self.site.kubelet, request.query.get("container", "")
+        found = kubelet.find(namespace, pod, container) if kubelet else None
+        if found is None:
+            return self.site.logs.read(namespace, pod, request.query, self.server.stopping.is_set)
+        lines = bytes(found.log).splitlines(keepends=True)
+        return iter(lines[-int(request.query.get("tailLines") or len(lines) or 1) :])
+
+    def _execute(self, target: Any, request: Request) -> None:
+        with self.site.api.store.lock:
+            pod = self.site.api.store.get(Key("pods.", target.namespace, target.name))
+        command = [value for name, value in parse_qsl(urlsplit(self.path).query) if name == "command"]
+        container = request.query.get("container", "")
+        if pod is None:
+            raise not_found("pods", target.name)
+        if container not in {one["name"] for one in pod["spec"]["containers"]}:
+            raise bad_request(f"container {container} is not valid for pod {target.name}")
+        if not pod["spec"].get("nodeName"):
+            raise bad_request(f"pod {target.name} does not have a host assigned")
+        kubelet = self.site.kubelet
+        if kubelet is None:
+            raise ApiError(500, "InternalError", "error dialing backend: there is no kubelet")
+        self.close_connection = True
+        self.connection.settimeout(30)
+        session = Exec(self.connection)
+        session.accept(self.path, self.headers.items())
+        found = kubelet.find(target.namespace, target.name, container)
+        try:
+            if found is None:
+                raise FileNotFoundError(container)
+            process = kubelet.execute(found, command)
+        except FileNotFoundError:
+            session.fail(f'container not found ("{container}")')
+            return
+        session.run(process, self.server.stopping.is_set)
 
     def _check_rights(self, request: Request) -> Any:
         with self.site.api.store.lock:

@@ -1,10 +1,14 @@
 """Kubernetes API servers: one Protocol, and its implementation over HTTP."""
 
 from tasks.clusters.gateways.kubernetes import kinds
+from tasks.clusters.gateways.kubernetes.answers import clean
 from tasks.clusters.gateways.kubernetes.base import (
     PAGE,
     Change,
+    Channel,
     Cluster,
+    Ended,
+    Execution,
     Kind,
     Limits,
     Object,
@@ -40,10 +44,13 @@ __all__ = [
     "AccessDenied",
     "AnswerTooLarge",
     "Change",
+    "Channel",
     "Cluster",
     "ClusterAway",
     "ClusterError",
     "ClusterRefused",
+    "Ended",
+    "Execution",
     "FieldConflict",
     "FieldOwner",
     "HistoryGone",
@@ -64,6 +71,7 @@ __all__ = [
     "StaleWrite",
     "Token",
     "Version",
+    "clean",
     "kinds",
     "list_all",
 ]

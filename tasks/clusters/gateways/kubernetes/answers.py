@@ -60,7 +60,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ClusterErr
     except NotKubernetes:
         told = {}
     if status == 429 or status >= 500:
-        said = _clean(told.get("message", "")) or f"The server answered {status}."
+        said = clean(told.get("message", "")) or f"The server answered {status}."
         if _UNTYPED in said:
             # Server-side apply answers 500 to an object that its schema cannot merge; asking again changes nothing.
             return ObjectInvalid(said)
@@ -70,7 +70,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ClusterErr
 
 def error_of_status(status: int, told: Mapping[str, Any]) -> ClusterError:
     """Return what a Status object means, which refuses a request or ends a watch."""
-    reason, message = str(told.get("reason", "")), _clean(told.get("message", ""))
+    reason, message = str(told.get("reason", "")), clean(told.get("message", ""))
     if told.get("kind") != "Status" and status not in (401, 403):
         return NotKubernetes(f"The server answered {status} without a reason.")
     if status in _SIMPLE:
@@ -111,7 +111,7 @@ def _causes(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     causes = details.get("causes") if isinstance(details, dict) else None
     for cause in (causes if isinstance(causes, list) else [])[:_MOST_CAUSES]:
         if isinstance(cause, dict):
-            yield str(cause.get("reason", "")), _clean(cause.get("field", "")), _clean(cause.get("message", ""))
+            yield str(cause.get("reason", "")), clean(cause.get("field", "")), clean(cause.get("message", ""))
 
 
 def _manager_in(message: str) -> str:
@@ -119,7 +119,8 @@ def _manager_in(message: str) -> str:
     return match.group(1) if match else ""
 
 
-def _clean(text: object) -> str:
+def clean(text: object) -> str:
+    """Return what a server says as one short line."""
     return _UNPRINTABLE.sub(" ", str(text)[:_LONGEST_MESSAGE])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any, Final, Literal, Protocol
 
 Object = dict[str, Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
+Channel = Literal["stdout", "stderr"]
 PAGE: Final = 500
 
 
@@ -87,6 +89,29 @@ class Limits:
     max_bytes: int = 32 * 1024 * 1024
     max_line: int = 4 * 1024 * 1024
     silence: float = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command in a container ended: its exit code, or the reason why there is none."""
+
+    exit_code: int | None
+    reason: str = ""
+
+
+class Execution(Protocol):
+    """A command that runs in a container; `ended` is None until it has. What it started may live on after that."""
+
+    ended: Ended | None
+
+    def read(self, seconds: float) -> list[tuple[Channel, bytes]]:
+        """Wait for output, at most so long, and return what has come; raises ClusterAway when the connection is lost,
+        and the command then reads the end of its standard input."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input, for as long as that takes; raises ClusterAway."""
+        ...
 
 
 class Cluster(Protocol):
@@ -201,6 +226,16 @@ class Cluster(Protocol):
     ) -> Iterator[bytes]:
         """Yield a container's log line by line, until it ends or, without `follow`, until now; raises ObjectNotFound,
         or ObjectInvalid while the container has not begun."""
+        ...
+
+    def execute(
+        self, pod: str, namespace: str, command: Sequence[str], *, container: str
+    ) -> AbstractContextManager[Execution]:
+        """Run a command in a container that runs, on a connection of its own; leaving the block ends its standard
+        input, and no server promises more than that. Nothing secret belongs in `command`.
+
+        Raises ObjectNotFound for the pod, ObjectInvalid for a container that cannot be used.
+        """
         ...
 
     def close(self) -> None:

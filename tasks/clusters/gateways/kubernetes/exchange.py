@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,12 +24,15 @@ from tasks.gateways import (
     HttpClient,
     Timeouts,
     Unreachable,
+    UpgradeRefused,
+    WebSocket,
     make_tls,
 )
 from tasks.gateways.lookup import Keep
 
 _JSON: Final = "application/json"
 _ERROR_BYTES: Final = 256 * 1024
+_MESSAGE_BYTES: Final = 1024 * 1024
 
 
 class Exchange:
@@ -41,7 +44,7 @@ class Exchange:
         token = access.token if access.token_maker is None else make_eks_token(access.token_maker, utc_now())
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
-        with _told():
+        with told():
             self._http = HttpClient(
                 access.server,
                 rules=rules,
@@ -55,7 +58,7 @@ class Exchange:
         """Return the object that answers; raises a ClusterError."""
         headers = self._headers if body is None else {**self._headers, "Content-Type": media_type}
         encoded = None if body is None else orjson.dumps(body)
-        with _told():
+        with told():
             reply = self._http.request(method, path, headers=headers, body=encoded, max_bytes=self._limits.max_bytes)
         if not 200 <= reply.status < 300:
             raise error_of(reply.status, reply.headers, reply.body)
@@ -63,7 +66,7 @@ class Exchange:
 
     def probe(self, path: str) -> bool:
         """Tell whether a path answers 200; raises a ClusterError where nothing does."""
-        with _told():
+        with told():
             reply = self._http.request("GET", path, headers=self._headers, max_bytes=_ERROR_BYTES)
         return reply.status == 200
 
@@ -71,10 +74,15 @@ class Exchange:
         """Yield the lines of a stream that the server ends within `seconds`; raises a ClusterError."""
         limits = self._limits
         timeouts = Timeouts(limits.connect, limits.first_byte, silence or limits.silence, seconds + limits.whole)
-        with _told(), self._http.stream("GET", path, headers=self._headers, timeouts=timeouts) as answer:
+        with told(), self._http.stream("GET", path, headers=self._headers, timeouts=timeouts) as answer:
             if answer.status != 200:
                 raise error_of(answer.status, answer.headers, answer.read(_ERROR_BYTES))
             yield from answer.lines(limits.max_line)
+
+    def open_socket(self, path: str, protocols: Sequence[str]) -> WebSocket:
+        """Open a WebSocket on a connection of its own; raises a ClusterError."""
+        with told():
+            return self._http.upgrade(path, headers=self._headers, protocols=protocols, max_bytes=_MESSAGE_BYTES)
 
     def close(self) -> None:
         """End the connection."""
@@ -88,13 +96,16 @@ def _tls_of(access: Access) -> ssl.SSLContext | None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """Say in the words of clusters what goes wrong on the way to one."""
     try:
         yield
     except (DestinationRefused, CertificateRefused) as error:
         raise ClusterRefused(error.message, **error.details) from error
     except TooLarge as error:
         raise AnswerTooLarge(error.message) from error
+    except UpgradeRefused as error:
+        raise error_of(error.status, error.headers, error.body[:_ERROR_BYTES]) from error
     except AnswerUnreadable as error:
         raise NotKubernetes(error.message) from error
     except Unreachable as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from app.clusters import Access
 from app.kernel.addresses import AddressRules
@@ -12,6 +14,7 @@ from tasks.clusters.gateways.kubernetes.answers import error_of_status, read_obj
 from tasks.clusters.gateways.kubernetes.base import (
     PAGE,
     Change,
+    Execution,
     Kind,
     Limits,
     Object,
@@ -23,6 +26,7 @@ from tasks.clusters.gateways.kubernetes.base import (
 )
 from tasks.clusters.gateways.kubernetes.errors import NotKubernetes, ObjectNotFound
 from tasks.clusters.gateways.kubernetes.exchange import Exchange
+from tasks.clusters.gateways.kubernetes.execution import PROTOCOLS, SocketExecution
 from tasks.clusters.gateways.kubernetes.kinds import POD, SERVICE_ACCOUNT
 from tasks.clusters.gateways.kubernetes.paths import list_path, object_path, with_query
 from tasks.gateways.lookup import Keep
@@ -186,6 +190,17 @@ class RestCluster:
         path = with_query(object_path(POD, pod, namespace, "log"), query)
         # A container that says nothing for an hour is well; whoever follows ends it with `keep`.
         yield from self._exchange.lines(path, float("inf"), silence=float("inf"))
+
+    @contextmanager
+    def execute(self, pod: str, namespace: str, command: Sequence[str], *, container: str) -> Iterator[Execution]:
+        flags = [(name, "true") for name in ("stdin", "stdout", "stderr")]
+        words = [("command", word) for word in command]
+        query = urlencode([("container", container), *flags, *words])
+        socket = self._exchange.open_socket(f"{object_path(POD, pod, namespace, 'exec')}?{query}", PROTOCOLS)
+        try:
+            yield SocketExecution(socket)
+        finally:
+            socket.close()
 
     def close(self) -> None:
         self._exchange.close()
