@@ -11,7 +11,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,6 +21,8 @@ import fsspec
 from app.kernel.errors import Permanent, Transient
 
 BLOCK = 1024 * 1024
+# Clients of stores that let some of their own errors through, such as that nobody answers.
+_CLIENTS = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")
 
 _KEY = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
 
@@ -49,7 +51,8 @@ class BlobStore:
     """Blobs under one address, such as `file:///srv/headrace/logs` or `s3://bucket/logs`."""
 
     def __init__(self, address: str) -> None:
-        self._files, root = fsspec.core.url_to_fs(address, auto_mkdir=True)
+        # Listings that are kept know nothing of what other processes store meanwhile.
+        self._files, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
         self._root = root.rstrip("/")
         self._local = "file" in self._files.protocol
 
@@ -89,8 +92,10 @@ class BlobStore:
     def _writing(self, key: str) -> Iterator[BinaryIO]:
         place = self._place(key)
         if not self._local:
-            with self._files.open(place, "wb") as target:
-                yield cast("BinaryIO", target)
+            try:
+                yield from self._writing_afar(place)
+            except FileNotFoundError as error:
+                raise StoreAway("The store has no place for this; is there such a bucket?") from error
             return
         beside = Path(place).with_name(f".{uuid.uuid4().hex}.part")
         beside.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +105,18 @@ class BlobStore:
             os.replace(beside, place)
         finally:
             beside.unlink(missing_ok=True)
+
+    def _writing_afar(self, place: str) -> Iterator[BinaryIO]:
+        """Closing a file is what stores it there, so what could not be written to its end is not closed."""
+        target = self._files.open(place, "wb")
+        try:
+            yield cast("BinaryIO", target)
+        except BaseException:
+            with suppress(Exception):
+                target.discard()
+                target.closed = True
+            raise
+        target.close()
 
     def _place(self, key: str) -> str:
         if not _KEY.fullmatch(key):
@@ -115,3 +132,7 @@ def _naming_faults() -> Iterator[None]:
         raise BlobMissing from error
     except OSError as error:
         raise StoreAway(f"The store failed: {error.strerror or type(error).__name__}.") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _CLIENTS:
+            raise
+        raise StoreAway(f"The store failed: {type(error).__name__}.") from error

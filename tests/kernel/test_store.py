@@ -10,12 +10,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 
+from app.http.blobs import send_blob
 from app.kernel.store import BLOCK, BlobMissing, BlobStore, StoreAway
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    if request.param == "s3":
+        return BlobStore(f"s3://{request.getfixturevalue('bucket')}/{uuid4().hex}")
     addresses = {"file": f"file://{tmp_path}/store", "memory": f"memory://{uuid4().hex}"}
     return BlobStore(addresses[request.param])
 
@@ -38,6 +42,34 @@ def test_a_part_of_a_blob_can_be_read(store: BlobStore) -> None:
     with store.open("a") as blob:
         blob.seek(3)
         assert blob.read(4) == b"3456"
+
+
+def test_what_is_not_written_to_its_end_is_not_stored(bucket: str) -> None:
+    store = BlobStore(f"s3://{bucket}/{uuid4().hex}")
+
+    def write_half() -> None:
+        with store._writing("a") as target:
+            target.write(b"half")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write_half()
+    with pytest.raises(BlobMissing):
+        store.read("a")
+
+
+def test_a_store_that_refuses_is_away(bucket: str) -> None:
+    with pytest.raises(StoreAway):
+        BlobStore(f"s3://no-{bucket}/x").put("a", b"x")
+
+
+def test_a_download_may_ask_for_a_part(store: BlobStore) -> None:
+    store.put("a", b"0123456789")
+    with Flask("downloads").test_request_context(headers={"Range": "bytes=3-6"}):
+        part = send_blob(store, "a", name="a.txt", size=10, etag="e")
+        assert (part.status_code, part.headers["Content-Range"]) == (206, "bytes 3-6/10")
+        assert part.get_data() == b"3456"
+        part.close()
 
 
 def test_a_blob_put_again_is_replaced(store: BlobStore) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import stat
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,11 +18,11 @@ from botocore.config import Config
 from app.clusters import AccessRules, write_kubeconfig
 from app.clusters.models import key_of
 from app.kernel.ids import new_id
-from launcher.ports import free_port
 from tasks.clusters.gateways.kubernetes import Object, RestCluster, kinds
 from tasks.clusters.gateways.providers import CapiProvider, EksProvider, LocalProvider, Order, Provider
 from tasks.clusters.gateways.providers.capi import CLUSTER
 from tests.clusters.contract.world import LOOPBACK
+from tests.support.aws import moto
 from tests.support.kubernetes import ApiServer, serving
 
 RULES = AccessRules(LOOPBACK)
@@ -60,30 +57,10 @@ class ProviderWorld:
 
 @contextmanager
 def running_moto() -> Iterator[str]:
-    """Run AWS, as far as moto knows it, in a process of its own; yields its address."""
-    port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url + "/moto-api/", started)
+    """Run AWS; yields its address."""
+    with moto() as url:
         _warm_up(url)
         yield url
-    finally:
-        started.terminate()
-        started.wait(20)
-
-
-def _wait_for(url: str, started: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            assert started.poll() is None, "moto has ended"
-            assert time.monotonic() < ends, "moto does not answer"
-            time.sleep(0.1)
 
 
 def _warm_up(url: str) -> None:
