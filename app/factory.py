@@ -42,6 +42,7 @@ SAME_NAME = (
     "allow_unverified_clusters",
     "allow_local_clusters",
     "container_engine",
+    "container_image",
     "max_body_bytes",
     "metric_body_bytes",
     "metric_series",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from config.values import KUBERNETES, convert_value, find_container_faults, find_value, read_labels
 
 REQUIRED = ""
 NEEDED = ("database_url", "redis_url", "secret_key")
@@ -136,8 +137,9 @@ class Settings:
     sandbox: Literal["auto", "bubblewrap", "plain"] = setting("auto", "how steps are confined; `auto` takes the best")
     container_engine: str = setting(
         "",
-        "the Docker or podman API that runs steps with an `image`, as `unix:///run/docker.sock` or `tcp://host:2375`; "
-        "without it they are refused. Whoever may use it is root on its host",
+        "what runs steps with an `image`: a Docker or podman API, as `unix:///run/docker.sock` or `tcp://host:2375` "
+        "(whoever may use it is root on its host), or `kubernetes`: pods in the workspaces' namespaces. Without it "
+        "such steps are refused",
     )
     container_image: str = setting("", "image of steps that name none; without it they run in `SANDBOX`")
     container_images: str = setting(
@@ -148,6 +150,15 @@ class Settings:
     )
     container_work_dir: Path | None = setting(
         None, "`WORK_DIR` as the engine sees it, where that is another path: a worker in a container of its own"
+    )
+    kubernetes_helper_image: str = setting(
+        "busybox:1.36", "image that carries files to and from the pods of stages: `sh`, `tar`, `head` and `find`"
+    )
+    kubernetes_node_selector: str = setting(
+        "", "labels that a node must have for the pods of stages, as `pool=builds,arch=amd64`"
+    )
+    kubernetes_start_seconds: float = setting(
+        300.0, "how long the pod of a stage may wait for a node, its images and room in its workspace's quota"
     )
     sandbox_read_only: str = setting("", "further paths that steps may read, separated by colons")
     step_uid: int = setting(0, "user id of steps where the platform runs as root; 0 leaves them the platform's own")
@@ -221,6 +232,16 @@ class Settings:
         return (self.work_dir or self.data_dir / "work").resolve()
 
     @property
+    def runs_in_pods(self) -> bool:
+        """Whether steps with an image run in pods."""
+        return self.container_engine == KUBERNETES
+
+    @property
+    def node_selector(self) -> dict[str, str]:
+        """The labels that a node must have for the pods of stages."""
+        return read_labels(self.kubernetes_node_selector)
+
+    @property
     def plan_places(self) -> dict[str, int]:
         """The places of an organization in each queue, by its plan."""
         return {
@@ -255,9 +276,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     for declared in dataclasses.fields(Settings):
         name = declared.name.upper()
         try:
-            text = _find(source, name)
+            text = find_value(source, name)
             if text is not None:
-                values[declared.name] = _convert(text, hints[declared.name])
+                values[declared.name] = convert_value(text, hints[declared.name])
             elif declared.name in NEEDED:
                 faults.append(f"{name} is not set: {declared.metadata['help']}")
         except (ValueError, OSError) as error:
@@ -266,30 +287,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         faults.append("SECRET_KEY is shorter than 32 characters")
     if any(len(key) < 32 for key in values.get("secret_key_old", "").splitlines()):
         faults.append("a key of SECRET_KEY_OLD is shorter than 32 characters")
-    if not values.get("container_engine", "unix://").startswith(("unix://", "tcp://")):
-        faults.append("CONTAINER_ENGINE is neither a unix:// nor a tcp:// address")
+    faults += find_container_faults(values)
     if faults:
         raise SettingsInvalid("headrace cannot start: " + "; ".join(faults))
     return Settings(**values)
-
-
-def _find(source: Mapping[str, str], name: str) -> str | None:
-    if source.get(name, "") != "":
-        return source[name]
-    file_name = source.get(f"{name}_FILE", "")
-    return Path(file_name).read_text().strip() if file_name else None
-
-
-def _convert(text: str, kind: Any) -> Any:
-    if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        if text not in choices:
-            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
-        return text
-    if typing.get_origin(kind) is types.UnionType:
-        kind = next(option for option in typing.get_args(kind) if option is not type(None))
-    if kind is bool:
-        if text.lower() not in ("true", "false", "1", "0"):
-            raise ValueError(f"{text!r} is neither true nor false")
-        return text.lower() in ("true", "1")
-    return kind(text)

@@ -21,6 +21,7 @@ from celery.signals import (
 )
 
 import tasks.every
+from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.opening import open_database
 from config.logs import set_up_logging
@@ -128,7 +129,8 @@ def _keep_guard(**_: Any) -> None:
 @worker_ready.connect
 def _sweep_containers(**_: Any) -> None:
     if containers := choose_containers(settings()):
-        Sweeper(open_database(settings().database_url, None, pool_size=1), containers).start()
+        database = open_database(settings().database_url, None, pool_size=1)
+        Sweeper(database, containers, Vault(*settings().secret_keys)).start()
 
 
 @worker_process_init.connect

@@ -18,12 +18,15 @@ from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
 from config.settings import Settings
 from tasks.identity.gateways import Mailer, choose_mailer
-from tasks.pipelines.gateways.containers import Containers, DockerContainers, ImageRules
+from tasks.pipelines.gateways.containers import Containers, DockerContainers, ImageRules, PodContainers, PodRules
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
 from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools
 from workers.sender import CelerySender
+
+# Of steps in pods, where nothing else is said: never root.
+STEP_UID = 1000
 
 
 def worker_name() -> str:
@@ -88,16 +91,33 @@ def choose_containers(settings: Settings) -> Containers | None:
     if not settings.container_engine:
         return None
     allowed = [glob.strip() for glob in settings.container_images.split(",") if glob.strip()]
+    rules = ImageRules(allowed, settings.container_pull)
+    if settings.runs_in_pods:
+        return PodContainers(installation=installation_of(settings), rules=rules, pods=_pod_rules(settings))
     return DockerContainers(
         settings.container_engine,
         installation=installation_of(settings),
-        rules=ImageRules(allowed, settings.container_pull),
+        rules=rules,
         workspaces=settings.workspaces,
         seen_workspaces=settings.container_work_dir,
         scratch=settings.workspaces,
         step_uid=settings.step_uid or None,
         extra_read_only=_paths(settings.sandbox_read_only),
     )
+
+
+def _pod_rules(settings: Settings) -> PodRules:
+    return PodRules(
+        addresses=_cluster_addresses(settings),
+        helper_image=settings.kubernetes_helper_image,
+        start_seconds=settings.kubernetes_start_seconds,
+        step_uid=settings.step_uid or STEP_UID,
+        node_selector=settings.node_selector,
+    )
+
+
+def _cluster_addresses(settings: Settings) -> AddressRules:
+    return AddressRules(settings.allow_private_clusters, settings.allow_loopback_clusters)
 
 
 def _choose_mailer(settings: Settings) -> Mailer:
@@ -107,7 +127,7 @@ def _choose_mailer(settings: Settings) -> Mailer:
 
 def _cluster_rules(settings: Settings) -> ClusterRules:
     return ClusterRules(
-        AddressRules(settings.allow_private_clusters, settings.allow_loopback_clusters),
+        _cluster_addresses(settings),
         settings.allow_unverified_clusters,
         CheckRules(
             interval=settings.cluster_check_seconds,

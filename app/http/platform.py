@@ -59,6 +59,7 @@ class Platform:
     allow_unverified_clusters: bool
     allow_local_clusters: bool
     container_engine: str
+    container_image: str
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

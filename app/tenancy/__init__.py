@@ -55,6 +55,7 @@ from app.tenancy.models import (
 )
 from app.tenancy.models.provisioning import RUNNING
 from app.tenancy.operations import is_busy, operation_ended, operation_retried, undo_ended
+from app.tenancy.placing import refuse_unready
 from app.tenancy.plans import apply_plans
 from app.tenancy.provisioning_events import ProvisioningProgress
 from app.tenancy.queries import visible_workspaces
@@ -154,6 +155,7 @@ __all__ = [
     "operations",
     "personal_organization",
     "provides_hosts",
+    "refuse_unready",
     "tells_activity",
     "undo_ended",
     "visible_workspaces",

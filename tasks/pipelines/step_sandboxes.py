@@ -17,13 +17,26 @@ from app.kernel.tracing import span
 from app.pipelines import Briefing
 from app.pipelines.definition import PlannedStep, expand, stage_variables
 from app.pipelines.definition import Service as PlannedService
-from tasks.pipelines.gateways.containers import Containers, Owner, Service, ServiceFailed, StageNeeds
+from tasks.pipelines.gateways.containers import (
+    Containers,
+    Owner,
+    Service,
+    ServiceFailed,
+    Shape,
+    StageNeeds,
+    StageSandbox,
+)
 from tasks.pipelines.gateways.sandbox import Sandbox, SandboxUnavailable
+from tasks.pipelines.outcomes import limits_of
+from tasks.pipelines.sites import find_site
 from tasks.pipelines.workplace import Workplace
 from tasks.tools import Tools
 
 WAIT_SECONDS = 0.1
 NONE_HERE = "It names an image, and this installation has no container sandbox."
+NOT_AT_ONCE = (
+    "Steps that run at once must all have an image, or none, where images run in pods: they have no common disk."
+)
 
 
 class StepSandboxes:
@@ -39,7 +52,8 @@ class StepSandboxes:
         self._time_is_up = time_is_up
         self._lock = Lock()
         self._opened = ExitStack()
-        self._containers: Sandbox | None = None
+        self._is_opening = False
+        self._containers: StageSandbox | None = None
 
     def __enter__(self) -> StepSandboxes:
         return self
@@ -61,44 +75,71 @@ class StepSandboxes:
 
     def open_for(self, step: PlannedStep, say: Callable[[str], None]) -> Sandbox:
         """Return the sandbox of a step, opened if it is the first that needs it; raises what opening it raises."""
-        if self.image_of(step) is None:
-            return self._tools.sandbox
+        self._refuse_apart()
         while not self._lock.acquire(timeout=WAIT_SECONDS):
             self._keep()
         try:
+            if self.image_of(step) is None:
+                return self._here()
             if self._containers is None:
                 self._containers = self._open(say)
             return self._containers
         finally:
             self._lock.release()
 
+    def _here(self) -> Sandbox:
+        """The worker's own sandbox, with the workspace as steps elsewhere have left it."""
+        if self._containers is not None:
+            self._containers.bring_back()
+            self._containers.send_again()
+        return self._tools.sandbox
+
+    def _refuse_apart(self) -> None:
+        planned, engine = self._briefing.planned, self._tools.containers
+        mixed = len({self.image_of(step) is None for step in planned.steps}) > 1
+        if mixed and planned.parallel and engine is not None and engine.on_clusters:
+            raise SandboxUnavailable(NOT_AT_ONCE)
+
     def _engine(self) -> Containers:
         if self._tools.containers is None:
             raise SandboxUnavailable(NONE_HERE)
         return self._tools.containers
 
-    def _open(self, say: Callable[[str], None]) -> Sandbox:
+    def _open(self, say: Callable[[str], None]) -> StageSandbox:
         needs = self._needs()
+        self._is_opening = True
         with span("open containers", stage=self._briefing.planned.name, services=len(needs.services)):
-            return self._opened.enter_context(self._engine().open_stage(needs, self._keep, say))
+            opened = self._opened.enter_context(self._engine().open_stage(needs, self._keep, say))
+        self._is_opening = False
+        return opened
 
     def _keep(self) -> None:
         self._run.check()
-        if self._time_is_up():
+        if self._is_opening and self._time_is_up():
             raise ServiceFailed("The stage's time was up before its services were ready.")
 
     def _needs(self) -> StageNeeds:
         told = self._briefing
         variables = stage_variables(told.plan, told.planned, commit_sha=told.commit_sha, attempt=told.attempt)
-        images = {expand(image, variables) for step in told.planned.steps if (image := self.image_of(step))}
+        boxed = [step for step in told.planned.steps if self.image_of(step)]
         return StageNeeds(
             owner=self._owner(),
             workspace=self._place.root,
-            images=tuple(sorted(images)),
+            shapes=tuple(self._shape_of(step, variables) for step in boxed),
             services=tuple(_service(one, variables) for one in told.planned.services or ()),
             service_limits=self._tools.steps.limits,
             seconds=told.planned.timeout,
+            at_once=told.planned.parallel,
+            node_selector=told.planned.node_selector or {},
+            network=self._tools.steps.network and any(step.network for step in boxed),
+            site=find_site(self._run, self._tools, told.places.workspace_id) if self._engine().on_clusters else None,
         )
+
+    def _shape_of(self, step: PlannedStep, variables: Mapping[str, str]) -> Shape:
+        told = self._briefing
+        own = told.plan.environment_of(told.planned, step) | {"CI_STEP": step.name}
+        limits = limits_of(step, self._tools.steps.limits, told.planned.timeout)
+        return Shape(expand(self.image_of(step) or "", {**variables, **own}), limits.cpus, limits.memory_bytes)
 
     def _owner(self) -> Owner:
         return Owner(

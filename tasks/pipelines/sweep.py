@@ -1,4 +1,4 @@
-"""Taking away the containers that killed workers left behind: what belongs to no running attempt of a job."""
+"""Taking away the containers and pods that killed workers left behind: what belongs to no running attempt of a job."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from app import jobs
+from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from tasks.pipelines.gateways.containers import Containers, Left
+from tasks.pipelines.sites import find_sites
 
 log = logging.getLogger(__name__)
 
 
-def sweep(database: Database, containers: Containers) -> int:
+def sweep(database: Database, containers: Containers, vault: Vault) -> int:
     """Remove what is abandoned and return how much that was; raises ContainersUnavailable.
 
     What is there is listed first: whatever comes later belongs to attempts that this does not judge.
     """
-    abandoned = _find_abandoned(database, list(containers.find_left()))
+    sites = find_sites(database, vault) if containers.on_clusters else ()
+    abandoned = _find_abandoned(database, list(containers.find_left(sites)))
     for left in abandoned:
         containers.remove(left)
     if abandoned:

@@ -50,3 +50,12 @@ def test_all_that_is_wrong_is_named_in_one_line_and_no_value_is_shown() -> None:
     assert "\n" not in said
     assert all(name in said for name in ("REDIS_URL", "SECRET_KEY", "PORT", "SANDBOX"))
     assert "tooshort" not in said
+
+
+def test_where_containers_run_is_checked() -> None:
+    settings = load_settings(NEEDED | {"CONTAINER_ENGINE": "kubernetes", "KUBERNETES_NODE_SELECTOR": "a=b, x.y/z=1"})
+    assert settings.runs_in_pods
+    assert settings.node_selector == {"a": "b", "x.y/z": "1"}
+    for name, value in (("CONTAINER_ENGINE", "kubernetes://x"), ("KUBERNETES_NODE_SELECTOR", "a=b,c")):
+        with pytest.raises(SettingsInvalid, match=name):
+            load_settings(NEEDED | {name: value})

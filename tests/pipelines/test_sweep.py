@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app.jobs import QUEUED, RUNNING, Job
+from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.ids import new_id
 from tasks.pipelines.gateways.containers import Containers, Left
@@ -23,8 +24,9 @@ class Kept:
 
     left: list[Left]
     removed: list[Left] = field(default_factory=list)
+    on_clusters: bool = False
 
-    def find_left(self) -> list[Left]:
+    def find_left(self, _sites: object) -> list[Left]:
         return self.left
 
     def remove(self, left: Left) -> None:
@@ -33,7 +35,7 @@ class Kept:
 
 def swept(database: Database, *left: Left) -> list[Left]:
     kept = Kept(list(left))
-    assert sweep(database, cast("Containers", cast("Any", kept))) == len(kept.removed)
+    assert sweep(database, cast("Containers", cast("Any", kept)), Vault("k" * 32)) == len(kept.removed)
     return kept.removed
 
 

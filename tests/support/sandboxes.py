@@ -57,13 +57,15 @@ class Ran:
 
 @dataclass
 class Bench:
-    """Runs steps of one sandbox in one workspace. Of a `fake` engine no process and no clock is the step's own."""
+    """Runs steps of one sandbox in one workspace. Of a `fake` engine no process and no clock is the step's own; what
+    runs `afar` has a copy of the workspace."""
 
     sandbox: Sandbox
     workspace: Path
     on_output: Callable[[str, bytes], None] = field(default=lambda *_: None)
     image: str | None = None
     fake: bool = False
+    afar: bool = False
 
     @property
     def overhead(self) -> float:

@@ -94,6 +94,21 @@ SERVICE = Record(
         "timeout": Key(duration(1, 3600), "How long it may take until it is ready.", default=DEFAULT_READY),
     }
 )
+NODE_SELECTOR = Record(
+    names=Text(
+        at_most=317,
+        pattern=r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
+        hint="a node's label is letters, digits, '.', '_' and '-', perhaps behind a domain and '/'",
+        strict=True,
+    ),
+    values=Text(
+        at_most=63,
+        at_least=0,
+        pattern=r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?",
+        hint="a label's value is letters, digits, '.', '_' and '-'",
+    ),
+    at_most=20,
+)
 LIMITS = Record(
     {
         "memory": Key(size(1024**2, 1024**4), "Memory of the step's processes, in bytes or as 512Mi."),
@@ -227,6 +242,7 @@ STAGE = Record(
         "network": Key(Flag(), "Whether the stage's steps have a network.", default=True),
         "image": Key(IMAGE, "Container image its steps run in; may hold ${NAME}."),
         "services": Key(ListOf(SERVICE, at_most=10), "Containers beside its steps, such as a database."),
+        "node_selector": Key(NODE_SELECTOR, "Labels that a node must have where its containers run in pods."),
         "matrix": Key(MATRIX, "Axes and their values; the stage runs once for every cell."),
         "artifacts": Key(ListOf(Either(PATH, ARTIFACT), at_most=50), "Files to keep when the stage ends."),
         "cache": Key(ListOf(CACHE, at_most=10), "Files to have again in later runs."),

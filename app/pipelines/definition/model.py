@@ -170,6 +170,7 @@ class Stage:
     cache: tuple[Cache, ...] | None = None
     image: str | None = None
     services: tuple[Service, ...] | None = None
+    node_selector: Environment | None = None
 
 
 @dataclass(frozen=True, slots=True)

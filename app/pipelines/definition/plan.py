@@ -112,6 +112,7 @@ class PlannedStage:
     deploys_to: DeploysTo | None = None
     cache: tuple[Cache, ...] | None = None
     services: tuple[Service, ...] | None = None
+    node_selector: Environment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         deploys_to=stage.deploys_to,
         cache=stage.cache,
         services=stage.services,
+        node_selector=stage.node_selector,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )
 

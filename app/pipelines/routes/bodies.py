@@ -12,6 +12,9 @@ from app.pipelines.definition import SHELL_AND_CONTAINERS, SHELL_ONLY, Definitio
 from app.pipelines.merging import merge_definition
 from app.pipelines.models import Pipeline
 from app.pipelines.service import Source
+from app.tenancy import Workspace, refuse_unready
+
+ON_CLUSTERS = "kubernetes"
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
 JSON_TYPES = ("application/json",)
@@ -37,6 +40,19 @@ PATCH_DOC: dict[str, Any] = {
 def executors() -> frozenset[str]:
     """Return what this installation can run: without an engine definitions with images are refused, line by line."""
     return SHELL_AND_CONTAINERS if platform().container_engine else SHELL_ONLY
+
+
+def refuse_unplaced(pipeline: Pipeline, workspace: Workspace) -> None:
+    """Raise unless a workspace has a place on a cluster, where the pipeline's containers would run in one.
+
+    Raises WorkspaceNotReady or WorkspaceSuspended. What no caller waits for is told by its stage.
+    """
+    if platform().container_engine != ON_CLUSTERS:
+        return
+    stages = pipeline.definition.get("stages") or ()
+    holders = [holder for stage in stages for holder in (stage, *(stage.get("steps") or ()))]
+    if platform().container_image or any(holder.get("image") for holder in holders):
+        refuse_unready(workspace)
 
 
 def read_source() -> Source:

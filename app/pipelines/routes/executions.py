@@ -15,6 +15,7 @@ from app.kernel.stream import delivered, events_after
 from app.pipelines import queries, service, trust, views
 from app.pipelines.models import Execution, Pipeline
 from app.pipelines.routes.base import blueprint
+from app.pipelines.routes.bodies import refuse_unplaced
 from app.pipelines.schemas import (
     ExecutionDetailSchema,
     ExecutionFilterSchema,
@@ -49,6 +50,7 @@ class PipelineExecutions(MethodView):
         with transaction() as session:
             pipeline = load(session, Pipeline, pipeline_id)
             workspace = session.get_one(Workspace, pipeline.workspace_id)
+            refuse_unplaced(pipeline, workspace)
             started = service.start_execution(session, pipeline, workspace, service.Start(**body), principal())
         return accepted(views.started_view(started), started.execution.job_id)
 

@@ -81,3 +81,20 @@ def test_two_services_cannot_have_one_name():
     text = WITH_SERVICE.replace("    steps:", "      - {name: db, image: redis}\n    steps:")
 
     assert only_fault_of(text).path == "stages[0].services[1].name"
+
+
+def test_a_stage_may_name_the_nodes_its_pod_runs_on():
+    text = WITH_SERVICE.replace(
+        "    image: python:3.12\n", "    node_selector: {pool: builds, example.com/arch: arm64}\n"
+    )
+    plan = make_plan(parse(text, "yaml"), RunContext.blank("x"))
+
+    assert plan.stages[0].node_selector == {"pool": "builds", "example.com/arch": "arm64"}
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("labels", ['{"-x": y}', "{a/b/c: d}", "{a: b/c}", "{a: 'x y'}", "{a: [b]}", "pool"])
+def test_what_is_no_label_of_a_node_is_refused(labels):
+    text = WITH_SERVICE.replace("    image: python:3.12\n", f"    node_selector: {labels}\n")
+
+    assert only_fault_of(text).path.startswith("stages[0].node_selector")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.containers import benches
+from tests.support.containers import benches, pods
 from tests.support.containers.benches import Engines
 from tests.support.containers.image import IMAGE
-from tests.support.sandboxes import Bench, kinds, make_sandbox
+from tests.support.containers.pods import Ground, PodSandboxOfEach, pods_running
+from tests.support.kubernetes import ApiServer
+from tests.support.sandboxes import Bench, choose_sandbox, kinds, make_sandbox
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +26,25 @@ def engines() -> Iterator[Engines]:
 SLOW = [pytest.param(kind, marks=pytest.mark.slow) if kind == "docker" else kind for kind in benches.kinds()]
 
 
-@pytest.fixture(params=[*kinds(), *SLOW])
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[ApiServer]:
+    """An API server whose pods run."""
+    if choose_sandbox("auto").name != "bubblewrap":
+        pytest.skip("the pods of the tests need bubblewrap")
+    with pods_running() as server:
+        yield server
+
+
+@pytest.fixture(params=[*kinds(), *SLOW, pods.KIND])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, engines: Engines) -> Iterator[Bench]:
     """A sandbox of each kind, with an empty workspace."""
     workspace = tmp_path / "workspace"
     workspace.mkdir()
+    if request.param == pods.KIND:
+        ground = Ground(request.getfixturevalue("kubernetes"), workspace)
+        yield Bench(PodSandboxOfEach(ground), workspace, image=IMAGE, fake=True, afar=True)
+        ground.close()
+        return
     if request.param not in benches.kinds():
         yield Bench(make_sandbox(request.param), workspace)
         return

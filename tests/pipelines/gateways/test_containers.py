@@ -18,7 +18,7 @@ from tasks.pipelines.gateways.containers import (
     ImageUnavailable,
     ServiceFailed,
 )
-from tasks.pipelines.gateways.containers.docker.services import listens
+from tasks.pipelines.gateways.containers.listening import listens
 from tasks.pipelines.gateways.sandbox import Limits, StepCommand, StepOutcome
 from tests.support.containers.benches import let_others_pass, make_containers, needs_of, service_of
 from tests.support.containers.docker_api import DockerApi, serving

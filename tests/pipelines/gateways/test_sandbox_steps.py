@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -167,9 +168,20 @@ def test_a_fault_of_the_listener_ends_the_step_and_is_passed_on(bench: Bench) ->
 
 def test_nothing_is_left_open_or_lying_about(bench: Bench, tmp_path: Path) -> None:
     bench.run("true")
-    before = set(os.listdir("/proc/self/fd")), _step_directories()
+    before = _settled(bench), _step_directories()
     bench.run("mkdir -p deep/er; echo x; exit 3", environment={"A": "b"}, memory_bytes=1 << 30, disk_bytes=1 << 30)
-    assert (set(os.listdir("/proc/self/fd")), _step_directories()) == before
+    assert (_settled(bench), _step_directories()) == before
+
+
+def _settled(bench: Bench) -> set[str] | int:
+    """The descriptors that are open, or how many: a cluster in this process closes its own a moment later."""
+    if not bench.afar:
+        return set(os.listdir("/proc/self/fd"))
+    counts = [0]
+    while len(counts) < 200 and (len(counts) < 20 or len(set(counts[-20:])) > 1):
+        time.sleep(0.05)
+        counts.append(len(os.listdir("/proc/self/fd")))
+    return counts[-1]
 
 
 def _step_directories() -> set[str]:
@@ -180,4 +192,8 @@ def _step_directories() -> set[str]:
 def test_the_workspace_may_be_left_in_any_mode(bench: Bench) -> None:
     ran = bench.run("mkdir locked && touch locked/x && chmod 000 locked; chmod 000 $HOME $TMPDIR")
     assert ran.outcome.exit_code == 0
+    if bench.afar:
+        # Who brings it back is its owner, and must read it.
+        assert (bench.workspace / "locked/x").exists()
+        return
     assert stat.S_IMODE((bench.workspace / "locked").stat().st_mode) == 0

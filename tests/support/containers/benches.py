@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pipelines.gateways.containers import DockerContainers, ImageRules, Owner, Service, StageNeeds
+from tasks.pipelines.gateways.containers import DockerContainers, ImageRules, Owner, Service, Shape, StageNeeds
 from tasks.pipelines.gateways.sandbox import Limits, Sandbox
 from tasks.pipelines.gateways.sandbox.cgroups import find_control_groups
 from tasks.pipelines.gateways.sandbox.choose import choose_sandbox
@@ -74,7 +74,8 @@ def make_containers(address: str, workspaces: Path, rules: ImageRules | None = N
 def needs_of(workspace: Path, *services: Service, image: str = IMAGE, job: str | None = None) -> StageNeeds:
     """Return what a stage needs."""
     owner = Owner(INSTALLATION, job or str(uuid.uuid4()), 1, "execution", "stage")
-    return StageNeeds(owner, workspace, (image,), services, Limits(60, memory_bytes=512 << 20, processes=64), 60)
+    limits = Limits(60, memory_bytes=512 << 20, processes=64)
+    return StageNeeds(owner, workspace, (Shape(image),), services, limits, 60)
 
 
 def service_of(name: str, *command: str, image: str = IMAGE, **fields: object) -> Service:

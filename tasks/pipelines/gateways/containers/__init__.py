@@ -1,4 +1,4 @@
-"""Where steps with an image run: containers of a Docker or podman engine, behind one Protocol."""
+"""Where steps with an image run: containers of a Docker or podman engine, or of pods, behind one Protocol."""
 
 from tasks.pipelines.gateways.containers.base import (
     ContainerRefused,
@@ -10,10 +10,14 @@ from tasks.pipelines.gateways.containers.base import (
     Owner,
     Service,
     ServiceFailed,
+    Shape,
+    Site,
     StageNeeds,
+    StageSandbox,
 )
 from tasks.pipelines.gateways.containers.docker import DockerContainers
 from tasks.pipelines.gateways.containers.images import ImageRules
+from tasks.pipelines.gateways.containers.kubernetes import PodContainers, PodRules
 
 __all__ = [
     "ContainerRefused",
@@ -25,7 +29,12 @@ __all__ = [
     "ImageUnavailable",
     "Left",
     "Owner",
+    "PodContainers",
+    "PodRules",
     "Service",
     "ServiceFailed",
+    "Shape",
+    "Site",
     "StageNeeds",
+    "StageSandbox",
 ]

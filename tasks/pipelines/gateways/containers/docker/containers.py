@@ -14,7 +14,9 @@ from tasks.pipelines.gateways.containers.base import (
     Check,
     Left,
     Say,
+    Site,
     StageNeeds,
+    StageSandbox,
 )
 from tasks.pipelines.gateways.containers.docker.bodies import WORKSPACE
 from tasks.pipelines.gateways.containers.docker.engine import Engine, NotThere
@@ -24,7 +26,6 @@ from tasks.pipelines.gateways.containers.docker.place import Place
 from tasks.pipelines.gateways.containers.docker.services import Services
 from tasks.pipelines.gateways.containers.docker.step import StepSandbox
 from tasks.pipelines.gateways.containers.images import ImageRules
-from tasks.pipelines.gateways.sandbox import Sandbox
 from tasks.pipelines.gateways.sandbox.scratch import remove_abandoned_scratch
 
 
@@ -33,6 +34,7 @@ class DockerContainers:
     without it. `scratch` must be a folder that the engine sees."""
 
     workspace = WORKSPACE
+    on_clusters = False
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class DockerContainers:
         remove_abandoned_scratch(scratch)
 
     @contextmanager
-    def open_stage(self, needs: StageNeeds, check: Check, say: Say) -> Iterator[Sandbox]:
+    def open_stage(self, needs: StageNeeds, check: Check, say: Say) -> Iterator[StageSandbox]:
         """Start the services and give the sandbox; see Containers.open_stage."""
         name, place = self._find()
         networks, fetching = Networks(place, needs.owner), Fetching(place, self._rules)
@@ -72,7 +74,7 @@ class DockerContainers:
             networks.remove()
             engine.close()
 
-    def find_left(self) -> Iterable[Left]:
+    def find_left(self, _sites: Iterable[Site] = ()) -> Iterable[Left]:
         """Return what carries our labels; see Containers.find_left."""
         engine = self._find()[1].connect()
         try:

@@ -9,8 +9,8 @@ from threading import Lock
 from tasks.pipelines.gateways.containers.base import ContainerRefused, ImageUnavailable
 from tasks.pipelines.gateways.containers.docker.engine import Engine
 from tasks.pipelines.gateways.containers.docker.place import Place
-from tasks.pipelines.gateways.containers.docker.waiting import Waiting
 from tasks.pipelines.gateways.containers.images import ImageRules
+from tasks.pipelines.gateways.containers.waiting import Waiting
 from tasks.pipelines.gateways.sandbox.base import OnOutput
 
 

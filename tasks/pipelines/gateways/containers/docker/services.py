@@ -21,15 +21,14 @@ from tasks.pipelines.gateways.containers.docker.bodies import service_body
 from tasks.pipelines.gateways.containers.docker.engine import Engine
 from tasks.pipelines.gateways.containers.docker.fetching import Fetching
 from tasks.pipelines.gateways.containers.docker.networks import Networks
-from tasks.pipelines.gateways.containers.docker.waiting import Waiting
+from tasks.pipelines.gateways.containers.listening import listens
+from tasks.pipelines.gateways.containers.waiting import Waiting
 
 _LOOK_SECONDS: Final = 0.25
 _NO_IMAGE_LIMIT: Final = 3600.0
 _LAST_LINES: Final = 30
 _MOST_LOG: Final = 64 * 1024
 _MOST_SAID: Final = 256 * 1024
-_LISTENING: Final = "0A"
-_THIS_MACHINE: Final = ("0100007F", "00000000000000000000000001000000")
 _CANNOT_RUN: Final = (126, 127)
 """The image has no such program."""
 
@@ -122,15 +121,3 @@ class Services:
                 said = read_frames(answer.read(_MOST_SAID))[-_MOST_LOG:]
             return said.decode(errors="replace").splitlines()
         return []
-
-
-def listens(table: str, port: int) -> bool:
-    """Tell whether the kernel's table of TCP sockets has one that listens on a port, other than for its own machine
-    alone."""
-    for line in table.splitlines():
-        words = line.split()
-        if len(words) > 3 and words[3] == _LISTENING:
-            address, _, number = words[1].rpartition(":")
-            if address not in _THIS_MACHINE and number == f"{port:04X}":
-                return True
-    return False

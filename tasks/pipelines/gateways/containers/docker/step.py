@@ -18,7 +18,7 @@ from tasks.pipelines.gateways.containers.docker.fetching import Fetching
 from tasks.pipelines.gateways.containers.docker.follow import ContainerFollower
 from tasks.pipelines.gateways.containers.docker.networks import Networks
 from tasks.pipelines.gateways.containers.docker.place import Place
-from tasks.pipelines.gateways.containers.docker.waiting import Stopped, Waiting
+from tasks.pipelines.gateways.containers.waiting import Stopped, Waiting
 from tasks.pipelines.gateways.sandbox import SandboxFailed, SandboxUnavailable, StepCommand, StepOutcome
 from tasks.pipelines.gateways.sandbox.base import (
     OnOutput,
@@ -45,6 +45,12 @@ class StepSandbox:
     def workspace_path(self, _workspace: Path, /) -> PurePosixPath:
         """The same for every workspace."""
         return WORKSPACE
+
+    def bring_back(self) -> None:
+        """It is here: containers work on this machine's folders."""
+
+    def send_again(self) -> None:
+        """It is there."""
 
     def run(self, command: StepCommand, on_output: OnOutput, should_stop: ShouldStop) -> StepOutcome:
         """Run a step to its end; see Sandbox.run."""
