@@ -1,14 +1,21 @@
-"""Monitoring: series of numbers under names and labels, kept compactly, and what is asked of them. Higher rooms reach
-series with `find_series`, their samples with `read_points`, and take points of clients with `read_columns`.
+"""Monitoring: series of numbers under names and labels, kept compactly, and what is asked of them; rules over
+them, and their alerts. Higher rooms reach series with `visible_series` and their samples with `read_points`, take points
+of clients with `read_columns`, say what is anomalous with `tells_anomalies`, and how an alert was delivered with
+`record_attempt`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from app.monitoring.alerting.evaluating import evaluate_rule, take_due_rules, tells_anomalies
+from app.monitoring.alerting.groups import tell_due
+from app.monitoring.alerting.rules import forget_alerts
+from app.monitoring.alerting.story import record_attempt
+from app.monitoring.alerting.trials import run_trial
 from app.monitoring.errors import BodyTooLarge, QueryTooWide, TooManySeries
 from app.monitoring.folding import fold_some, forget_silent, make_metric_partitions, old_metrics
 from app.monitoring.incoming import MOST_POINTS, Incoming, read_columns
-from app.monitoring.intents import FoldSamples, KeepMetrics
+from app.monitoring.intents import FoldSamples, KeepMetrics, TryRule, WatchRules
 from app.monitoring.models import MetricSeries
 from app.monitoring.naming import find_name_fault, name_in, text_of
 from app.monitoring.points import MICRO, Points, pack, pack_columns, unpack, unpack_columns
@@ -30,11 +37,15 @@ __all__ = [
     "Points",
     "QueryTooWide",
     "TooManySeries",
+    "TryRule",
+    "WatchRules",
     "Written",
     "blueprints",
+    "evaluate_rule",
     "find_name_fault",
     "find_place",
     "fold_some",
+    "forget_alerts",
     "forget_silent",
     "make_metric_partitions",
     "moment_of",
@@ -45,6 +56,11 @@ __all__ = [
     "pack_columns",
     "read_columns",
     "read_points",
+    "record_attempt",
+    "run_trial",
+    "take_due_rules",
+    "tell_due",
+    "tells_anomalies",
     "text_of",
     "unpack",
     "unpack_columns",

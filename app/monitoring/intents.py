@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
-from app.kernel.intents import Intent
+from app.kernel.intents import Intent, LostLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,26 @@ class KeepMetrics(Intent):
     kind: ClassVar[str] = "monitoring.keep"
     queue: ClassVar[str] = "monitoring"
     priority: ClassVar[int] = 7
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRules(Intent):
+    """Look at all alert rules that are due, and tell what is to be told, for about a minute."""
+
+    kind: ClassVar[str] = "monitoring.watch"
+    queue: ClassVar[str] = "monitoring"
+    priority: ClassVar[int] = 3
+    max_attempts: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TryRule(Intent):
+    """Try a rule on stored history."""
+
+    kind: ClassVar[str] = "monitoring.try_rule"
+    queue: ClassVar[str] = "scans"
+    max_attempts: ClassVar[int] = 1
+    on_lost_lease: ClassVar[LostLease] = "hold"
+    cancel_seconds: ClassVar[float] = 5.0
+
+    trial_id: UUID

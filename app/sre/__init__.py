@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs
+from app.sre import answering as _answering
 from app.sre.errors import ScanGone
 from app.sre.intents import KeepScans, RunScan, RunScanSchedules
 from app.sre.judging import Judged, Part, judge_part, keep_judged, read_parts
@@ -16,6 +17,8 @@ from app.sre.schedules import run_due
 
 if TYPE_CHECKING:
     from app.sre.routes import blueprints
+
+every_answer = (_answering,)
 
 jobs.follow(RunScan.kind, ended=scan_ended, retried=scan_retried)
 

@@ -7,9 +7,21 @@ from typing import Any
 
 from app.jobs import Run
 from app.kernel.partitions import drop_partition
-from app.monitoring import FoldSamples, KeepMetrics, fold_some, forget_silent, make_metric_partitions, old_metrics
+from app.monitoring import (
+    FoldSamples,
+    KeepMetrics,
+    TryRule,
+    WatchRules,
+    fold_some,
+    forget_alerts,
+    forget_silent,
+    make_metric_partitions,
+    old_metrics,
+    run_trial,
+)
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.monitoring.watch import watch
 from tasks.tools import Tools
 
 
@@ -30,4 +42,21 @@ def keep_metrics(run: Run, _: KeepMetrics, tools: Tools) -> dict[str, Any]:
         run.check()
         with run.recording() as (session, _job):
             drop_partition(session, partition)
-    return {"weeks": len(old), "series": forget_all(run, partial(forget_silent, rollup_days=kept.rollup_days))}
+    return {
+        "weeks": len(old),
+        "series": forget_all(run, partial(forget_silent, rollup_days=kept.rollup_days)),
+        "alerts": forget_all(run, partial(forget_alerts, days=kept.rollup_days)),
+    }
+
+
+@handles(WatchRules)
+def watch_rules(run: Run, _: WatchRules, __: Tools) -> dict[str, Any]:
+    """Look at the rules that are due, and tell what is to be told."""
+    return watch(run)
+
+
+@handles(TryRule)
+def try_rule(run: Run, intent: TryRule, _: Tools) -> dict[str, Any]:
+    """Try a rule on stored history."""
+    with run.reading() as session:
+        return run_trial(session, intent.trial_id)

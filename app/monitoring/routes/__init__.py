@@ -1,8 +1,18 @@
 """The routes of monitoring; importing a module adds its routes to the room's one blueprint."""
 
-from app.monitoring.routes import metrics, write
+from app.monitoring.routes import alerts, metrics, rules, silences, write
 from app.monitoring.routes.base import blueprint, find_place, own_organization
 
 blueprints = (blueprint,)
 
-__all__ = ["blueprint", "blueprints", "find_place", "metrics", "own_organization", "write"]
+__all__ = [
+    "alerts",
+    "blueprint",
+    "blueprints",
+    "find_place",
+    "metrics",
+    "own_organization",
+    "rules",
+    "silences",
+    "write",
+]

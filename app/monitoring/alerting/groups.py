@@ -1,0 +1,175 @@
+"""Groups: alerts that are told together, when, and what mutes them. The session comes first; nothing here commits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.kernel.clock import database_now
+from app.kernel.db import table_of
+from app.kernel.events import announce
+from app.kernel.ids import new_id
+from app.monitoring.alerting import story
+from app.monitoring.alerting.episodes import FIRING, RESOLVED
+from app.monitoring.alerting.matching import is_in_force, is_inhibited, matches
+from app.monitoring.events import AlertResolved, AlertTriggered
+from app.monitoring.models import Alert, AlertGroup, AlertRule, Silence
+
+GROUPS_AT_ONCE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How alerts of a group are told: by which labels they are one, how long the first waits for others, seconds
+    between two tellings, seconds until the same is told again, and where to."""
+
+    by: tuple[str, ...] = ("alertname",)
+    wait: float = 30.0
+    interval: float = 300.0
+    repeat: float = 14_400.0
+    routes: tuple[Mapping[str, Any], ...] = ()
+
+
+def manner_of(rule: AlertRule | None) -> Manner:
+    """Return how a rule wants its alerts to be told; those of an Alertmanager, which has grouped them, at once."""
+    if rule is None:
+        return Manner(wait=0.0, interval=0.0)
+    seconds = (rule.group_wait_seconds, rule.group_interval_seconds, rule.repeat_seconds)
+    return Manner(tuple(rule.group_by), *(float(one) for one in seconds), tuple(rule.routes))
+
+
+def join_group(session: Session, alert: Alert, rule: AlertRule | None, now: datetime) -> None:
+    """Put an alert that has begun, or is over, into its group, and see that this is looked at in time."""
+    manner = manner_of(rule)
+    labels = {name: alert.labels.get(name, "") for name in manner.by}
+    group = _find(session, alert, labels)
+    is_new = alert.group_id != group.id
+    due = now + timedelta(seconds=manner.wait)
+    if group.told_at is not None:
+        due = max(now, group.told_at + timedelta(seconds=manner.interval))
+    group.due_at = due if group.due_at is None else min(group.due_at, due)
+    if is_new:
+        alert.group_id = group.id
+        story.note(session, alert.id, story.GROUPED, group_id=str(group.id), labels=labels, due_at=due.isoformat())
+    session.flush()
+
+
+def _find(session: Session, alert: Alert, labels: Mapping[str, str]) -> AlertGroup:
+    said = json.dumps([str(alert.rule_id), alert.source, sorted(labels.items())])
+    key = hashlib.blake2b(said.encode(), digest_size=16).digest()
+    row = {"id": new_id(), "organization_id": alert.organization_id, "rule_id": alert.rule_id, "key": key}
+    made = insert(table_of(AlertGroup)).values(**row, labels=labels)
+    session.execute(made.on_conflict_do_nothing(index_elements=["organization_id", "key"]))
+    mine = select(AlertGroup).where(AlertGroup.organization_id == alert.organization_id, AlertGroup.key == key)
+    return session.scalars(mine.with_for_update().execution_options(populate_existing=True)).one()
+
+
+def tell_due(session: Session) -> int:
+    """Tell of some groups that are due; returns of how many, 0 where there is nothing left to do."""
+    due = select(AlertGroup).where(AlertGroup.due_at <= database_now()).order_by(AlertGroup.due_at)
+    groups = session.scalars(due.limit(GROUPS_AT_ONCE).with_for_update(skip_locked=True)).all()
+    now: datetime = session.execute(select(database_now())).scalar_one()
+    for group in groups:
+        _tell(session, group, now)
+    session.flush()
+    return len(groups)
+
+
+def _tell(session: Session, group: AlertGroup, now: datetime) -> None:
+    rule = session.get(AlertRule, group.rule_id) if group.rule_id else None
+    manner = manner_of(rule)
+    mine = select(Alert).where(Alert.group_id == group.id, Alert.status.in_((FIRING, RESOLVED)), ~Alert.settled)
+    alerts = session.scalars(mine.order_by(Alert.id).with_for_update()).all()
+    mutes = _Mutes.read(session, group.organization_id, now)
+    told = [_tell_one(session, alert, manner, mutes, now) for alert in alerts]
+    if any(told):
+        group.told_at = now
+    group.due_at = _next(alerts, manner, now)
+
+
+def _next(alerts: Iterable[Alert], manner: Manner, now: datetime) -> datetime | None:
+    """Return when a group is looked at again: those that are muted soon, those that were told when that is repeated."""
+    soon, repeat = timedelta(seconds=max(manner.interval, 60.0)), timedelta(seconds=manner.repeat)
+    firing = [alert for alert in alerts if alert.status == FIRING and alert.acknowledged_at is None]
+    return min((now + soon if alert.told_at is None else alert.told_at + repeat for alert in firing), default=None)
+
+
+def _tell_one(session: Session, alert: Alert, manner: Manner, mutes: _Mutes, now: datetime) -> bool:
+    if alert.status == RESOLVED:
+        return _tell_end(session, alert, manner)
+    if alert.acknowledged_at is not None:
+        story.note_once(session, alert.id, story.MUTED, reason="Somebody has acknowledged it.", by="acknowledgement")
+        return False
+    repeated = alert.told_at is not None
+    if alert.told_at is not None and now < alert.told_at + timedelta(seconds=manner.repeat):
+        return False
+    if muted := mutes.find(alert):
+        story.note_once(session, alert.id, story.MUTED, **muted)
+        return False
+    alert.told_at = now
+    announce(session, AlertTriggered(**_said(alert, manner), repeated=repeated))
+    routes = [dict(one) for one in manner.routes]
+    story.note(session, alert.id, story.TOLD, event="alert.triggered", repeated=repeated, routes=routes)
+    return True
+
+
+def _tell_end(session: Session, alert: Alert, manner: Manner) -> bool:
+    alert.settled = True
+    if alert.told_at is None:
+        story.note(session, alert.id, story.UNTOLD, reason="It was over before it could be told.")
+        return False
+    announce(session, AlertResolved(**_said(alert, manner)))
+    story.note(session, alert.id, story.TOLD, event="alert.resolved", routes=[dict(one) for one in manner.routes])
+    return True
+
+
+def _said(alert: Alert, manner: Manner) -> dict[str, Any]:
+    same = ("organization_id", "rule_id", "group_id", "workspace_id", "cluster_id", "name", "severity", "labels")
+    said = {name: getattr(alert, name) for name in (*same, "title", "description", "value")}
+    return said | {"alert_id": alert.id, "routes": [dict(one) for one in manner.routes]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Mutes:
+    """What mutes alerts of an organization at a moment: silences, and alerts that inhibit others."""
+
+    silences: Sequence[Silence]
+    inhibiting: Sequence[tuple[Alert, Mapping[str, Any]]]
+
+    @classmethod
+    def read(cls, session: Session, organization_id: UUID, now: datetime) -> _Mutes:
+        """Read what is in force."""
+        rows = select(Silence).where(Silence.organization_id == organization_id, Silence.starts_at <= now)
+        rows = rows.where(or_(Silence.ended_at.is_(None), Silence.ended_at > now))
+        rows = rows.where(or_(Silence.ends_at > now, Silence.repeats.is_not(None))).order_by(Silence.id)
+        silences = [one for one in session.scalars(rows) if is_in_force(one.starts_at, one.ends_at, one.repeats, now)]
+        firing = select(Alert, AlertRule.inhibits).join(AlertRule, Alert.rule_id == AlertRule.id)
+        firing = firing.where(Alert.organization_id == organization_id, Alert.status == FIRING)
+        found = session.execute(firing.where(AlertRule.inhibits.is_not(None))).all()
+        return cls(silences, [(alert, inhibits) for alert, inhibits in found if inhibits])
+
+    def find(self, alert: Alert) -> dict[str, Any] | None:
+        """Return what mutes an alert, if anything does, as its story tells it."""
+        for silence in self.silences:
+            if _lies_in(alert, silence) and matches(silence.matchers, alert.labels):
+                reason = f"A {silence.kind} holds: {silence.comment}"
+                return {"reason": reason, "by": silence.kind, "silence_id": str(silence.id)}
+        for other, inhibits in self.inhibiting:
+            if other.id != alert.id and is_inhibited(alert.labels, inhibits, other.labels):
+                reason = f"While {other.name} fires, it is muted."
+                return {"reason": reason, "by": "inhibition", "alert_id": str(other.id)}
+        return None
+
+
+def _lies_in(alert: Alert, silence: Silence) -> bool:
+    inner = ("workspace_id", "cluster_id")
+    return all(getattr(silence, name) in (None, getattr(alert, name)) for name in inner)

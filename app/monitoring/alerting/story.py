@@ -1,0 +1,65 @@
+"""The story of an alert: each step with what decided it, so that one reading tells why it was told, or was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.kernel.db import table_of
+from app.monitoring.models import Alert, AlertStep
+
+BEGAN: Final = "pending"
+FIRED: Final = "fired"
+GROUPED: Final = "grouped"
+MUTED: Final = "muted"
+TOLD: Final = "told"
+ATTEMPTED: Final = "attempted"
+ACKNOWLEDGED: Final = "acknowledged"
+OVER: Final = "resolved"
+UNTOLD: Final = "not_told"
+REPEATED: Final = "received_again"
+
+
+def note(session: Session, alert_id: UUID, step: str, **detail: Any) -> None:
+    """Add a step to an alert's story."""
+    session.add(AlertStep(alert_id=alert_id, step=step, detail=detail))
+
+
+def note_many(session: Session, steps: Iterable[tuple[UUID, str, Mapping[str, Any]]]) -> None:
+    """Add steps to the stories of several alerts."""
+    rows = [{"alert_id": alert_id, "step": step, "detail": dict(detail)} for alert_id, step, detail in steps]
+    if rows:
+        session.execute(insert(table_of(AlertStep)), rows)
+
+
+def note_once(session: Session, alert_id: UUID, step: str, **detail: Any) -> None:
+    """Add a step unless the story's newest is the same: what is looked at again and again is told once."""
+    newest = select(AlertStep).where(AlertStep.alert_id == alert_id).order_by(AlertStep.id.desc()).limit(1)
+    session.flush()
+    last = session.scalars(newest).first()
+    if last is None or (last.step, last.detail) != (step, detail):
+        note(session, alert_id, step, **detail)
+
+
+def record_attempt(session: Session, alert_id: UUID, route: Mapping[str, Any], outcome: str, **detail: Any) -> None:
+    """Add to an alert's story that somebody was to be told, and with what outcome: for whoever delivers."""
+    note(session, alert_id, ATTEMPTED, route=dict(route), outcome=outcome, **detail)
+
+
+def read_story(session: Session, alert: Alert) -> list[AlertStep]:
+    """Return an alert's steps, oldest first."""
+    return list(session.scalars(select(AlertStep).where(AlertStep.alert_id == alert.id).order_by(AlertStep.id)))
+
+
+def explain(alert: Alert, steps: Iterable[AlertStep]) -> str:
+    """Return in a sentence why an alert was told, or was not."""
+    if alert.told_at is not None:
+        return "It was told: it fired, and nothing muted it."
+    for step in reversed(list(steps)):
+        if step.step in (MUTED, UNTOLD):
+            return f"It was not told: {step.detail.get('reason', '')}"
+    return "It is not told yet: its condition has not held for long enough, or its group waits for more."

@@ -1,0 +1,59 @@
+"""Watching: for a minute, rules are looked at as they become due, and groups of alerts are told as theirs do."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from app.jobs import Job, Run
+from app.kernel.clock import database_now
+from app.monitoring import evaluate_rule, take_due_rules, tell_due
+
+WATCH_SECONDS: Final = 57.0
+TOO_LATE: Final = timedelta(seconds=90)
+PAUSE: Final = 1.0
+
+
+def watch(run: Run, seconds: float = WATCH_SECONDS) -> dict[str, Any]:
+    """Watch for so many seconds and say how many looks and tellings there were; one that comes late does nothing."""
+    with run.reading() as session:
+        late = session.scalar(select(database_now() - Job.scheduled_for).where(Job.id == run.claim.job_id))
+    if late is not None and late > TOO_LATE:
+        return {"late": True}
+    told = {"evaluated": 0, "told": 0}
+    ends = time.monotonic() + seconds
+    while True:
+        told["evaluated"] += _evaluate(run)
+        told["told"] += _tell(run)
+        if time.monotonic() >= ends or run.should_stop():
+            break
+        time.sleep(PAUSE)
+    run.check()
+    return told
+
+
+def _evaluate(run: Run) -> int:
+    evaluated = 0
+    while not run.should_stop():
+        with run.adding() as session:
+            due = take_due_rules(session)
+        if not due:
+            break
+        for rule_id in due:
+            with run.adding() as session:
+                evaluated += evaluate_rule(session, rule_id)
+    return evaluated
+
+
+def _tell(run: Run) -> int:
+    told = 0
+    while not run.should_stop():
+        with run.adding() as session:
+            some = tell_due(session)
+        if not some:
+            break
+        told += some
+    return told
