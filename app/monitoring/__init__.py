@@ -1,6 +1,7 @@
 """Monitoring: series of numbers under names and labels, kept compactly, and what is asked of them; rules over them, and
-their alerts. Higher rooms reach series with `visible_series` and their samples with `read_points`, take points of clients
-with `read_columns`, say what is anomalous with `tells_anomalies`, and how an alert was delivered with `record_attempt`.
+their alerts. Higher rooms reach series with `visible_series` and their samples with `read_points`, take points of
+clients with `read_columns`, say what is anomalous with `tells_anomalies`, and how an alert was delivered with
+`record_attempt`.
 """
 
 from importlib import import_module

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,26 +29,23 @@ def make_rule(client: FlaskClient, person: Person, **fields: Any) -> Any:
     return data_of(client.post(RULES, json=body, headers=person.headers), 201)
 
 
-def push(client: FlaskClient, person: Person, value: float, **labels: str) -> None:
-    """Write a sample just before the newest step that a rule looks at."""
-    write(client, person, series("m", [[time.time() - 60 + len(str(value)), value], [time.time(), value]], **labels))
-
-
 class Watcher:
-    """Lets rules be looked at as if time had passed."""
+    """Lets rules be looked at as if time had passed: an hour ago it begins, and each look is a minute later."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.now = float(int(time.time()) // 60 * 60 - 3600)
 
-    def look(self, *, back: float = 10) -> None:
-        """Look at all rules, at the newest step, and tell what is due."""
+    def look(self) -> None:
+        """Look at all rules at the newest step, tell what is due, and let a minute pass."""
         with self._database.transaction() as session:
-            session.execute(update(AlertRule).values(next_run_at=database_now(), evaluated_at=time.time() - back - 10))
+            session.execute(update(AlertRule).values(next_run_at=database_now(), evaluated_at=self.now - 10))
         with self._database.transaction() as session:
             due = take_due_rules(session)
         for rule_id in due:
             with self._database.transaction() as session:
-                evaluate_rule(session, rule_id)
+                evaluate_rule(session, rule_id, datetime.fromtimestamp(self.now, UTC))
+        self.now += 60
         self.tell()
 
     def tell(self, *, later: float = 0) -> None:
@@ -63,6 +62,16 @@ def watcher(database: Database) -> Watcher:
     return Watcher(database)
 
 
+@pytest.fixture
+def push(client: FlaskClient, alice: Person, watcher: Watcher) -> Callable[..., None]:
+    """Write a sample at the step that is looked at next."""
+
+    def push(value: float, **labels: str) -> None:
+        write(client, alice, series("m", [[watcher.now, value]], **labels))
+
+    return push
+
+
 def alerts(client: FlaskClient, person: Person, **filters: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = get(client, person, "/alerts", **filters)
     return found
@@ -74,11 +83,11 @@ def story(client: FlaskClient, person: Person, alert: dict[str, Any]) -> tuple[l
 
 
 def test_an_alert_fires_is_told_and_is_over(
-    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper
+    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper, push: Callable[..., None]
 ) -> None:
     rule = make_rule(client, alice, title="{{pod}} has much", labels={"team": "shop"}, routes=[ROUTE])
-    push(client, alice, 50.0, pod="web")
-    push(client, alice, 5.0, pod="db")
+    push(50.0, pod="web")
+    push(5.0, pod="db")
     watcher.look()
     (alert,) = alerts(client, alice)
     assert (alert["status"], alert["value"], alert["title"]) == ("firing", 50.0, "web has much")
@@ -93,8 +102,8 @@ def test_an_alert_fires_is_told_and_is_over(
     assert (event["alert_id"], event["rule_id"], event["routes"]) == (alert["id"], rule["id"], [ROUTE])
     watcher.look()
     assert len(keeper.events("alert.triggered")) == 1
-    push(client, alice, 1.0, pod="web")
-    watcher.look(back=0)
+    push(1.0, pod="web")
+    watcher.look()
     assert alerts(client, alice, status="resolved")[0]["id"] == alert["id"]
     assert [one["alert_id"] for one in keeper.events("alert.resolved")] == [alert["id"]]
 
@@ -103,21 +112,21 @@ ROUTE = {"kind": "email", "to": "team@example.com"}
 
 
 def test_what_does_not_hold_for_long_enough_never_fires(
-    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper
+    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper, push: Callable[..., None]
 ) -> None:
     make_rule(client, alice, for_seconds=3600)
-    push(client, alice, 50.0)
+    push(50.0)
     watcher.look()
     (alert,) = alerts(client, alice, status="pending")
     assert story(client, alice, alert)[0] == ["pending"]
-    push(client, alice, 1.0)
-    watcher.look(back=0)
+    push(1.0)
+    watcher.look()
     assert alerts(client, alice) == []
     assert keeper.events("alert.triggered") == []
 
 
 def test_a_silence_mutes_and_the_story_says_so_until_it_ends(
-    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper
+    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper, push: Callable[..., None]
 ) -> None:
     body = {
         "matchers": [{"label": "pod", "value": "web"}],
@@ -127,7 +136,7 @@ def test_a_silence_mutes_and_the_story_says_so_until_it_ends(
     }
     silence = data_of(client.post(SILENCES, json=body, headers=alice.headers), 201)
     make_rule(client, alice)
-    push(client, alice, 50.0, pod="web")
+    push(50.0, pod="web")
     watcher.look()
     (alert,) = alerts(client, alice)
     steps, why = story(client, alice, alert)
@@ -144,15 +153,15 @@ def test_a_silence_mutes_and_the_story_says_so_until_it_ends(
 
 
 def test_a_node_that_is_down_mutes_its_pods(
-    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper
+    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper, push: Callable[..., None]
 ) -> None:
     mutes = {"matchers": [{"label": "kind", "value": "pod"}], "equal": ["node"]}
     make_rule(client, alice, name="node down", query='m{kind="node"}', inhibits=mutes)
-    push(client, alice, 50.0, kind="node", node="n1")
+    push(50.0, kind="node", node="n1")
     watcher.look()
     make_rule(client, alice, name="pod down", query='m{kind="pod"}')
-    push(client, alice, 50.0, kind="pod", node="n1")
-    push(client, alice, 50.0, kind="pod", node="n2")
+    push(50.0, kind="pod", node="n1")
+    push(50.0, kind="pod", node="n2")
     watcher.look()
     told = sorted(one["labels"]["node"] + one["labels"]["kind"] for one in keeper.events("alert.triggered"))
     assert told == ["n1node", "n2pod"]
@@ -160,9 +169,11 @@ def test_a_node_that_is_down_mutes_its_pods(
     assert story(client, alice, muted)[1] == "It was not told: While node down fires, it is muted."
 
 
-def test_an_alert_is_acknowledged_and_resolved_by_hand(client: FlaskClient, alice: Person, watcher: Watcher) -> None:
+def test_an_alert_is_acknowledged_and_resolved_by_hand(
+    client: FlaskClient, alice: Person, watcher: Watcher, push: Callable[..., None]
+) -> None:
     make_rule(client, alice)
-    push(client, alice, 50.0)
+    push(50.0)
     watcher.look()
     (alert,) = alerts(client, alice, acknowledged="false")
     path = f"/api/v1/alerts/{alert['id']}"
@@ -174,9 +185,11 @@ def test_an_alert_is_acknowledged_and_resolved_by_hand(client: FlaskClient, alic
     assert error_of(client.put(f"{path}/resolve", headers=alice.headers), 409)["code"] == "INVALID_STATE"
 
 
-def test_a_rule_that_goes_ends_its_alerts(client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper) -> None:
+def test_a_rule_that_goes_ends_its_alerts(
+    client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper, push: Callable[..., None]
+) -> None:
     rule = make_rule(client, alice)
-    push(client, alice, 50.0)
+    push(50.0)
     watcher.look()
     assert client.delete(f"{RULES}/{rule['id']}", headers=alice.headers).status_code == 204
     watcher.tell()
@@ -254,22 +267,22 @@ def test_a_rule_that_cannot_be_is_refused(client: FlaskClient, alice: Person, ch
 
 
 def test_a_rule_that_cannot_be_worked_out_says_why(
-    client: FlaskClient, alice: Person, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, alice: Person, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, push: Callable[..., None]
 ) -> None:
     from app.monitoring import reading
 
     rule = make_rule(client, alice)
-    push(client, alice, 50.0)
+    push(50.0)
     monkeypatch.setattr(reading, "MOST_READ", 0)
     watcher.look()
     assert "more than 0 samples" in get(client, alice, f"/alert-rules/{rule['id']}")["error"]
 
 
 def test_rules_alerts_and_silences_of_others_do_not_exist(
-    client: FlaskClient, alice: Person, charlie: Person, watcher: Watcher
+    client: FlaskClient, alice: Person, charlie: Person, watcher: Watcher, push: Callable[..., None]
 ) -> None:
     rule = make_rule(client, alice)
-    push(client, alice, 50.0)
+    push(50.0)
     watcher.look()
     (alert,) = alerts(client, alice)
     for path in (f"{RULES}/{rule['id']}", f"/api/v1/alerts/{alert['id']}"):

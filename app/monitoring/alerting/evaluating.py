@@ -114,15 +114,15 @@ def take_due_rules(session: Session) -> list[UUID]:
     return [rule.id for rule in rules]
 
 
-def evaluate_rule(session: Session, rule_id: UUID) -> bool:
-    """Look at the steps of a rule that nobody has looked at yet; False where there are none.
+def evaluate_rule(session: Session, rule_id: UUID, now: datetime | None = None) -> bool:
+    """Look at the steps of a rule that nobody has looked at yet, up to now; False where there are none.
 
     A rule that cannot be worked out says why in `error`, and is tried again.
     """
     rule = session.get(AlertRule, rule_id, with_for_update=True, populate_existing=True)
     if rule is None or not rule.enabled:
         return False
-    now: datetime = session.execute(select(database_now())).scalar_one()
+    now = now or session.execute(select(database_now())).scalar_one()
     steps = _steps_of(rule, now.timestamp())
     if not len(steps):
         return False
