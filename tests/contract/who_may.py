@@ -53,6 +53,7 @@ _SAID = {
         GET /api/v1/metrics/series, GET /api/v1/metrics/timeseries, GET /api/v1/metrics/query
         GET /api/v1/metrics/summary
         GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
+        GET /api/v1/alert-rules, GET /api/v1/alerts, GET /api/v1/silences
     """,
     CLIENT: """
         GET PUT PATCH DELETE /api/v1/clients/me, POST /api/v1/clients/regenerate-key
@@ -141,6 +142,10 @@ _SAID = {
         GET /api/v1/clusters/{cluster_id}/pods, GET /api/v1/clusters/{cluster_id}/services
         GET /api/v1/clusters/{cluster_id}/deployments, GET /api/v1/clusters/{cluster_id}/events
         POST /api/v1/metrics/write, POST /api/v1/sre/scans
+        POST /api/v1/alert-rules, POST /api/v1/alert-rules/trials, GET PUT PATCH DELETE /api/v1/alert-rules/{rule_id}
+        GET /api/v1/alerts/{alert_id}, PUT /api/v1/alerts/{alert_id}/acknowledge
+        PUT /api/v1/alerts/{alert_id}/resolve, POST /api/v1/alerts/ingest
+        POST /api/v1/silences, GET PUT PATCH DELETE /api/v1/silences/{silence_id}
         GET /api/v1/sre/scans/{scan_id}, GET /api/v1/sre/scans/{scan_id}/scores
         GET /api/v1/sre/anomalies/{anomaly_id}, PUT /api/v1/sre/anomalies/{anomaly_id}/acknowledge
         POST /api/v1/sre/scan-schedules, GET PUT PATCH DELETE /api/v1/sre/scan-schedules/{schedule_id}

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
+from app.monitoring.models import Alert
 from app.monitoring.remote_write import WriteRequest
 from app.sre.models import Anomaly
 from tests.support.clusters import Keeper
@@ -68,3 +69,15 @@ def make_anomaly(database: Database, organization_id: UUID, scan_id: UUID) -> An
         session.add(anomaly)
         session.flush()
     return anomaly
+
+
+def make_alert(database: Database, organization_id: UUID) -> Alert:
+    """Make an alert as a rule that is gone would have fired it."""
+    now = utc_now()
+    said = {"source": "rule", "name": "world", "severity": "warning", "title": "world", "description": ""}
+    alert = Alert(organization_id=organization_id, status="firing", labels={}, fingerprint=b"world", **said)
+    alert.pending_at = alert.violated_at = alert.fired_at = now
+    with database.transaction() as session:
+        session.add(alert)
+        session.flush()
+    return alert

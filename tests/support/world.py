@@ -22,7 +22,7 @@ from app.pipelines.models import Artifact, StoredCache
 from app.tenancy import Workspace
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, join, make_person
-from tests.support.metrics import make_anomaly
+from tests.support.metrics import make_alert, make_anomaly
 from tests.support.rights import give, make_role
 from tests.support.rooms import make_room, send
 from tests.support.tenancy import make_workspace
@@ -108,11 +108,17 @@ def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, 
     _make(client, alice, "/metrics/write", {"series": [{"name": "world", "points": [[1.0, 1.0]]}], **place}, 200)
     scan = _make(client, alice, "/sre/scans", {"series": ["world"], **place}, 202)
     schedule = {"name": "world", "series": ["world"], "interval_seconds": 60, **place}
+    rule = _make(client, alice, "/alert-rules", {"name": "world", "query": "world", **place})
+    silence = {"matchers": [{"label": "pod", "value": "web"}], "comment": "world", **place}
+    silence |= {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"}
     anomaly = make_anomaly(database, alice.organization_id, UUID(scan["id"]))
     return {
         "scan_id": scan["id"],
         "schedule_id": _make(client, alice, "/sre/scan-schedules", schedule)["id"],
         "anomaly_id": str(anomaly.id),
+        "rule_id": rule["id"],
+        "silence_id": _make(client, alice, "/silences", silence)["id"],
+        "alert_id": str(make_alert(database, alice.organization_id).id),
     }
 
 
