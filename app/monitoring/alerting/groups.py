@@ -43,8 +43,13 @@ def manner_of(rule: AlertRule | None) -> Manner:
     """Return how a rule wants its alerts to be told; those of an Alertmanager, which has grouped them, at once."""
     if rule is None:
         return Manner(wait=0.0, interval=0.0)
-    seconds = (rule.group_wait_seconds, rule.group_interval_seconds, rule.repeat_seconds)
-    return Manner(tuple(rule.group_by), *(float(one) for one in seconds), tuple(rule.routes))
+    return Manner(
+        by=tuple(rule.group_by),
+        wait=float(rule.group_wait_seconds),
+        interval=float(rule.group_interval_seconds),
+        repeat=float(rule.repeat_seconds),
+        routes=tuple(rule.routes),
+    )
 
 
 def join_group(session: Session, alert: Alert, rule: AlertRule | None, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, fields, post_load, validate
+from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
 from app.http import Moment, Schema, Timestamp
 from app.monitoring.alerting.conditions import COMPARE, KINDS
@@ -18,7 +18,7 @@ ROUTE_KINDS = ("room", "email", "webhook")
 
 def _labels(value: dict[str, str]) -> None:
     if fault := find_labels_fault(value):
-        raise validate.ValidationError(fault)
+        raise ValidationError(fault)
 
 
 def _seconds(default: int, least: int = 0, most: int = 604_800, **metadata: Any) -> fields.Integer:
