@@ -40,8 +40,8 @@ def test_a_threshold_is_compared(operator: str, expected: list[bool]) -> None:
 
 
 def test_a_change_is_against_the_value_before_as_a_difference_or_in_percent() -> None:
-    assert holds(Condition("rate_of_change", parse("m"), ">", 15.0, 120.0), 180, 60) == {
-        "a": [True, False],
+    assert holds(Condition("rate_of_change", parse("m"), ">", 15.0, 120.0), 60, 180) == {
+        "a": [False, True],
         "b": [False, False],
     }
     percent = Condition("rate_of_change", parse("m"), ">=", 100.0, 60.0, percent=True)

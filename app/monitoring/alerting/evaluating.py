@@ -253,7 +253,7 @@ def _evidence(look: _Look, finding: Finding, at: int) -> dict[str, Any]:
     samples = [[step, value] for step, value in values if not math.isnan(value)]
     rule = look.rule
     said = {"kind": rule.kind, "query": rule.query, "operator": rule.operator, "threshold": rule.threshold}
-    return {"rule": said | {"for_seconds": rule.for_seconds}, "samples": samples, "at": look.steps[at]}
+    return {"rule": said | {"for_seconds": rule.for_seconds}, "samples": samples, "at": float(look.steps[at])}
 
 
 def _moment(seconds: float) -> datetime:

@@ -44,7 +44,11 @@ class OneAlert(MethodView):
         with transaction() as session:
             alert = load(session, Alert, alert_id)
             steps = read_story(session, alert)
-            return AlertSchema().dump(alert) | {"story": steps, "why": explain(alert, steps)}
+            return _show(alert) | {"story": steps, "why": explain(alert, steps)}
+
+
+def _show(alert: Alert) -> dict[str, Any]:
+    return {name: getattr(alert, name) for name in AlertSchema().fields}
 
 
 @blueprint.route("/alerts/<uuid:alert_id>/acknowledge")
