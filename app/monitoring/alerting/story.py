@@ -24,7 +24,7 @@ UNTOLD: Final = "not_told"
 REPEATED: Final = "received_again"
 
 
-def note(session: Session, alert_id: UUID, step: str, **detail: Any) -> None:
+def note(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
     """Add a step to an alert's story."""
     session.add(AlertStep(alert_id=alert_id, step=step, detail=detail))
 
@@ -36,7 +36,7 @@ def note_many(session: Session, steps: Iterable[tuple[UUID, str, Mapping[str, An
         session.execute(insert(table_of(AlertStep)), rows)
 
 
-def note_once(session: Session, alert_id: UUID, step: str, **detail: Any) -> None:
+def note_once(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
     """Add a step unless the story's newest is the same: what is looked at again and again is told once."""
     newest = select(AlertStep).where(AlertStep.alert_id == alert_id).order_by(AlertStep.id.desc()).limit(1)
     session.flush()
