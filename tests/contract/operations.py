@@ -73,28 +73,11 @@ def _bodies(world: World) -> dict[str, Any]:
     """Return the bodies that cannot be read off the document, because they name things of the world."""
     organization = {"organization_id": world.values["organization_id"]}
     scope = {"type": "organization", "id": world.values["organization_id"]}
-    series = {"name": "world", "points": [[1767225600.0, 1.0]]}
-    rule = {"name": "new", "query": "world"}
-    silence = {"matchers": [{"label": "pod", "value": "web"}], "comment": "new disks"}
-    silence |= {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"}
-    schedule = {"name": "new", "series": ["world"], "interval_seconds": 60}
     ann, room = {"user_id": world.ann.id}, "/api/v1/rooms/{room_id}"
     return {
-        "POST /api/v1/metrics/write": {"series": [series], **organization},
-        "POST /api/v1/sre/scans": {"series": ["world"], **organization},
-        "POST /api/v1/sre/scan-schedules": schedule | organization,
-        "PUT /api/v1/sre/scan-schedules/{schedule_id}": schedule,
-        "PATCH /api/v1/sre/scan-schedules/{schedule_id}": {"enabled": False},
+        **_bodies_of_watching(organization),
         **{f"POST {room}/{act}": ann for act in ("join", "leave", "read", "members")},
         "POST /api/v1/messages": {"room_id": world.values["room_id"], "content": "canary"},
-        "POST /api/v1/alert-rules": rule | organization,
-        "PUT /api/v1/alert-rules/{rule_id}": rule,
-        "PATCH /api/v1/alert-rules/{rule_id}": {"name": "other"},
-        "POST /api/v1/alert-rules/trials": {"rule": rule, "start": 0, "end": 60, **organization},
-        "POST /api/v1/silences": silence | organization,
-        "PUT /api/v1/silences/{silence_id}": silence,
-        "PATCH /api/v1/silences/{silence_id}": {"comment": "other"},
-        "POST /api/v1/alerts/ingest": {"version": "4", "alerts": [{"status": "firing", "labels": {"a": "b"}}]},
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
         "POST /api/v1/workspaces": {"name": "New", **organization},
         "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},
@@ -114,6 +97,29 @@ def _bodies(world: World) -> dict[str, Any]:
         "PATCH /api/v1/users/me": {"display_name": "Alice"},
         "PATCH /api/v1/admin/users/{user_id}/role": {"role": "admin"},
         "POST /api/v1/jobs/bulk": {"action": "cancel", "all": True, "dry_run": True},
+    }
+
+
+def _bodies_of_watching(organization: dict[str, Any]) -> dict[str, Any]:
+    series = {"name": "world", "points": [[1767225600.0, 1.0]]}
+    rule = {"name": "new", "query": "world"}
+    silence = {"matchers": [{"label": "pod", "value": "web"}], "comment": "new disks"}
+    silence |= {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"}
+    schedule = {"name": "new", "series": ["world"], "interval_seconds": 60}
+    return {
+        "POST /api/v1/metrics/write": {"series": [series], **organization},
+        "POST /api/v1/sre/scans": {"series": ["world"], **organization},
+        "POST /api/v1/sre/scan-schedules": schedule | organization,
+        "PUT /api/v1/sre/scan-schedules/{schedule_id}": schedule,
+        "PATCH /api/v1/sre/scan-schedules/{schedule_id}": {"enabled": False},
+        "POST /api/v1/alert-rules": rule | organization,
+        "PUT /api/v1/alert-rules/{rule_id}": rule,
+        "PATCH /api/v1/alert-rules/{rule_id}": {"name": "other"},
+        "POST /api/v1/alert-rules/trials": {"rule": rule, "start": 0, "end": 60, **organization},
+        "POST /api/v1/silences": silence | organization,
+        "PUT /api/v1/silences/{silence_id}": silence,
+        "PATCH /api/v1/silences/{silence_id}": {"comment": "other"},
+        "POST /api/v1/alerts/ingest": {"version": "4", "alerts": [{"status": "firing", "labels": {"a": "b"}}]},
     }
 
 
