@@ -21,7 +21,6 @@ ATTEMPTED: Final = "attempted"
 ACKNOWLEDGED: Final = "acknowledged"
 OVER: Final = "resolved"
 UNTOLD: Final = "not_told"
-REPEATED: Final = "received_again"
 
 
 def note(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
