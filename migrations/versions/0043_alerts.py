@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0042_alerts"
-down_revision = "0041_metrics"
+revision = "0043_alerts"
+down_revision = "0042_messaging"
 branch_labels = None
 depends_on = None
 
