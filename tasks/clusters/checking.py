@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from app.clusters import Found
@@ -12,7 +11,6 @@ from tasks.clusters.gateways.kubernetes import (
     AccessDenied,
     AnswerTooLarge,
     Cluster,
-    ClusterAway,
     ClusterError,
     ClusterRefused,
     Limits,
@@ -20,9 +18,6 @@ from tasks.clusters.gateways.kubernetes import (
     NotKubernetes,
     kinds,
 )
-from tasks.gateways.lookup import Keep
-
-Opened = Callable[[], Cluster]
 
 _STEPS: dict[type[ClusterError], str] = {
     NotAuthenticated: "authentication",
@@ -38,18 +33,6 @@ _MOST_BYTES = 256 * 1024
 def check_limits(seconds: float) -> Limits:
     """Return what a check of so many seconds may cost."""
     return Limits(connect=seconds * 0.8, first_byte=seconds, whole=seconds, max_bytes=_MOST_BYTES)
-
-
-def keep_within(seconds: float, keep: Keep) -> Keep:
-    """Return a `keep` that also ends all that takes longer than so many seconds, counted from now."""
-    ends = time.monotonic() + seconds
-
-    def keep_time() -> None:
-        keep()
-        if time.monotonic() > ends:
-            raise ClusterAway(f"The server did not answer within {seconds:g} s.", step="answer")
-
-    return keep_time
 
 
 def check(cluster: Cluster) -> Found:

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.clusters import Found, Observed, record_checks, record_inventory
 from app.jobs import Run
 from app.kernel.errors import Permanent, Transient
-from tasks.clusters.checking import check, check_limits, describe, keep_within
+from tasks.clusters.checking import check, check_limits, describe
 from tasks.clusters.gateways.kubernetes import ClusterError
 from tasks.clusters.observing import LIMITS, SECONDS, observe
 from tasks.clusters.opening import open_cluster
@@ -47,9 +47,8 @@ def check_now(run: Run, cluster_id: UUID, tools: Tools) -> dict[str, Any]:
 
 def _check(run: Run, cluster_id: UUID, tools: Tools) -> Found:
     seconds = tools.clusters.checks.timeout
-    keep = keep_within(seconds, run.check)
     try:
-        with open_cluster(run, tools, cluster_id, limits=check_limits(seconds), keep=keep) as cluster:
+        with open_cluster(run, tools, cluster_id, limits=check_limits(seconds), seconds=seconds) as cluster:
             found = check(cluster)
     except ClusterError as error:
         found = describe(error)
@@ -60,9 +59,8 @@ def _check(run: Run, cluster_id: UUID, tools: Tools) -> Found:
 
 def _observe(run: Run, cluster_id: UUID, tools: Tools) -> Mapping[str, Observed]:
     run.progress(phase="listing", percent=50)
-    keep = keep_within(SECONDS, run.check)
     try:
-        with open_cluster(run, tools, cluster_id, limits=LIMITS, keep=keep) as cluster:
+        with open_cluster(run, tools, cluster_id, limits=LIMITS, seconds=SECONDS) as cluster:
             observed = observe(cluster, tools.clusters.checks.inventory_limit)
     except ClusterError:
         return {}

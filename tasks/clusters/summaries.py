@@ -165,4 +165,5 @@ def _moment(value: Any) -> datetime | None:
         found = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return found if found.tzinfo is not None else None
+    # Beyond these years the database, or what reads from it, gives up.
+    return found if found.tzinfo is not None and 1970 <= found.year < 9000 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from tasks.clusters.gateways.kubernetes import (
     ObjectNotFound,
     RestCluster,
     kinds,
+    list_all,
 )
 from tests.clusters.gateways.settings import LOOPBACK, SHORT
 from tests.support.certificates import Authority
@@ -70,6 +72,43 @@ def test_json_of_another_form_is_not_kubernetes(server: ApiServer, cluster: Rest
     server.faults.add("answer", status=200, body=body)
     with pytest.raises(NotKubernetes):
         cluster.list_page(kinds.POD, "default")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"{}",
+        b'{"metadata": {}}',
+        b'{"metadata": {"name": 7}}',
+        b'{"metadata": {"name": "n", "labels": []}}',
+        b'{"metadata": {"name": "n", "annotations": {"a": 7}}}',
+        b'{"metadata": {"name": "n", "finalizers": [{}]}}',
+        b'{"metadata": {"name": "n", "uid": []}}',
+        b'{"metadata": {"name": "n"}, "spec": []}',
+        b'{"metadata": {"name": "n"}, "status": "x"}',
+    ],
+)
+def test_an_object_of_another_form_is_not_kubernetes(server: ApiServer, cluster: RestCluster, told: bytes) -> None:
+    server.faults.add("answer", status=200, body=told)
+    with pytest.raises(NotKubernetes, match="not formed"):
+        cluster.get(kinds.POD, "n", "default")
+    server.faults.clear()
+    server.faults.add("answer", status=200, body=b'{"items": [' + told + b"]}")
+    assert cluster.list_page(kinds.POD, "default").items == ()
+
+
+def test_no_text_of_a_server_holds_what_the_database_does_not_take(server: ApiServer, cluster: RestCluster) -> None:
+    server.faults.add("answer", status=200, body=b'{"metadata": {"name": "a\\u0000b"}}')
+    assert cluster.get(kinds.POD, "n", "default")["metadata"]["name"] == "a\ufffdb"
+
+
+def test_answers_without_end_are_given_up(server: ApiServer) -> None:
+    page = b'{"metadata": {"continue": "x"}, "items": [{"metadata": {"name": "n"}}]}'
+    server.faults.add("answer", status=200, body=page + b" " * 50_000)
+    cluster = RestCluster(server.access(), rules=LOOPBACK, limits=replace(SHORT, max_total=1_000_000))
+    with pytest.raises(AnswerTooLarge, match="more than 1000000 bytes"):
+        list(list_all(cluster, kinds.POD))
+    cluster.close()
 
 
 def test_redirects_are_not_followed(server: ApiServer, cluster: RestCluster) -> None:

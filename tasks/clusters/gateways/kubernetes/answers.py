@@ -31,6 +31,9 @@ _LONGEST_MESSAGE: Final = 500
 _MOST_CAUSES: Final = 50
 _LONGEST_WAIT: Final = 300.0
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff]+")
+# Text that is kept holds none of these: the database takes none. In JSON they are written so, and not otherwise.
+_NUL: Final = b"\\u0000"
+_INSTEAD: Final = b"\\ufffd"
 _UNTYPED: Final = "failed to create typed patch object"
 _MANAGER: Final = re.compile(r'conflict with "([^"]*)"')
 _SIMPLE: Final[dict[int, type[ClusterError]]] = {
@@ -41,9 +44,9 @@ _SIMPLE: Final[dict[int, type[ClusterError]]] = {
 
 
 def read_object(body: bytes) -> Object:
-    """Return an answer's object; raises NotKubernetes."""
+    """Return an answer's object, none of whose texts holds a NUL; raises NotKubernetes."""
     try:
-        found = orjson.loads(body)
+        found = orjson.loads(body.replace(_NUL, _INSTEAD))
     except orjson.JSONDecodeError:
         raise NotKubernetes("The server's answer is not JSON.") from None
     if not isinstance(found, dict):

@@ -64,9 +64,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A short-lived token of a service account."""
+    """A short-lived token of a service account; `seconds` is for how long it was given, whatever the time is there."""
 
     text: str = field(repr=False)
+    seconds: int
     expires_at: datetime
 
 
@@ -80,14 +81,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a cluster may cost: seconds to be connected, to the first byte, and for a whole answer; bytes of an answer
-    and of one line of a stream; seconds for which a stream may be silent."""
+    """What a cluster may cost: seconds to be connected, to the first byte, and for a whole answer; bytes of an answer,
+    of one line of a stream, and of all answers together; seconds for which a stream may be silent."""
 
     connect: float = 5.0
     first_byte: float = 15.0
     whole: float = 30.0
     max_bytes: int = 32 * 1024 * 1024
     max_line: int = 4 * 1024 * 1024
+    max_total: int = 256 * 1024 * 1024
     silence: float = 90.0
 
 

@@ -40,6 +40,7 @@ class Exchange:
 
     def __init__(self, access: Access, rules: AddressRules, limits: Limits, keep: Keep) -> None:
         self._limits = limits
+        self._left = limits.max_total
         self._headers = {"Accept": _JSON}
         token = access.token if access.token_maker is None else make_eks_token(access.token_maker, utc_now())
         if token is not None:
@@ -60,6 +61,9 @@ class Exchange:
         encoded = None if body is None else orjson.dumps(body)
         with told():
             reply = self._http.request(method, path, headers=headers, body=encoded, max_bytes=self._limits.max_bytes)
+        self._left -= len(reply.body)
+        if self._left < 0:
+            raise AnswerTooLarge(f"The server has sent more than {self._limits.max_total} bytes.")
         if not 200 <= reply.status < 300:
             raise error_of(reply.status, reply.headers, reply.body)
         return read_object(reply.body)

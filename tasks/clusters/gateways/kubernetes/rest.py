@@ -27,6 +27,7 @@ from tasks.clusters.gateways.kubernetes.base import (
 from tasks.clusters.gateways.kubernetes.errors import NotKubernetes, ObjectNotFound
 from tasks.clusters.gateways.kubernetes.exchange import Exchange
 from tasks.clusters.gateways.kubernetes.execution import PROTOCOLS, SocketExecution
+from tasks.clusters.gateways.kubernetes.forms import is_formed, read_formed
 from tasks.clusters.gateways.kubernetes.kinds import POD, SERVICE_ACCOUNT
 from tasks.clusters.gateways.kubernetes.paths import list_path, object_path, with_query
 from tasks.gateways.lookup import Keep
@@ -50,7 +51,7 @@ class RestCluster:
         self._exchange = Exchange(access, rules, limits or Limits(), keep)
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
-        return self._exchange.call("GET", object_path(kind, name, namespace))
+        return read_formed(kind, self._exchange.call("GET", object_path(kind, name, namespace)))
 
     def list_page(
         self,
@@ -67,7 +68,7 @@ class RestCluster:
         meta, items = _field(found, "metadata", dict), _field(found, "items", list) or []
         # Items of a list carry no kind of their own, which whoever gets one object expects.
         return Page(
-            tuple(_named(kind, item) for item in items if isinstance(item, dict)),
+            tuple(_named(kind, item) for item in items if is_formed(kind, item)),
             str(meta.get("resourceVersion", "")),
             meta.get("continue") or None,
             meta.get("remainingItemCount"),
@@ -75,14 +76,16 @@ class RestCluster:
 
     def create(self, kind: Kind, body: Object, *, dry_run: bool = False) -> Object:
         path = list_path(kind, body["metadata"].get("namespace"))
-        return self._exchange.call("POST", with_query(path, _dry(dry_run)), _named(kind, body))
+        return read_formed(kind, self._exchange.call("POST", with_query(path, _dry(dry_run)), _named(kind, body)))
 
     def replace(self, kind: Kind, body: Object, *, dry_run: bool = False) -> Object:
-        return self._exchange.call("PUT", with_query(_path_of(kind, body), _dry(dry_run)), _named(kind, body))
+        path = with_query(_path_of(kind, body), _dry(dry_run))
+        return read_formed(kind, self._exchange.call("PUT", path, _named(kind, body)))
 
     def apply(self, kind: Kind, body: Object, *, manager: str, force: bool = False, dry_run: bool = False) -> Object:
         query = {"fieldManager": manager, "force": "true" if force else None} | _dry(dry_run)
-        return self._exchange.call("PATCH", with_query(_path_of(kind, body), query), _named(kind, body), _APPLY)
+        path = with_query(_path_of(kind, body), query)
+        return read_formed(kind, self._exchange.call("PATCH", path, _named(kind, body), _APPLY))
 
     def patch(
         self,
@@ -95,8 +98,8 @@ class RestCluster:
         subresource: str | None = None,
         dry_run: bool = False,
     ) -> Object:
-        path = object_path(kind, name, namespace, subresource)
-        return self._exchange.call("PATCH", with_query(path, _dry(dry_run)), change, form.value)
+        path = with_query(object_path(kind, name, namespace, subresource), _dry(dry_run))
+        return read_formed(kind, self._exchange.call("PATCH", path, change, form.value))
 
     def scale(self, kind: Kind, name: str, namespace: str, replicas: int) -> None:
         path = object_path(kind, name, namespace, "scale")
@@ -160,11 +163,15 @@ class RestCluster:
         path = object_path(SERVICE_ACCOUNT, service_account, namespace, "token")
         spec = {"expirationSeconds": seconds, "audiences": list(audiences)}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        status = _field(self._exchange.call("POST", path, body), "status", dict)
+        answer = self._exchange.call("POST", path, body)
+        status, given = _field(answer, "status", dict), _field(answer, "spec", dict).get("expirationSeconds")
         try:
-            return Token(status["token"], datetime.fromisoformat(status["expirationTimestamp"]))
+            ends = datetime.fromisoformat(status["expirationTimestamp"])
         except (KeyError, TypeError, ValueError):
             raise NotKubernetes("The server gave no token.") from None
+        if not isinstance(status.get("token"), str) or not status["token"].isascii():
+            raise NotKubernetes("The server gave no token.")
+        return Token(status["token"], given if isinstance(given, int) and 0 < given < seconds else seconds, ends)
 
     def find_kind(self, api_version: str, name: str) -> Kind:
         if api_version not in self._kinds:
@@ -244,6 +251,7 @@ def _read_change(line: bytes) -> Change:
     if told.get("type") == "ERROR":
         code = found.get("code")
         raise error_of_status(code if isinstance(code, int) else 500, found)
-    if told.get("type") not in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK") or "metadata" not in found:
+    version = _field(found, "metadata", dict).get("resourceVersion")
+    if told.get("type") not in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK") or not isinstance(version, str):
         raise NotKubernetes("The server's watch tells what nobody knows.")
     return Change(told["type"], found)
