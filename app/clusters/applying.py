@@ -26,18 +26,18 @@ WIDE: Final = "clusters:apply"
 
 @dataclass(frozen=True, slots=True)
 class ApplyRights:
-    """Where somebody may write: to some namespaces or everywhere, and, if `wide`, what lies in no namespace or gives
-    rights in the cluster."""
+    """Where somebody may write: to some namespaces or everywhere, and, if `wide`, what lies in no namespace, gives
+    rights or bounds what is used."""
 
     everywhere: bool
     wide: bool
     namespaces: frozenset[str]
 
-    def allow(self, namespace: str | None, *, gives_rights: bool) -> bool:
+    def allow(self, namespace: str | None, *, guarded: bool) -> bool:
         """Tell whether an object may be written; one without a namespace lies in the whole cluster."""
         if namespace is None:
             return self.wide
-        if gives_rights and not self.wide:
+        if guarded and not self.wide:
             return False
         return self.everywhere or namespace in self.namespaces
 

@@ -18,6 +18,8 @@ _API_VERSION: Final = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?v[0-9
 _KIND: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_NAME: Final = 253
+# Kubernetes' own `admin` of a namespace may not write its bounds either; OpenShift has roles in a group of its own.
+_GUARDED: Final = frozenset({"Role", "RoleBinding", "ResourceQuota", "LimitRange"})
 # So that somebody is refused at once; what else lies in no namespace, the cluster tells.
 _WITHOUT_NAMESPACE: Final = frozenset(
     {
@@ -39,9 +41,9 @@ class Manifest:
     body: dict[str, Any]
 
     @property
-    def gives_rights(self) -> bool:
-        """Whether it says who may do what in its cluster."""
-        return self.api_version.partition("/")[0] == RBAC
+    def is_guarded(self) -> bool:
+        """Whether it says who may do what in its namespace, or how much may be used there."""
+        return self.api_version.partition("/")[0] == RBAC or self.kind in _GUARDED
 
     @property
     def is_wide(self) -> bool:

@@ -111,9 +111,12 @@ def read_wishes_of(session: Session, vault: Vault, cluster_id: UUID) -> Wishes:
 
 
 def refuse_overdue(session: Session, job: jobs.Job) -> None:
-    """Raise ProvisioningOverdue where a provider has worked for longer than any does."""
-    since = session.execute(select(database_now() - job.created_at)).scalar_one()
-    if since > LONGEST:
+    """Raise ProvisioningOverdue where a provider has worked for longer than any does.
+
+    That counts from when the cluster's row began to say so, which a job that is tried again does anew.
+    """
+    since = select(database_now() - Cluster.updated_at > LONGEST).where(Cluster.id == job.resource_id)
+    if session.scalar(since):
         raise ProvisioningOverdue
 
 

@@ -26,6 +26,7 @@ from tasks.clusters.opening import open_cluster
 from tasks.tools import Tools
 
 MANAGER: Final = "headrace"
+SECONDS: Final = 600.0
 # What the server changes by itself at each write.
 _KEPT_BY_SERVER: Final = ("managedFields", "resourceVersion", "generation")
 
@@ -66,7 +67,7 @@ def apply(run: Run, apply_id: UUID, tools: Tools) -> dict[str, Any]:
         total = len(order.manifests)
         run.progress(100 * done / total, phase="applying", current=done, total=total)
 
-    with open_cluster(run, tools, order.cluster_id) as cluster:
+    with open_cluster(run, tools, order.cluster_id, seconds=SECONDS) as cluster:
         told = apply_order(cluster, order, tell)
     failed = sum("code" in one for one in told)
     result = {"dry_run": order.dry_run, "applied": len(told) - failed, "failed": failed, "objects": told}
@@ -98,9 +99,9 @@ def _place(cluster: Cluster, manifest: Manifest, namespace: str) -> _Placed:
 
 def _judge(placed: list[_Placed], rights: ApplyRights) -> Iterator[dict[str, Any]]:
     for one in placed:
-        if not rights.allow(one.namespace, gives_rights=one.manifest.gives_rights):
+        if not rights.allow(one.namespace, guarded=one.manifest.is_guarded):
             needed = "namespaces:write"
-            if one.namespace is None or one.manifest.gives_rights:
+            if one.namespace is None or one.manifest.is_guarded:
                 needed = "clusters:apply"
             yield one.describe("refused", code="INSUFFICIENT_PERMISSIONS", required_permission=needed)
 
@@ -123,7 +124,7 @@ def _apply_one(cluster: Cluster, one: _Placed, order: Order) -> dict[str, Any]:
         one = _place(cluster, one.manifest, order.namespace)
         if one.kind is None:
             raise ObjectNotFound(f"The cluster has no {one.manifest.kind} of {one.manifest.api_version}.")
-        if not order.rights.allow(one.namespace, gives_rights=one.manifest.gives_rights):
+        if not order.rights.allow(one.namespace, guarded=one.manifest.is_guarded):
             raise AccessDenied("You may not write this.")
     before = _find(cluster, one.kind, one)
     after = cluster.apply(one.kind, _body(one), manager=MANAGER, force=order.force, dry_run=order.dry_run)

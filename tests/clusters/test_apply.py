@@ -23,6 +23,8 @@ from tests.support.secrets import tables_that_show
 
 GREETING = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: greeting, namespace: shop}\ndata: {hello: world}\n"
 ELSEWHERE = GREETING.replace("shop", "bank")
+QUOTA = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q, namespace: shop}\n"
+OPENSHIFT_ROLE = "apiVersion: authorization.openshift.io/v1\nkind: RoleBinding\nmetadata: {name: r, namespace: shop}\n"
 ROLE = (
     "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: all, namespace: shop}\n"
     "rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]\n"
@@ -138,8 +140,8 @@ def test_whoever_writes_one_namespace_writes_that_one_alone(
     assert error["details"]["required_permission"] == "namespaces:write"
 
 
-@pytest.mark.parametrize("manifest", [ROLE, CLUSTER_ROLE, SPACE])
-def test_what_gives_rights_or_lies_in_no_namespace_takes_the_right_over_the_cluster(
+@pytest.mark.parametrize("manifest", [ROLE, OPENSHIFT_ROLE, QUOTA, CLUSTER_ROLE, SPACE])
+def test_what_gives_rights_bounds_use_or_lies_in_no_namespace_takes_the_right_over_the_cluster(
     client: FlaskClient, alice: Person, charlie: Person, cluster_id: str, database: Database, manifest: str
 ) -> None:
     give(database, charlie, "namespace-admin", Scope("namespace", UUID(cluster_id), "shop"))

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from app.clusters import Cluster
 from app.identity import Scope
+from app.jobs import Job
+from app.kernel.clock import sql_seconds
 from app.kernel.db import Database
 from tasks.clusters.gateways.providers.capi import CLUSTER
 from tests.clusters.providers.worlds import CAPI_WISHES, EKS_WISHES, KEYS, Management, managing
@@ -51,6 +55,22 @@ def go_on(keeper: Keeper, job_id: str) -> str:
         merged.scheduled_for = merged.created_at
     drain(keeper.database, keeper.tools, most=20)
     return keeper.job(job_id).status
+
+
+def test_what_is_tried_again_has_as_much_time_as_the_first_try(
+    client: FlaskClient, alice: Person, keeper: Keeper, management: tuple[str, Management]
+) -> None:
+    wishes = CAPI_WISHES | {"management_cluster_id": management[0]}
+    made = data_of(order(client, alice, "capi", parameters=wishes), 202)
+    assert go_on(keeper, made["job_id"]) == "queued"
+    hours = sql_seconds(4 * 3600)
+    with keeper.database.transaction() as session:
+        session.execute(update(Job).values(created_at=Job.created_at - hours))
+        session.execute(update(Cluster).values(updated_at=Cluster.updated_at - hours))
+    assert go_on(keeper, made["job_id"]) == "failed"
+    assert (keeper.job(made["job_id"]).error or {})["code"] == "PROVISIONING_TIMED_OUT"
+    data_of(client.post(f"/api/v1/jobs/{made['job_id']}/retry", headers=alice.headers), 202)
+    assert go_on(keeper, made["job_id"]) == "queued"
 
 
 def test_a_cluster_is_ordered_made_connected_changed_and_taken_away(

@@ -32,7 +32,8 @@ class Apply(MethodView):
     def post(self, body: dict[str, Any], cluster_id: UUID) -> Reply:
         """Apply manifests on the server's side; the job's result says what became of each object
 
-        What lies in no namespace, and what gives rights (Role, RoleBinding), takes the permission `clusters:apply`.
+        What lies in no namespace, gives rights (Role, RoleBinding) or bounds what is used (ResourceQuota, LimitRange)
+        takes the permission `clusters:apply`.
         """
         text = body.pop("manifests")
         manifests = read_manifests(text)
@@ -54,9 +55,9 @@ def _judge(
         check(*places_of(cluster), namespace_place(cluster_id, name), kind="cluster", row_id=cluster_id)
     concern(session, "cluster", cluster_id, cluster.organization_id)
     rights = find_rights(principal(), cluster, named)
-    if not rights.wide and any(one.is_wide or one.gives_rights for one in manifests):
+    if not rights.wide and any(one.is_wide or one.is_guarded for one in manifests):
         raise Forbidden(
-            "What lies in no namespace, or gives rights in a cluster, takes another permission.",
+            "What lies in no namespace, gives rights or bounds what is used takes another permission.",
             required_permission=WIDE,
         )
     return cluster, rights
