@@ -77,6 +77,7 @@ def open_tools(settings: Settings) -> Tools:
         audit_days=settings.audit_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
         kubeconfig_seconds=settings.kubeconfig_seconds,
+        provisioning_days=settings.provisioning_days,
         verify_image=settings.verify_image,
     )
 
@@ -136,6 +137,7 @@ def _cluster_rules(settings: Settings) -> ClusterRules:
             failures=settings.cluster_check_failures,
             inventory_interval=settings.cluster_inventory_seconds,
             inventory_limit=settings.cluster_inventory_objects,
+            watches=settings.cluster_watches,
         ),
     )
 

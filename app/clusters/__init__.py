@@ -39,6 +39,7 @@ from app.clusters.provisioning import (
 )
 from app.clusters.queries import find_usable_cluster
 from app.clusters.service import forget_cluster, removal_ended, removal_retried
+from app.clusters.watching import News, Watched, record_news, take_due_watches
 
 if TYPE_CHECKING:
     from app.clusters.routes import blueprints
@@ -66,6 +67,7 @@ __all__ = [
     "Found",
     "KubeconfigInvalid",
     "Manifest",
+    "News",
     "Observed",
     "Order",
     "ProvisionCluster",
@@ -73,6 +75,7 @@ __all__ = [
     "RemoveCluster",
     "Seen",
     "SweepClusters",
+    "Watched",
     "Wishes",
     "before_deletion",
     "blueprints",
@@ -86,11 +89,13 @@ __all__ = [
     "read_wishes_of",
     "record_checks",
     "record_inventory",
+    "record_news",
     "refuse_overdue",
     "removal_ended",
     "reveal_access",
     "take_due_checks",
     "take_due_inventories",
+    "take_due_watches",
     "write_kubeconfig",
 ]
 

@@ -32,7 +32,8 @@ LONGEST_MESSAGE: Final = 500
 @dataclass(frozen=True, slots=True)
 class CheckRules:
     """Seconds between two checks, for one check, and the most between two of a cluster that fails; how many failures in
-    a row make an error; seconds between two inventories, and how many objects of a kind one may hold."""
+    a row make an error; seconds between two inventories, and how many objects of a kind one may hold; how many kinds
+    are watched at once."""
 
     interval: float = 60.0
     timeout: float = 5.0
@@ -40,6 +41,7 @@ class CheckRules:
     failures: int = 3
     inventory_interval: float = 120.0
     inventory_limit: int = 2000
+    watches: int = 32
 
     def pause(self, failures: int) -> float:
         """Return the seconds until the next check: sooner while a first failure is in doubt, then later and later."""

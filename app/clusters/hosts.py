@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, func, select
@@ -24,12 +25,17 @@ class ClusterHosts:
         cluster = session.get(Cluster, cluster_id, with_for_update=_SHARED)
         return None if cluster is None else _host_of(cluster)
 
-    def choose(self, session: Session, organization_id: UUID) -> Host | None:
-        """Return the connected cluster of an organization that has the fewest workspaces."""
+    def choose(self, session: Session, organization_id: UUID, may_use: Callable[[UUID], bool]) -> Host | None:
+        """Return the connected cluster of an organization that has the fewest workspaces, of those that may be used."""
         load = select(func.count()).where(Workspace.host_id == Cluster.id).scalar_subquery()
         mine = select(Cluster.id).where(Cluster.organization_id == organization_id, Cluster.status == CONNECTED)
-        fewest = session.scalars(mine.order_by(load, Cluster.id).limit(1)).first()
-        return None if fewest is None else self.find(session, fewest)
+        usable = filter(may_use, session.scalars(mine.order_by(load, Cluster.id)))
+        return next((host for cluster_id in usable if (host := self.find(session, cluster_id))), None)
+
+    def connected(self, session: Session, cluster_ids: Collection[UUID]) -> set[UUID]:
+        """Return which of some clusters are connected."""
+        found = select(Cluster.id).where(Cluster.id.in_(cluster_ids), Cluster.status == CONNECTED)
+        return set(session.scalars(found))
 
 
 def _host_of(cluster: Cluster) -> Host:

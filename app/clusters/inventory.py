@@ -14,13 +14,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.clusters.checks import CheckRules
 from app.clusters.events import ClusterInventoryChanged
-from app.clusters.models import EVENTS, NODES, Cluster, ClusterHealth, ClusterInventory, ClusterObject
+from app.clusters.models import EVENTS, NODES, WATCHED, Cluster, ClusterHealth, ClusterInventory, ClusterObject
 from app.kernel.clock import database_now
 from app.kernel.db import table_of
 from app.kernel.events import announce
@@ -28,6 +28,7 @@ from app.kernel.events import announce
 NAMED: Final = 20
 _AT_ONCE: Final = 500
 _OBJECTS: Final = table_of(ClusterObject)
+_KEY: Final = tuple_(_OBJECTS.c.namespace, _OBJECTS.c.name)
 
 Key = tuple[str, str]
 
@@ -55,11 +56,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """All objects of a kind, or why they could not be listed."""
+    """All objects of a kind, or why they could not be listed; what happens after `version` is not among them."""
 
     items: Sequence[Seen] = ()
     truncated: bool = False
     error: str | None = None
+    version: str | None = None
 
 
 @dataclass(slots=True)
@@ -82,19 +84,27 @@ def record_inventory(session: Session, cluster_id: UUID, observed: Mapping[str, 
     if cluster is None:
         return False
     moment = session.execute(select(database_now())).scalar_one()
-    changes = {kind: _record(session, cluster_id, kind, one, moment) for kind, one in sorted(observed.items())}
+    changes = {kind: _record(session, cluster_id, kind, one, moment, rules) for kind, one in sorted(observed.items())}
     _record_health(session, cluster_id, observed.get(NODES), moment, rules)
-    # Kubernetes' own events come all the time: whoever wants them reads them.
-    told = {kind: said for kind, one in changes.items() if kind != EVENTS and (said := one.to_json())}
-    if told:
-        announce(session, ClusterInventoryChanged(cluster.organization_id, cluster_id, told))
+    tell_changes(session, cluster, changes)
     return True
 
 
-def _record(session: Session, cluster_id: UUID, kind: str, observed: Observed, moment: datetime) -> Changes:
-    values: dict[str, Any] = {"error": observed.error}
+def tell_changes(session: Session, cluster: Cluster, changes: Mapping[str, Changes]) -> None:
+    """Announce what changed. Kubernetes' own events come all the time: whoever wants them reads them."""
+    told = {kind: said for kind, one in changes.items() if kind != EVENTS and (said := one.to_json())}
+    if told:
+        announce(session, ClusterInventoryChanged(cluster.organization_id, cluster.id, told))
+
+
+def _record(
+    session: Session, cluster_id: UUID, kind: str, observed: Observed, moment: datetime, rules: CheckRules
+) -> Changes:
+    values: dict[str, Any] = {"error": observed.error, "version": None, "next_watch_at": None}
     if observed.error is None:
         values |= {"observed_at": moment, "count": len(observed.items), "truncated": observed.truncated}
+    if kind in WATCHED and rules.watches and not observed.truncated and observed.version:
+        values |= {"version": observed.version, "next_watch_at": moment}
     row = insert(ClusterInventory).values(cluster_id=cluster_id, kind=kind, **values)
     session.execute(row.on_conflict_do_update(index_elements=["cluster_id", "kind"], set_=values))
     if observed.error is not None:
@@ -104,14 +114,38 @@ def _record(session: Session, cluster_id: UUID, kind: str, observed: Observed, m
 
 
 def _write(session: Session, cluster_id: UUID, kind: str, fresh: Mapping[Key, Seen]) -> Changes:
-    mine = (_OBJECTS.c.cluster_id == cluster_id, _OBJECTS.c.kind == kind)
+    known = _read_digests(session, cluster_id, kind)
+    return _put(session, cluster_id, kind, known, fresh, [key for key in known if key not in fresh])
+
+
+def write_some(session: Session, cluster_id: UUID, kind: str, some: Mapping[Key, Seen | None]) -> Changes:
+    """Write the objects that are named, and delete those that are None."""
+    known: dict[Key, str] = {}
+    for keys in _batches(list(some)):
+        known |= _read_digests(session, cluster_id, kind, _KEY.in_(keys))
+    fresh = {key: seen for key, seen in some.items() if seen is not None}
+    return _put(session, cluster_id, kind, known, fresh, [key for key in known if some[key] is None])
+
+
+def _read_digests(session: Session, cluster_id: UUID, kind: str, *which: ColumnElement[bool]) -> dict[Key, str]:
+    mine = (_OBJECTS.c.cluster_id == cluster_id, _OBJECTS.c.kind == kind, *which)
     stored = session.execute(select(_OBJECTS.c.namespace, _OBJECTS.c.name, _OBJECTS.c.digest).where(*mine))
-    known = {(row.namespace, row.name): row.digest for row in stored}
+    return {(row.namespace, row.name): row.digest for row in stored}
+
+
+def _put(
+    session: Session,
+    cluster_id: UUID,
+    kind: str,
+    known: Mapping[Key, str],
+    fresh: Mapping[Key, Seen],
+    gone: Sequence[Key],
+) -> Changes:
     digests = {key: seen.digest() for key, seen in fresh.items()}
     differing = [key for key, digest in digests.items() if known.get(key) != digest]
-    gone = [key for key in known if key not in fresh]
     for some in _batches(gone):
-        session.execute(delete(_OBJECTS).where(*mine, tuple_(_OBJECTS.c.namespace, _OBJECTS.c.name).in_(some)))
+        mine = (_OBJECTS.c.cluster_id == cluster_id, _OBJECTS.c.kind == kind)
+        session.execute(delete(_OBJECTS).where(*mine, _KEY.in_(some)))
     for some in _batches(differing):
         rows = [_row(cluster_id, kind, fresh[key], digests[key]) for key in some]
         statement = insert(_OBJECTS).values(rows)

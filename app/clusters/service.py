@@ -25,6 +25,7 @@ from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.kernel.intents import Intent
 from app.kernel.principal import Principal
+from app.tenancy import forget_kubeconfigs_on
 
 # Its job asks it at once; where that is lost, the sweeps do.
 FIRST_CHECK: Final = timedelta(minutes=1)
@@ -85,6 +86,7 @@ def change_cluster(
     if access is not None:
         seal_access(vault, cluster, access)
         cluster.health.next_check_at = database_now()
+        forget_kubeconfigs_on(session, cluster.id)
         changed.append("credentials")
     changed += wishes
     if wishes:

@@ -8,29 +8,29 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
-from uuid import UUID
 
-from app.clusters import Due
+from app.clusters import Due, Watched
 
 log = logging.getLogger(__name__)
 
+Asked = TypeVar("Asked", Due, Watched)
 Outcome = TypeVar("Outcome")
 
 
-class Lane(Generic[Outcome]):
+class Lane(Generic[Asked, Outcome]):
     """`take` gets at most so many that are due, `act` asks one cluster, in a thread; what comes of it is `collect`ed.
 
     A cluster whose `act` fails in a way nobody foresaw is logged and left to its next time.
     """
 
     def __init__(
-        self, threads: int, take: Callable[[int], Sequence[Due]], act: Callable[[Due], Outcome | None]
+        self, threads: int, take: Callable[[int], Sequence[Asked]], act: Callable[[Asked], Outcome | None]
     ) -> None:
-        self._take = take
-        self._act = act
+        self._take: Callable[[int], Sequence[Asked]] = take
+        self._act: Callable[[Asked], Outcome | None] = act
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cluster")
-        self._done: SimpleQueue[tuple[UUID, Outcome | None]] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="cluster")
+        self._done: SimpleQueue[tuple[Asked, Outcome | None]] = SimpleQueue()
         self.busy = 0
 
     def feed(self) -> int:
@@ -42,27 +42,27 @@ class Lane(Generic[Outcome]):
             self._pool.submit(self._work, one)
         return len(due)
 
-    def collect(self) -> dict[UUID, Outcome]:
+    def collect(self) -> list[tuple[Asked, Outcome]]:
         """Return what has come of those that have ended since."""
-        ended: dict[UUID, Outcome] = {}
+        ended: list[tuple[Asked, Outcome]] = []
         while True:
             try:
-                cluster_id, outcome = self._done.get_nowait()
+                due, outcome = self._done.get_nowait()
             except Empty:
                 return ended
             self.busy -= 1
             if outcome is not None:
-                ended[cluster_id] = outcome
+                ended.append((due, outcome))
 
     def close(self) -> None:
         """Let go of the threads; those that are at work end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _work(self, due: Due) -> None:
+    def _work(self, due: Asked) -> None:
         outcome: Outcome | None = None
         try:
             outcome = self._act(due)
         except Exception:
             log.exception("a cluster could not be asked", extra={"cluster_id": str(due.cluster_id)})
         finally:
-            self._done.put((due.cluster_id, outcome))
+            self._done.put((due, outcome))

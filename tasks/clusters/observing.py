@@ -22,6 +22,8 @@ from tasks.clusters.summaries import SUMMARIES
 SECONDS: Final = 20.0
 LIMITS: Final = Limits(connect=5.0, first_byte=10.0, whole=SECONDS, max_bytes=16 * 1024 * 1024)
 
+LONGEST_VERSION: Final = 100
+
 KINDS: Final[Mapping[str, Kind]] = {
     "nodes": kinds.NODE,
     "namespaces": kinds.NAMESPACE,
@@ -51,14 +53,15 @@ def observe(cluster: Cluster, limit: int) -> dict[str, Observed]:
 
 
 def _list(cluster: Cluster, name: str, kind: Kind, limit: int) -> Observed:
-    summarize, found, more = SUMMARIES[name], dict[tuple[str, str], Seen](), None
+    summarize, found, more, version = SUMMARIES[name], dict[tuple[str, str], Seen](), None, None
     while True:
         page = cluster.list_page(kind, limit=min(PAGE, limit - len(found)), more=more)
         for item in page.items:
             seen = summarize(item)
             if seen.name:
                 found[seen.key] = seen
-        more = page.more
+        # Later pages show what was when the first was asked for, unless the server has forgotten that meanwhile.
+        more, version = page.more, version or page.version[:LONGEST_VERSION] or None
         if more is None or len(found) >= limit or not page.items:
             items = list(found.values())[:limit]
-            return Observed(items, truncated=more is not None or len(found) > limit)
+            return Observed(items, truncated=more is not None or len(found) > limit, version=version)

@@ -184,6 +184,11 @@ def test_objects_of_any_form_are_summarized(kind: str, value: Any) -> None:
         assert seen.digest()
 
 
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z"])
+def test_times_that_no_database_keeps_are_none(written: str) -> None:
+    assert SUMMARIES["pods"]({"metadata": {"name": "n", "creationTimestamp": written}}).created_at is None
+
+
 def test_a_list_of_nonsense_takes_nothing_else_down(api_server: ApiServer) -> None:
     api_server.faults.add("answer", path="/api/v1/pods", status=200, body=b'{"items": [{"metadata": 7}, null, 3]}')
     api_server.faults.add("answer", path="/api/v1/services", status=200, body=b"<html>")

@@ -27,6 +27,7 @@ from app.jobs import Job
 from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.ids import new_id
+from tasks.clusters import checking
 from tasks.clusters.sweeping import sweep
 from tests.support.clusters import Keeper, register
 from tests.support.identity import Person
@@ -75,7 +76,7 @@ def do_sweep(keeper: Keeper, seconds: float, rules: CheckRules = RULES) -> dict[
 def test_all_that_are_due_are_checked_and_looked_into(keeper: Keeper, ids: list[str]) -> None:
     make_due(keeper.database)
     told = do_sweep(keeper, 6.0, replace(RULES, interval=60.0))
-    assert told == {"checked": 12, "failed": 0, "moved": 12, "observed": 12}
+    assert told == {"checked": 12, "failed": 0, "moved": 12, "observed": 12, "changed": 0}
     assert {keeper.cluster(one).status for one in ids} == {"connected"}
     assert do_sweep(keeper, 0.3, replace(RULES, interval=60.0))["checked"] == 0
 
@@ -155,6 +156,30 @@ def test_a_sweep_that_is_cancelled_ends_soon(keeper: Keeper, ids: list[str], far
             jobs.accept(session, Errand(new_id()))
         drain(keeper.database, keeper.tools)
     assert time.monotonic() - began < 5
+
+
+def test_what_one_cluster_says_keeps_no_other_from_being_checked(
+    keeper: Keeper, ids: list[str], farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = b'{"gitVersion": "v1.31\\u0000", "platform": "x"}'
+    farm.sites[0].faults.add("answer", path="/version", status=200, body=said)
+    make_due(keeper.database)
+    told = do_sweep(keeper, 1.0, replace(RULES, interval=60.0))
+    assert (told["checked"], told["failed"]) == (12, 0)
+    assert keeper.cluster(ids[0]).version == "v1.31\ufffd"
+
+    describe = checking.check
+
+    def unwritable(cluster: Any) -> Any:
+        found = describe(cluster)
+        return replace(found, version="v1.32\0") if "\ufffd" in (found.version or "") else found
+
+    monkeypatch.setattr("tasks.clusters.sweeping.check", unwritable)
+    make_due(keeper.database)
+    with keeper.database.transaction() as session:
+        session.execute(update(Cluster).values(status="error"))
+    do_sweep(keeper, 1.0, replace(RULES, interval=60.0))
+    assert [keeper.cluster(one).status for one in ids] == ["error"] + ["connected"] * 11
 
 
 def test_credentials_that_cannot_be_opened_fail_the_check_and_nothing_else(

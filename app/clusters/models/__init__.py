@@ -22,6 +22,7 @@ from app.clusters.models.inventory import (
     NODES,
     PODS,
     SERVICES,
+    WATCHED,
     ClusterInventory,
     ClusterObject,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "PROVISIONING",
     "SERVICES",
     "STATUSES",
+    "WATCHED",
     "Cluster",
     "ClusterApply",
     "ClusterCheck",

@@ -17,16 +17,19 @@ PODS: Final = "pods"
 SERVICES: Final = "services"
 DEPLOYMENTS: Final = "deployments"
 EVENTS: Final = "events"
+WATCHED: Final = (NODES, PODS, EVENTS)
 KINDS: Final = (NODES, NAMESPACES, PODS, SERVICES, DEPLOYMENTS, EVENTS)
 
 
 class ClusterInventory(Base):
     """When the objects of a kind were last listed, and how that went.
 
-    `truncated` says that there are more than are kept; with an `error` what is kept is what was seen before.
+    `truncated` says that there are more than are kept; with an `error` what is kept is what was seen before. What
+    happens after `version` is watched from `next_watch_at` on, where that is to be and the cluster lets us.
     """
 
     __tablename__ = "cluster_inventories"
+    __table_args__ = (Index("ix_cluster_inventories_next_watch_at", "next_watch_at"),)
 
     cluster_id: Mapped[UUID] = mapped_column(ForeignKey("clusters.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
@@ -34,6 +37,13 @@ class ClusterInventory(Base):
     count: Mapped[int] = mapped_column(Integer, server_default="0", default=0)
     truncated: Mapped[bool] = mapped_column(server_default=false(), default=False)
     error: Mapped[str | None]
+    version: Mapped[str | None]
+    next_watch_at: Mapped[datetime | None]
+
+    @property
+    def watched(self) -> bool:
+        """Whether changes are seen as they happen, between one list and the next."""
+        return self.next_watch_at is not None
 
 
 class ClusterObject(Base):

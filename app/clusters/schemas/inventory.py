@@ -125,6 +125,9 @@ class InventorySchema(Schema):
     observed_at = Timestamp(required=True, allow_none=True)
     count = fields.Integer(required=True)
     truncated = fields.Boolean(required=True, metadata={"description": "There are more than are kept"})
+    watched = fields.Boolean(
+        required=True, metadata={"description": "Changes are seen as they happen, between one list and the next"}
+    )
     error = fields.String(
         required=True, allow_none=True, metadata={"description": "Why the newest listing failed; older rows are shown"}
     )
