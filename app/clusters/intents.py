@@ -10,35 +10,35 @@ from app.kernel.intents import Intent
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectCluster(Intent):
+class _OfCluster(Intent):
+    """What concerns a cluster."""
+
+    queue: ClassVar[str] = "clusters"
+
+    cluster_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectCluster(_OfCluster):
     """Ask a cluster that was registered for the first time."""
 
     kind: ClassVar[str] = "clusters.connect"
-    queue: ClassVar[str] = "clusters"
-
-    cluster_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class CheckCluster(Intent):
+class CheckCluster(_OfCluster):
     """Check a cluster now, because somebody asks."""
 
     kind: ClassVar[str] = "clusters.check"
-    queue: ClassVar[str] = "clusters"
     priority: ClassVar[int] = 3
     max_attempts: ClassVar[int] = 1
 
-    cluster_id: UUID
-
 
 @dataclass(frozen=True, slots=True)
-class RemoveCluster(Intent):
+class RemoveCluster(_OfCluster):
     """Forget a cluster; one that its provider made is taken away first."""
 
     kind: ClassVar[str] = "clusters.remove"
-    queue: ClassVar[str] = "clusters"
-
-    cluster_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,8 @@ class ApplyManifests(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class ProvisionCluster(Intent):
+class ProvisionCluster(_OfCluster):
     """Have a provider make a cluster, or change it to what is wanted now; then ask it for the first time."""
 
     kind: ClassVar[str] = "clusters.provision"
-    queue: ClassVar[str] = "clusters"
     cancel_seconds: ClassVar[float] = 3.0
-
-    cluster_id: UUID

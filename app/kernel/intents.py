@@ -29,8 +29,10 @@ class Intent:
     cancel_seconds: ClassVar[float] = 1.0
 
     def __init_subclass__(cls) -> None:
-        # A dataclass with slots is made twice under one name; the second is the one to keep.
-        INTENTS[cls.kind] = cls
+        # A dataclass with slots is made twice under one name; the second is the one to keep. One without a kind is
+        # what several have in common.
+        if "kind" in cls.__dict__:
+            INTENTS[cls.kind] = cls
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

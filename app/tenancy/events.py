@@ -89,7 +89,9 @@ class OrganizationMemberRemoved(_OrganizationEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class _WorkspaceEvent(Event):
+class WorkspaceEvent(Event):
+    """What happens to a workspace, or in it."""
+
     workspace_id: UUID
 
     def topics(self) -> Iterable[str]:
@@ -98,7 +100,7 @@ class _WorkspaceEvent(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkspaceCreated(_WorkspaceEvent):
+class WorkspaceCreated(WorkspaceEvent):
     """A workspace was made."""
 
     type: ClassVar[str] = "workspace.created"
@@ -108,7 +110,7 @@ class WorkspaceCreated(_WorkspaceEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkspaceUpdated(_WorkspaceEvent):
+class WorkspaceUpdated(WorkspaceEvent):
     """Fields of a workspace were changed; `changed` names them."""
 
     type: ClassVar[str] = "workspace.updated"
@@ -117,7 +119,7 @@ class WorkspaceUpdated(_WorkspaceEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkspaceStatusChanged(_WorkspaceEvent):
+class WorkspaceStatusChanged(WorkspaceEvent):
     """A workspace went from one status to another."""
 
     type: ClassVar[str] = "workspace.status_changed"
@@ -128,7 +130,7 @@ class WorkspaceStatusChanged(_WorkspaceEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkspaceDeleted(_WorkspaceEvent):
+class WorkspaceDeleted(WorkspaceEvent):
     """A workspace was deleted, with all that was in it."""
 
     type: ClassVar[str] = "workspace.deleted"

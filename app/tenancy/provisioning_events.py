@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from app.kernel.events import Event
+from app.tenancy.events import WorkspaceEvent
 
 
 @dataclass(frozen=True, slots=True)
-class _InWorkspace(Event):
-    workspace_id: UUID
-
-    def topics(self) -> Iterable[str]:
-        """Return the workspace's own topic and its organization's."""
-        return (f"workspace:{self.workspace_id}", f"organization:{self.organization_id}")
-
-
-@dataclass(frozen=True, slots=True)
-class _OfProvisioning(_InWorkspace):
+class _OfProvisioning(WorkspaceEvent):
     project_id: UUID | None
     provisioning_id: UUID
     operation: str
@@ -58,7 +48,7 @@ class ProvisioningFailed(_OfProvisioning):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkspaceRepaired(_InWorkspace):
+class WorkspaceRepaired(WorkspaceEvent):
     """Something on the cluster was not as it had to be, and was set right; see the workspace's repairs."""
 
     type: ClassVar[str] = "workspace.repaired"
@@ -72,7 +62,7 @@ class WorkspaceRepaired(_InWorkspace):
 
 
 @dataclass(frozen=True, slots=True)
-class _OfProject(_InWorkspace):
+class _OfProject(WorkspaceEvent):
     project_id: UUID
 
 

@@ -13,89 +13,71 @@ from app.clusters.models import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, SE
 from app.clusters.queries import namespaces_with, objects_of
 from app.clusters.routes.base import blueprint
 from app.clusters.schemas import inventory as schemas
-from app.http import load, principal, requires, transaction
+from app.http import Schema, load, principal, requires, transaction
 
 SORT = {"name": ClusterObject.name, "created_at": ClusterObject.created_at}
 READ = "namespaces:read"
 
 
-@blueprint.route("/clusters/<uuid:cluster_id>/nodes")
-class Nodes(MethodView):
-    """The nodes of a cluster."""
+def _add_list(
+    kind: str,
+    schema: type[Schema],
+    summary: str,
+    *,
+    permission: str = READ,
+    filters: type[Schema] = schemas.NamespacedFilters,
+    default: str = "name",
+) -> None:
+    """Add the route that lists the objects of a kind."""
 
-    @blueprint.paged(schemas.NodeSchema, sort=SORT, default="name", filters=schemas.ObjectFilters)
-    @requires("clusters:read")
-    def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
-        """The nodes of a cluster, as they were last seen"""
-        with transaction() as session:
-            load(session, Cluster, cluster_id)
-        return objects_of(cluster_id, NODES, filters)
+    class Objects(MethodView):
+        @blueprint.paged(schema, sort=SORT, default=default, filters=filters)
+        @requires(permission)
+        def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
+            return _visible(cluster_id, kind, filters, permission)
 
-
-@blueprint.route("/clusters/<uuid:cluster_id>/namespaces")
-class Namespaces(MethodView):
-    """The namespaces of a cluster."""
-
-    @blueprint.paged(schemas.NamespaceSchema, sort=SORT, default="name", filters=schemas.ObjectFilters)
-    @requires(READ)
-    def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
-        """The namespaces of a cluster that the caller may read"""
-        return _visible(cluster_id, NAMESPACES, filters)
+    Objects.get.__doc__ = summary
+    blueprint.route(f"/clusters/<uuid:cluster_id>/{kind}", endpoint=kind.title())(Objects)
 
 
-@blueprint.route("/clusters/<uuid:cluster_id>/pods")
-class Pods(MethodView):
-    """The pods of a cluster."""
-
-    @blueprint.paged(schemas.PodSchema, sort=SORT, default="name", filters=schemas.NamespacedFilters)
-    @requires(READ)
-    def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
-        """The pods in the namespaces that the caller may read, as they were last seen"""
-        return _visible(cluster_id, PODS, filters)
-
-
-@blueprint.route("/clusters/<uuid:cluster_id>/services")
-class Services(MethodView):
-    """The services of a cluster."""
-
-    @blueprint.paged(schemas.ServiceSchema, sort=SORT, default="name", filters=schemas.NamespacedFilters)
-    @requires(READ)
-    def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
-        """The services in the namespaces that the caller may read, as they were last seen"""
-        return _visible(cluster_id, SERVICES, filters)
-
-
-@blueprint.route("/clusters/<uuid:cluster_id>/deployments")
-class Deployments(MethodView):
-    """The deployments of a cluster."""
-
-    @blueprint.paged(schemas.DeploymentSchema, sort=SORT, default="name", filters=schemas.NamespacedFilters)
-    @requires(READ)
-    def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
-        """The deployments in the namespaces that the caller may read, as they were last seen"""
-        return _visible(cluster_id, DEPLOYMENTS, filters)
+_add_list(
+    NODES,
+    schemas.NodeSchema,
+    "The nodes of a cluster, as they were last seen",
+    permission="clusters:read",
+    filters=schemas.ObjectFilters,
+)
+_add_list(
+    NAMESPACES,
+    schemas.NamespaceSchema,
+    "The namespaces of a cluster that the caller may read",
+    filters=schemas.ObjectFilters,
+)
+_add_list(PODS, schemas.PodSchema, "The pods in the namespaces that the caller may read, as they were last seen")
+_add_list(
+    SERVICES, schemas.ServiceSchema, "The services in the namespaces that the caller may read, as they were last seen"
+)
+_add_list(
+    DEPLOYMENTS,
+    schemas.DeploymentSchema,
+    "The deployments in the namespaces that the caller may read, as they were last seen",
+)
+_add_list(
+    EVENTS,
+    schemas.ClusterEventSchema,
+    "What Kubernetes told of the namespaces that the caller may read; `status` is `Normal` or `Warning`",
+    default="-created_at",
+)
 
 
-@blueprint.route("/clusters/<uuid:cluster_id>/events")
-class Events(MethodView):
-    """The events of a cluster."""
-
-    @blueprint.paged(schemas.ClusterEventSchema, sort=SORT, default="-created_at", filters=schemas.NamespacedFilters)
-    @requires(READ)
-    def get(self, filters: dict[str, Any], cluster_id: UUID) -> Select[ClusterObject]:
-        """What Kubernetes told of the namespaces that the caller may read; `status` is `Normal` or `Warning`"""
-        return _visible(cluster_id, EVENTS, filters)
-
-
-def _visible(cluster_id: UUID, kind: str, filters: dict[str, Any]) -> Select[ClusterObject]:
+def _visible(cluster_id: UUID, kind: str, filters: dict[str, Any], permission: str) -> Select[ClusterObject]:
     with transaction() as session:
-        namespaces = _find_namespaces(session, cluster_id)
+        namespaces = _find_namespaces(session, cluster_id) if permission == READ else None
+        if namespaces is None:
+            load(session, Cluster, cluster_id)
     return objects_of(cluster_id, kind, filters, namespaces)
 
 
 def _find_namespaces(session: Session, cluster_id: UUID) -> list[str] | None:
-    """Return the namespaces the caller may read where they may not read all (None); raises as `load` does."""
-    held = namespaces_with(session, principal(), READ, cluster_id)
-    if not held:
-        load(session, Cluster, cluster_id)
-    return held or None
+    """Return the namespaces the caller may read where they may not read all (None)."""
+    return namespaces_with(session, principal(), READ, cluster_id) or None
