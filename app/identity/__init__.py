@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app.identity.accounts import after_registration, create_first_admin, register
-from app.identity.callers import read_rights
+from app.identity.callers import read_rights, read_rights_of
 from app.identity.errors import (
     AccountDisabled,
     EmailNotVerified,
@@ -123,6 +123,7 @@ __all__ = [
     "forget_security_events",
     "note_sent",
     "read_rights",
+    "read_rights_of",
     "refuse_beyond",
     "register",
     "retire_superseded_keys",

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.tenancy import names, quotas
-from app.tenancy.access import Rights, Roles, by_role, roles_in_project
+from app.tenancy.access import Rights, Roles, by_role, read_project_roles, roles_in_project
 from app.tenancy.errors import WorkspaceNotReady
 from app.tenancy.models import ACTIVE, DELETING, SUSPENDED, Project, Space, Workspace
 
@@ -98,6 +98,7 @@ def want_workspace(
         raise WorkspaceNotReady
     projects = session.scalars(select(Project).where(Project.workspace_id == workspace.id).order_by(Project.id)).all()
     roles = (rights or Rights(session)).roles_in(workspace, also)
+    members = read_project_roles(session, workspace.id)
     # What one that is being deleted had is its parent's again.
     staying = [project for project in projects if project.status != DELETING]
     placed = (project for project in projects if project.namespace is not None)
@@ -105,7 +106,7 @@ def want_workspace(
         workspace.host_id,
         _want(workspace, None, share_of(workspace, staying), roles),
         tuple(
-            _want(workspace, project, share_of(project, staying), roles_in_project(session, project, roles))
+            _want(workspace, project, share_of(project, staying), roles_in_project(members.get(project.id, {}), roles))
             for project in placed
         ),
     )
