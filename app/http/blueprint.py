@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -11,6 +11,8 @@ import marshmallow as ma
 from flask import Blueprint as FlaskBlueprint
 from flask import request
 from flask.views import MethodView
+from prometheus_client.metrics_core import Metric
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app.http import documents
@@ -18,6 +20,7 @@ from app.http.bodies import BodyArguments, QueryArguments
 from app.http.envelope import EVENT_STREAM
 from app.http.operations import Declared, Operation, declare
 from app.http.paging import Pager, Sortable
+from app.http.platform import KEY
 
 API_PREFIX = "/api/v1"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -42,6 +45,10 @@ class Blueprint(flask_smorest.Blueprint):
             self._prepare_response_doc,
             self._prepare_frame_doc,
         ]
+
+    def tells_metrics(self, read: Callable[[Session], Iterable[Metric]]) -> None:
+        """Add metrics that are read from the database when Prometheus asks."""
+        self.record_once(lambda state: state.app.extensions[KEY].gauges.append(read))
 
     def route(self, rule: str, **options: Any) -> Callable[[Views], Views]:
         """Serve the methods of a MethodView at `rule`."""

@@ -24,6 +24,7 @@ from app.http import (
 from app.jobs import queries, service
 from app.jobs.bulk import accept_bulk, permission_for, preview
 from app.jobs.history import changes_of
+from app.jobs.metrics import read_metrics
 from app.jobs.models import FINAL, Job, JobChange
 from app.jobs.schemas import (
     AcceptedJobSchema,
@@ -49,6 +50,7 @@ ENDS = tuple(f"job.{status}" for status in FINAL)
 
 blueprint = Blueprint("jobs", description="Long work: what every 202 promises")
 blueprint.record_once(lambda state: watch_jobs(state.app))
+blueprint.tells_metrics(read_metrics)
 
 
 @blueprint.route("/jobs")

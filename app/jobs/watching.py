@@ -1,4 +1,4 @@
-"""What operators see of the job table: whether somebody takes the jobs, and the metrics."""
+"""What operators see of the job table: whether somebody takes the jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.http import Check, Finding, platform
-from app.jobs.metrics import read_metrics
 from app.jobs.models import QUEUED, Job
 from app.kernel.clock import database_now
 
@@ -15,7 +14,7 @@ LATE_SECONDS = 60.0
 
 
 def watch_jobs(app: Flask) -> None:
-    """Add the job table to the health and the metrics of an application whose platform is in place."""
+    """Add the job table to the health of an application whose platform is in place."""
     with app.app_context():
         parts = platform()
 
@@ -24,7 +23,6 @@ def watch_jobs(app: Flask) -> None:
             return find_late_jobs(session)
 
     parts.checks.append(Check("workers", look))
-    parts.gauges.append(read_metrics)
 
 
 def find_late_jobs(session: Session) -> Finding:
