@@ -87,4 +87,5 @@ class Tools:
     audit_days: int
     archive: BlobStore | None
     kubeconfig_seconds: int
+    provisioning_days: int
     verify_image: str

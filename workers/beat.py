@@ -19,6 +19,7 @@ from app.monitoring import FoldSamples, KeepMetrics, WatchRules
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 from app.sre import KeepScans, RunScanSchedules
 from app.tenancy import ReconcileSpaces
+from app.tenancy import PruneSpaces, ReconcileSpaces
 
 ACCEPT_DUE = "schedule.accept_due"
 
@@ -30,6 +31,7 @@ PERIODS: dict[str, timedelta] = {
     PruneDeliveries.kind: timedelta(hours=1),
     PruneMessages.kind: timedelta(hours=1),
     SweepRooms.kind: timedelta(hours=1),
+    PruneSpaces.kind: timedelta(hours=1),
     RunSchedules.kind: timedelta(minutes=1),
     ReconcileSpaces.kind: timedelta(minutes=1),
     SweepClusters.kind: timedelta(minutes=1),

@@ -30,12 +30,13 @@ from app.tenancy.intents import (
     IssueKubeconfig,
     ProvisionProject,
     ProvisionWorkspace,
+    PruneSpaces,
     ReconcileHost,
     ReconcileSpaces,
     SyncMembers,
     UndoProvisioning,
 )
-from app.tenancy.kubeconfigs import forget_kubeconfigs, keep_kubeconfig
+from app.tenancy.kubeconfigs import forget_kubeconfigs, forget_kubeconfigs_on, keep_kubeconfig
 from app.tenancy.member_sync import accept_member_sync
 from app.tenancy.models import (
     ACTIVE,
@@ -56,10 +57,12 @@ from app.tenancy.models import (
 from app.tenancy.models.provisioning import RUNNING
 from app.tenancy.operations import is_busy, operation_ended, operation_retried, undo_ended
 from app.tenancy.placing import refuse_unready
+from app.tenancy.operations import is_busy, operation_ended, undo_ended
 from app.tenancy.plans import apply_plans
 from app.tenancy.provisioning_events import ProvisioningProgress
+from app.tenancy.pruning import forget_expired_kubeconfigs, forget_many_repairs, forget_operations, forget_repairs
 from app.tenancy.queries import visible_workspaces
-from app.tenancy.quotas import find_over_use, is_same_amount
+from app.tenancy.quotas import find_less, find_over_use, is_same_amount, read_amounts
 from app.tenancy.reconciling import (
     Repair,
     ask_to_reconcile,
@@ -67,9 +70,11 @@ from app.tenancy.reconciling import (
     find_known_leftovers,
     note_repairs,
     note_use,
+    want_quiet,
     wanted_on_host,
 )
 from app.tenancy.repository import RepositoryRules, find_branch_fault, find_repository_key, find_url_fault
+from app.tenancy.retrying import operation_retried
 from app.tenancy.service import create_organization, create_workspace, personal_organization
 from app.tenancy.spaces import WantedSpace, WantedWorkspace, want_workspace
 
@@ -112,6 +117,7 @@ __all__ = [
     "Provisioning",
     "ProvisioningPhase",
     "ProvisioningProgress",
+    "PruneSpaces",
     "ReconcileHost",
     "ReconcileSpaces",
     "Repair",
@@ -140,10 +146,16 @@ __all__ = [
     "create_workspace",
     "find_branch_fault",
     "find_known_leftovers",
+    "find_less",
     "find_over_use",
     "find_repository_key",
     "find_url_fault",
+    "forget_expired_kubeconfigs",
     "forget_kubeconfigs",
+    "forget_kubeconfigs_on",
+    "forget_many_repairs",
+    "forget_operations",
+    "forget_repairs",
     "is_busy",
     "is_same_amount",
     "keep_kubeconfig",
@@ -156,9 +168,11 @@ __all__ = [
     "personal_organization",
     "provides_hosts",
     "refuse_unready",
+    "read_amounts",
     "tells_activity",
     "undo_ended",
     "visible_workspaces",
+    "want_quiet",
     "want_workspace",
     "wanted_on_host",
 ]

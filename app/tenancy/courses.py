@@ -22,6 +22,7 @@ RESUME: Final = "resume"
 UPGRADE: Final = "upgrade"
 CHANGE_PLAN: Final = "change_plan"
 REPAIR: Final = "repair"
+REPAIR_PROJECT: Final = "repair_project"
 PROVISION_PROJECT: Final = "provision_project"
 CHANGE_PROJECT: Final = "change_project"
 DELETE_PROJECT: Final = "delete_project"
@@ -60,6 +61,10 @@ COURSES: Final = {
     REPAIR: Course(ChangeWorkspace, _PLACE, undoable=False),
     CHANGE_PLAN: Course(ChangeWorkspace, (("quota", 100),)),
     PROVISION_PROJECT: Course(ProvisionProject, (("parent_quota", 15), *_PLACE[:3], ("roles", 10))),
-    CHANGE_PROJECT: Course(ChangeProject, (("labels", 20), ("parent_quota", 40), ("quota", 40))),
+    # Whoever gives goes first: what namespaces have together is never more than the plan.
+    CHANGE_PROJECT: Course(
+        ChangeProject, (("labels", 10), ("parent_lowered", 30), ("quota", 30), ("parent_raised", 30))
+    ),
+    REPAIR_PROJECT: Course(ChangeProject, (*_PLACE[:3], ("roles", 10)), undoable=False),
     DELETE_PROJECT: Course(DeleteProject, (("remove_project", 90), ("parent_quota", 10)), undoable=False),
 }

@@ -71,6 +71,11 @@ def _leaves(session: Session, provisioning: Provisioning, _: Subject, __: str | 
 
 
 def _is_deleted(session: Session, _: Provisioning, subject: Subject, __: str | None) -> None:
+    delete_subject(session, subject)
+
+
+def delete_subject(session: Session, subject: Subject) -> None:
+    """Delete a workspace with its projects, or a project, of which nothing is on a cluster any more."""
     forget_place(session, subject.id)
     if isinstance(subject, Workspace):
         announce(session, WorkspaceDeleted(subject.organization_id, subject.id, subject.name))
@@ -108,6 +113,7 @@ _OF: Final = {
     courses.RESUME: Effects(done=_becomes(ACTIVE)),
     courses.UPGRADE: _CHANGE,
     courses.REPAIR: Effects(),
+    courses.REPAIR_PROJECT: Effects(),
     courses.CHANGE_PLAN: _CHANGE,
     courses.CHANGE_PROJECT: _CHANGE,
 }

@@ -10,74 +10,62 @@ from app.kernel.intents import Intent
 
 
 @dataclass(frozen=True, slots=True)
-class ProvisionWorkspace(Intent):
+class _OfProvisioning(Intent):
+    """What concerns an operation."""
+
+    queue: ClassVar[str] = "clusters"
+
+    provisioning_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionWorkspace(_OfProvisioning):
     """Give a workspace its place on a cluster."""
 
     kind: ClassVar[str] = "workspaces.provision"
-    queue: ClassVar[str] = "clusters"
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeWorkspace(Intent):
+class ChangeWorkspace(_OfProvisioning):
     """Suspend, resume or upgrade a workspace, or give it the quota of another plan."""
 
     kind: ClassVar[str] = "workspaces.change"
-    queue: ClassVar[str] = "clusters"
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteWorkspace(Intent):
+class DeleteWorkspace(_OfProvisioning):
     """Take a workspace off its cluster, then delete it."""
 
     kind: ClassVar[str] = "workspaces.delete"
-    queue: ClassVar[str] = "clusters"
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class ProvisionProject(Intent):
+class ProvisionProject(_OfProvisioning):
     """Give a project its namespace."""
 
     kind: ClassVar[str] = "projects.provision"
-    queue: ClassVar[str] = "clusters"
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeProject(Intent):
+class ChangeProject(_OfProvisioning):
     """Give a project another quota or other labels."""
 
     kind: ClassVar[str] = "projects.change"
-    queue: ClassVar[str] = "clusters"
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteProject(Intent):
+class DeleteProject(_OfProvisioning):
     """Take a project off its cluster, then delete it."""
 
     kind: ClassVar[str] = "projects.delete"
-    queue: ClassVar[str] = "clusters"
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class UndoProvisioning(Intent):
+class UndoProvisioning(_OfProvisioning):
     """Take back what an operation that did not succeed has done."""
 
     kind: ClassVar[str] = "provisionings.undo"
-    queue: ClassVar[str] = "clusters"
     max_attempts: ClassVar[int] = 10
-
-    provisioning_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +98,15 @@ class ReconcileSpaces(Intent):
 
     kind: ClassVar[str] = "spaces.reconcile_all"
     queue: ClassVar[str] = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class PruneSpaces(Intent):
+    """Forget operations, repairs and kubeconfigs that are kept long enough."""
+
+    kind: ClassVar[str] = "spaces.prune"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -65,13 +65,25 @@ def ask_for_kubeconfig(session: Session, workspace: Workspace, caller: Principal
 
 
 def keep_kubeconfig(
-    session: Session, vault: Vault, workspace: Workspace, user_id: UUID, role: str, text: str, expires_at: datetime
-) -> None:
-    """Keep the kubeconfig of a member, instead of the one before."""
+    session: Session, vault: Vault, workspace: Workspace, user_id: UUID, role: str, text: str, seconds: float
+) -> datetime:
+    """Keep the kubeconfig of a member for so many seconds, instead of the one before; returns when they are over.
+
+    By our clock: a cluster whose own is wrong would have it stale at once, or fresh for ever.
+    """
     sealed = vault.encrypt(text.encode(), credential_context(workspace.id, user_id))
-    values = {"role": role, "access": sealed, "expires_at": expires_at, "issued_at": database_now()}
+    issued_at = session.execute(select(database_now())).scalar_one()
+    expires_at: datetime = issued_at + timedelta(seconds=seconds)
+    values = {"role": role, "access": sealed, "expires_at": expires_at, "issued_at": issued_at}
     given = insert(WorkspaceCredential).values(workspace_id=workspace.id, user_id=user_id, **values)
     session.execute(given.on_conflict_do_update(index_elements=["workspace_id", "user_id"], set_=values))
+    return expires_at
+
+
+def forget_kubeconfigs_on(session: Session, host_id: UUID) -> None:
+    """Forget all that were given for a cluster: it is opened otherwise now."""
+    theirs = select(Workspace.id).where(Workspace.host_id == host_id)
+    session.execute(delete(WorkspaceCredential).where(WorkspaceCredential.workspace_id.in_(theirs)))
 
 
 def forget_kubeconfigs(session: Session, workspace: Workspace, members: frozenset[UUID]) -> int:

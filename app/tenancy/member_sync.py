@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app import jobs
+from app.jobs import Job
+from app.kernel.clock import database_now
 from app.tenancy.intents import SyncMembers
-from app.tenancy.models import DELETING, FAILED, Workspace
+from app.tenancy.models import Space, Workspace
 
 
 def accept_member_sync(session: Session, data: dict[str, Any], event_id: UUID) -> None:
@@ -20,11 +23,16 @@ def accept_member_sync(session: Session, data: dict[str, Any], event_id: UUID) -
     concerned = select(Workspace).where(
         Workspace.organization_id == UUID(data["organization_id"]),
         Workspace.host_id.is_not(None),
-        Workspace.status.not_in((FAILED, DELETING)),
+        # One that has failed to go has accounts yet.
+        exists().where(Space.workspace_id == Workspace.id),
     )
     if one := data.get("workspace_id") or (data.get("scope_type") == "workspace" and data["scope_id"]):
         concerned = concerned.where(Workspace.id == UUID(one))
-    for workspace in session.scalars(concerned):
+    workspaces = session.scalars(concerned).all()
+    asked = _find_asked(session, workspaces)
+    for workspace in workspaces:
+        if workspace.id in asked:
+            continue
         jobs.accept(
             session,
             SyncMembers(workspace.id),
@@ -33,3 +41,15 @@ def accept_member_sync(session: Session, data: dict[str, Any], event_id: UUID) -
             resource=("workspace", workspace.id),
             key=f"members:{event_id}:{workspace.id}",
         )
+
+
+def _find_asked(session: Session, workspaces: Sequence[Workspace]) -> set[UUID]:
+    """Return the workspaces for which a job is due that nobody has begun: a thousand who join are one look. Locked as
+    it is, it begins when this transaction has ended, and so reads what this is about."""
+    due = select(Job.resource_id).where(
+        Job.kind == SyncMembers.kind,
+        Job.status == jobs.QUEUED,
+        Job.scheduled_for <= database_now(),
+        Job.resource_id.in_([workspace.id for workspace in workspaces]),
+    )
+    return {found for found in session.scalars(due.with_for_update(skip_locked=True)) if found is not None}

@@ -19,7 +19,7 @@ from app.kernel.clock import database_now
 from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.tenancy import effects
-from app.tenancy.courses import COURSES, MAKING
+from app.tenancy.courses import COURSES
 from app.tenancy.errors import OperationRuns
 from app.tenancy.intents import UndoProvisioning
 from app.tenancy.models import (
@@ -32,7 +32,6 @@ from app.tenancy.models import (
 )
 from app.tenancy.models.provisioning import CANCELLED, FAILED, PENDING, RUNNING, SUCCEEDED
 from app.tenancy.provisioning_events import ProvisioningCompleted, ProvisioningFailed
-from app.tenancy.spaces import restore_spaces
 
 PATIENCE: Final = 60.0
 
@@ -48,7 +47,7 @@ def begin(
 ) -> Provisioning:
     """Begin an operation on a workspace whose row the caller has locked, or on a project of it; its job is in
     `job_id`. Raises OperationRuns while another one is open that would be in its way."""
-    _refuse_beside(session, workspace, operation, project)
+    refuse_beside(session, workspace, operation, project)
     course, about = COURSES[operation], new_id()
     whose: dict[str, Any] = {
         "organization_id": workspace.organization_id,
@@ -85,8 +84,8 @@ def _whose(provisioning: Provisioning) -> dict[str, Any]:
     }
 
 
-def _refuse_beside(session: Session, workspace: Workspace, operation: str, project: Project | None) -> None:
-    """An operation on the whole excludes all others; one on a project excludes those on the whole and on itself.
+def refuse_beside(session: Session, workspace: Workspace, operation: str, project: Project | None) -> None:
+    """Raise OperationRuns: one on the whole excludes all others; one on a project those on the whole and on itself.
 
     An undo that does not get on must not keep what it is about from being deleted, which takes back all there is.
     """
@@ -196,31 +195,15 @@ def finish_undo(session: Session, provisioning: Provisioning) -> None:
     effects.undone(session, provisioning)
 
 
+def close_all(session: Session, workspace: Workspace) -> None:
+    """Let all that is being done to a workspace whose row is locked end where it is; its jobs find it ended."""
+    mine = select(Provisioning).where(Provisioning.workspace_id == workspace.id, Provisioning.status.in_(OPEN))
+    for one in session.scalars(mine.order_by(Provisioning.id).with_for_update()):
+        _close(session, one)
+
+
 def _close(session: Session, provisioning: Provisioning) -> None:
     provisioning.status = provisioning.ends_as or FAILED
     provisioning.finished_at = database_now()
     provisioning.waiting_for = None
     session.flush()
-
-
-def operation_retried(session: Session, job: Job) -> None:
-    """Follow a retry of an operation's job: from its first phase, once all of it has been undone."""
-    provisioning = lock(session, UUID(job.payload["provisioning_id"]))
-    workspace = session.get(Workspace, provisioning.workspace_id) if provisioning is not None else None
-    if provisioning is None or workspace is None or effects.is_gone(session, provisioning):
-        raise OperationRuns("What this was about is gone.")
-    if newest_of(session, workspace.id, provisioning.project_id) != provisioning:
-        raise OperationRuns("Something else was begun since; ask for this anew.")
-    if provisioning.is_open:
-        raise OperationRuns("What it has done is still being taken back; try again when that has ended.")
-    project = session.get(Project, provisioning.project_id) if provisioning.project_id else None
-    _refuse_beside(session, workspace, provisioning.operation, project)
-    provisioning.status = RUNNING
-    provisioning.error = provisioning.ends_as = provisioning.finished_at = provisioning.undo_job_id = None
-    for phase in provisioning.phases:
-        phase.status, phase.waits, phase.attempt = PENDING, 0, None
-        phase.started_at = phase.finished_at = phase.undone_at = phase.seconds = phase.detail = None
-    session.flush()
-    if provisioning.operation in MAKING:
-        restore_spaces(session, workspace, project)
-    effects.begun(session, provisioning)

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.kernel.errors import FieldError
-from app.tenancy import courses, operations, quotas
+from app.tenancy import courses, effects, operations, quotas
 from app.tenancy.errors import QuotaExceeded, WorkspaceNotReady, WorkspaceSuspended
 from app.tenancy.hooks import object_to_deletion
-from app.tenancy.hosts import Host
+from app.tenancy.hosts import Host, find_usable
 from app.tenancy.models import ACTIVE, FAILED, SUSPENDED, Project, Provisioning, Workspace
 from app.tenancy.spaces import claim_spaces
 
@@ -68,6 +68,20 @@ def remove_place(session: Session, workspace: Workspace, caller_id: UUID) -> Pro
     """Begin to take a workspace off its cluster and delete it. Raises WorkspaceInUse if a room objects."""
     object_to_deletion(session, workspace)
     return operations.begin(session, workspace, courses.DELETE, caller_id)
+
+
+def abandon_place(session: Session, workspace: Workspace) -> None:
+    """Delete a workspace, whose row the caller has locked, and leave what it has on a cluster that does not answer.
+
+    Should that answer again, the look for drift removes it there. Raises WorkspaceNotReady where it answers, or where
+    there is none; WorkspaceInUse if a room objects.
+    """
+    about: dict[str, Any] = {"workspace_id": str(workspace.id), "status": workspace.status}
+    if workspace.host_id is None or find_usable(session, [workspace.host_id]):
+        raise WorkspaceNotReady("Its cluster answers, or it has none: delete the workspace.", **about)
+    object_to_deletion(session, workspace)
+    operations.close_all(session, workspace)
+    effects.delete_subject(session, workspace)
 
 
 def refuse_unready(workspace: Workspace) -> None:

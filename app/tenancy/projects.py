@@ -137,19 +137,24 @@ def change_project(
 def _read_wanted(session: Session, workspace: Workspace, project: Project, fields: dict[str, Any]) -> dict[str, Any]:
     wanted = dict(fields)
     if "resource_quota" in wanted:
-        parent = session.get(Project, project.parent_id) if project.parent_id else None
-        left = _left_for_children(session, workspace, parent, but=project)
-        quota = quotas.fill(project.quota | wanted.pop("resource_quota"), left)
-        _refuse_excess(quota, left)
-        given = quotas.left_of(
-            quota, (one.quota for one in _all_of(session, workspace.id) if one.parent_id == project.id)
-        )
-        lacking = [name for name, amount in given.items() if amount < 0]
-        if lacking:
-            faults = [FieldError(f"resource_quota.{name}", "is less than its own projects have") for name in lacking]
-            raise QuotaExceeded(errors=faults)
-        wanted["quota"] = quota
+        left = _left_for(session, workspace, project)
+        wanted["quota"] = quotas.fill(project.quota | wanted.pop("resource_quota"), left)
+        refuse_quota(session, workspace, project, wanted["quota"])
     return wanted
+
+
+def refuse_quota(session: Session, workspace: Workspace, project: Project, quota: dict[str, str]) -> None:
+    """Raise QuotaExceeded for more than a project's parent has left, or less than its own projects have."""
+    _refuse_excess(quota, _left_for(session, workspace, project))
+    given = quotas.left_of(quota, (one.quota for one in _all_of(session, workspace.id) if one.parent_id == project.id))
+    if lacking := [name for name, amount in given.items() if amount < 0]:
+        faults = [FieldError(f"resource_quota.{name}", "is less than its own projects have") for name in lacking]
+        raise QuotaExceeded(errors=faults)
+
+
+def _left_for(session: Session, workspace: Workspace, project: Project) -> quotas.Amounts:
+    parent = session.get(Project, project.parent_id) if project.parent_id else None
+    return _left_for_children(session, workspace, parent, but=project)
 
 
 def delete_project(session: Session, workspace: Workspace, project: Project, caller_id: UUID) -> Provisioning | None:

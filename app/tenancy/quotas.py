@@ -33,6 +33,7 @@ LARGEST: Final = {
     "persistent_volume_claims": Decimal(1_000_000),
 }
 ZERO: Final = Decimal(0)
+LONGEST_AMOUNT: Final = 40
 RESOURCES: Final = tuple(LARGEST)
 BYTES: Final = ("memory", "storage")
 
@@ -44,6 +45,8 @@ _HARD: Final = {
     "services": ("services",),
     "persistent_volume_claims": ("persistentvolumeclaims",),
 }
+
+_NOT_GIVEN: Final = ("services.loadbalancers", "services.nodeports")
 
 
 def _quota(cpu: str, memory: str, storage: str, pods: int, services: int, claims: int) -> Quota:
@@ -135,7 +138,7 @@ def hard_of(amounts: Amounts) -> dict[str, str]:
     """Return what a ResourceQuota says for these amounts. What a cluster's owner pays for by itself (load balancers)
     and what would get around the network policy (node ports) is not given out."""
     hard = {key: write_amount(name, max(amount, ZERO)) for name, amount in amounts.items() for key in _HARD[name]}
-    return hard | {"services.loadbalancers": "0", "services.nodeports": "0"}
+    return hard | dict.fromkeys(_NOT_GIVEN, "0")
 
 
 def read_quantity(text: Any) -> Decimal | None:
@@ -150,10 +153,24 @@ def read_quantity(text: Any) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount) < Decimal(10) ** 30 else None
 
 
+def read_amounts(said: Any) -> dict[str, str]:
+    """Return what a cluster says of a quota, of the resources that are given out, as far as these are amounts."""
+    named = (*(key for keys in _HARD.values() for key in keys), *_NOT_GIVEN)
+    found = {key: said.get(key) for key in named} if isinstance(said, Mapping) else {}
+    texts = {key: text for key, text in found.items() if isinstance(text, str) and len(text) <= LONGEST_AMOUNT}
+    return {key: text for key, text in texts.items() if read_quantity(text) is not None}
+
+
 def is_same_amount(left: Any, right: Any) -> bool:
     """Tell whether two texts say the same amount."""
     amounts = read_quantity(left), read_quantity(right)
     return left == right if None in amounts else amounts[0] == amounts[1]
+
+
+def find_less(amount: str, other: str | None) -> str:
+    """Return the lesser of two amounts, or the first where the other is none."""
+    amounts = read_quantity(amount), read_quantity(other)
+    return other if other is not None and None not in amounts and amounts[1] < amounts[0] else amount  # type: ignore[operator]
 
 
 def find_over_use(hard: Mapping[str, str], used: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

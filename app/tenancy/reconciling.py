@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from app import jobs
 from app.jobs import Job
 from app.kernel.clock import database_now
 from app.kernel.events import announce
-from app.tenancy import courses
+from app.tenancy import courses, operations
 from app.tenancy.access import Rights
 from app.tenancy.errors import OperationRuns, WorkspaceNotReady, WorkspaceSuspended
-from app.tenancy.hosts import is_usable
+from app.tenancy.hosts import find_usable
 from app.tenancy.intents import ReconcileHost
-from app.tenancy.models import ACTIVE, SUSPENDED, Provisioning, Space, SpaceRepair, Workspace
+from app.tenancy.models import ACTIVE, OPEN, SUSPENDED, Project, Provisioning, Space, SpaceRepair, Workspace
+from app.tenancy.models.provisioning import SUCCEEDED
 from app.tenancy.operations import is_busy
 from app.tenancy.placing import change_place
 from app.tenancy.provisioning_events import WorkspaceRepaired
 from app.tenancy.spaces import WantedWorkspace, want_workspace
 
+REPAIR_PAUSE: Final = timedelta(hours=1)
+_REPAIRS: Final = (courses.REPAIR, courses.REPAIR_PROJECT)
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What was repaired; `what` is `missing` or `changed`, `managers` who had written to the `fields`."""
+    """What was repaired; `what` is `missing`, `changed` or `unwanted`, `managers` who had written to the `fields`."""
 
     organization_id: UUID
     workspace_id: UUID
@@ -42,39 +47,66 @@ class Repair:
 
 
 def ask_to_reconcile(session: Session) -> int:
-    """Ask for a look at each cluster that workspaces have a place on, which answers and is not being looked at; returns
-    how many there are. One that does not answer is seen when it does again."""
-    hosts = session.scalars(select(Workspace.host_id).where(Workspace.host_id.is_not(None)).distinct()).all()
-    due = [host_id for host_id in hosts if host_id is not None and is_usable(session, host_id)]
+    """Ask for a look at each cluster that workspaces have a place on, or had, which answers and is not being looked at;
+    returns how many there are. One that does not answer is seen when it does again."""
+    placed = select(Workspace.host_id).where(Workspace.host_id.is_not(None))
+    hosts = session.scalars(placed.union(select(Provisioning.host_id))).all()
     under_way = select(Job.resource_id).where(Job.kind == ReconcileHost.kind, Job.status.not_in(jobs.FINAL))
-    due = sorted(set(due).difference(session.scalars(under_way)))
+    due = sorted(find_usable(session, [host_id for host_id in hosts if host_id]).difference(session.scalars(under_way)))
     for host_id in due:
         jobs.accept(session, ReconcileHost(host_id), resource=("cluster", host_id))
     return len(due)
 
 
-def wanted_on_host(session: Session, host_id: UUID) -> list[WantedWorkspace]:
-    """Return what the workspaces on a cluster have to have there, of those to which nothing is being done."""
-    placed = select(Workspace).where(Workspace.host_id == host_id, Workspace.status.in_((ACTIVE, SUSPENDED)))
+def wanted_on_host(session: Session, host_id: UUID) -> tuple[list[WantedWorkspace], list[WantedWorkspace]]:
+    """Return what the workspaces on a cluster have to have there: those to which nothing is being done, and the others,
+    which have failed or are busy."""
+    has_spaces = exists().where(Space.workspace_id == Workspace.id)
+    placed = select(Workspace).where(Workspace.host_id == host_id, has_spaces).order_by(Workspace.id)
+    busy = set(session.scalars(select(Provisioning.workspace_id).where(Provisioning.status.in_(OPEN)).distinct()))
     rights = Rights(session)
-    return [
-        want_workspace(session, workspace, rights)
-        for workspace in session.scalars(placed.order_by(Workspace.id)).all()
-        if not is_busy(session, workspace.id)
-    ]
+    quiet: list[WantedWorkspace] = []
+    others: list[WantedWorkspace] = []
+    for workspace in session.scalars(placed).all():
+        is_quiet = workspace.status in (ACTIVE, SUSPENDED) and workspace.id not in busy
+        (quiet if is_quiet else others).append(want_workspace(session, workspace, rights))
+    return quiet, others
 
 
-def begin_repair(session: Session, workspace_id: UUID) -> bool:
-    """Begin to make the namespaces of a workspace anew, which are not there any more: as an operation, for nothing may
-    make them while another one takes them away."""
+def want_quiet(session: Session, workspace_id: UUID) -> WantedWorkspace | None:
+    """Return what a workspace has to have on its cluster, or None where it has no place, failed, or is busy."""
+    workspace = session.get(Workspace, workspace_id)
+    if workspace is None or workspace.host_id is None or workspace.status not in (ACTIVE, SUSPENDED):
+        return None
+    return None if is_busy(session, workspace_id) else want_workspace(session, workspace)
+
+
+def begin_repair(session: Session, workspace_id: UUID, project_id: UUID | None = None) -> bool:
+    """Begin to make the namespaces of a workspace, or that of a project, anew, which are not there any more: as an
+    operation, for nothing may make them while another one takes them away."""
     workspace = session.get(Workspace, workspace_id, with_for_update=True, populate_existing=True)
-    if workspace is None or workspace.host_id is None:
+    project = session.get(Project, project_id) if project_id else None
+    is_gone = workspace is None or workspace.host_id is None or (project_id is not None and project is None)
+    if workspace is None or is_gone or _has_failed_lately(session, workspace_id, project_id):
         return False
     try:
-        change_place(session, workspace, courses.REPAIR, None)
+        if project is None:
+            change_place(session, workspace, courses.REPAIR, None)
+        elif project.status == ACTIVE:
+            operations.begin(session, workspace, courses.REPAIR_PROJECT, None, project=project)
     except (OperationRuns, WorkspaceNotReady, WorkspaceSuspended):
         return False
     return True
+
+
+def _has_failed_lately(session: Session, workspace_id: UUID, project_id: UUID | None) -> bool:
+    """Tell whether the newest operation tried to repair the same in vain: what the cluster refuses is not asked for
+    each minute."""
+    lately = Provisioning.finished_at > database_now() - REPAIR_PAUSE
+    newest = operations.newest_of(session, workspace_id, project_id)
+    if newest is None or newest.operation not in _REPAIRS or newest.status == SUCCEEDED:
+        return False
+    return bool(session.scalar(select(exists().where(Provisioning.id == newest.id, lately))))
 
 
 def note_repairs(session: Session, repairs: Sequence[Repair]) -> None:
@@ -107,15 +139,16 @@ def note_use(session: Session, host_id: UUID, seen: Sequence[tuple[str, str, dic
 
 
 def find_known_leftovers(session: Session, host_id: UUID, made: Mapping[str, str]) -> list[str]:
-    """Return which of these namespaces, each with the id of what made it, an operation of this installation made and
-    nothing has any more. What another installation made, whose ids nobody here knows, is not among them."""
-    had = set(session.scalars(select(Space.name).where(Space.host_id == host_id, Space.name.in_(made))))
+    """Return which of these namespaces, each with the id of what made it, an operation of this installation made on
+    this cluster and nothing has any more.
+
+    What another installation made, whose ids nobody here knows, is not among them; nor what was made through another
+    registration of the same cluster, which is still had there.
+    """
+    had = set(session.scalars(select(Space.name).where(Space.name.in_(made))))
     ids = {name: UUID(text) for name, text in made.items() if name not in had and _is_id(text)}
-    known = set(
-        session.scalars(
-            select(Provisioning.id).where(Provisioning.id.in_(ids.values()), Provisioning.finished_at.is_not(None))
-        )
-    )
+    mine = (Provisioning.host_id == host_id, Provisioning.finished_at.is_not(None))
+    known = set(session.scalars(select(Provisioning.id).where(Provisioning.id.in_(ids.values()), *mine)))
     return [name for name, provisioning_id in ids.items() if provisioning_id in known]
 
 

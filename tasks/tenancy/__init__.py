@@ -13,11 +13,17 @@ from app.tenancy import (
     IssueKubeconfig,
     ProvisionProject,
     ProvisionWorkspace,
+    PruneSpaces,
     ReconcileHost,
     ReconcileSpaces,
     SyncMembers,
     UndoProvisioning,
+    forget_expired_kubeconfigs,
+    forget_many_repairs,
+    forget_operations,
+    forget_repairs,
 )
+from tasks.forgetting import forget_all
 from tasks.handling import handles
 from tasks.tenancy.members import issue_kubeconfig, sync_members
 from tasks.tenancy.reconcile import ask_for_all, reconcile_host
@@ -60,6 +66,17 @@ def fetch_kubeconfig(run: Run, intent: IssueKubeconfig, tools: Tools) -> dict[st
 def reconcile_all(run: Run, _: ReconcileSpaces, __: Tools) -> dict[str, Any]:
     """Ask for a look at each cluster."""
     return ask_for_all(run)
+
+
+@handles(PruneSpaces)
+def prune_spaces(run: Run, _: PruneSpaces, tools: Tools) -> dict[str, Any]:
+    """Forget what is kept long enough."""
+    return {
+        "operations": forget_all(run, lambda session: forget_operations(session, tools.provisioning_days)),
+        "repairs": forget_all(run, lambda session: forget_repairs(session, tools.provisioning_days)),
+        "many_repairs": forget_all(run, forget_many_repairs),
+        "kubeconfigs": forget_all(run, forget_expired_kubeconfigs),
+    }
 
 
 @handles(ReconcileHost)

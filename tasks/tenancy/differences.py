@@ -20,8 +20,8 @@ def find_differences(wanted: Object, live: Object) -> list[str]:
     map is not the same as none, for a selector that selects everything is one.
     """
     found = list(_compare(wanted["metadata"].get("labels"), live["metadata"].get("labels"), "metadata.labels", False))
-    for part in _WHOLE:
-        found += _compare(wanted.get(part), live.get(part), part, True)
+    for part in (part for part in _WHOLE if part in wanted):
+        found += _compare(wanted[part], live.get(part), part, True)
     return found
 
 
@@ -49,6 +49,6 @@ def find_managers(live: Object, differences: Sequence[str]) -> list[str]:
     writers = {
         str(entry.get("manager", ""))[:100]
         for entry in entries
-        if isinstance(entry, Mapping) and parts & set(entry.get("fieldsV1") or {})
+        if isinstance(entry, Mapping) and isinstance(said := entry.get("fieldsV1"), Mapping) and parts & set(said)
     }
     return sorted(writers - _SERVERS_OWN - {names.MANAGER, ""})

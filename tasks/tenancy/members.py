@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any, Final
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from app.clusters import Access, reveal_access, write_kubeconfig
 from app.jobs import Run
@@ -12,21 +15,28 @@ from app.tenancy import (
     ACTIVE,
     SUSPENDED,
     Rights,
+    WantedSpace,
     WantedWorkspace,
     Workspace,
     forget_kubeconfigs,
     is_busy,
     keep_kubeconfig,
     names,
+    want_quiet,
     want_workspace,
 )
-from tasks.clusters.gateways.kubernetes import Cluster, ObjectNotFound, kinds
+from tasks.clusters.gateways.kubernetes import Cluster, Object, ObjectNotFound, kinds
 from tasks.clusters.opening import open_cluster
 from tasks.tenancy import manifests
-from tasks.tenancy.objects import ours_of, put, put_all, remove
+from tasks.tenancy.differences import find_differences
+from tasks.tenancy.objects import ours_of, put, remove
 from tasks.tools import Tools
 
-BUSY_SECONDS: Final = 3.0
+FIRST_WAIT: Final = 3.0
+LONGEST_WAIT: Final = 30.0
+ISSUE_SECONDS: Final = 30.0
+
+Look = Callable[[], WantedWorkspace | None]
 
 
 class NoMember(Permanent):
@@ -44,69 +54,140 @@ class PlaceNotReady(Permanent):
 def sync_members(run: Run, workspace_id: UUID, tools: Tools) -> dict[str, Any] | None:
     """Let those in who are members now, and end the accounts of all others, and with them their tokens.
 
-    While something else is done to the workspace this waits: who was a member when that began is not let in by it for
-    good.
+    Accounts end at once, whatever else is done to the workspace: what a tenant can hold up must not keep alive who was
+    shut out. To let somebody in waits for that to end; it may have read who was a member before.
     """
-    with run.recording() as (session, job):
-        workspace = session.get(Workspace, workspace_id)
-        if workspace is None or not workspace.is_provisioned:
-            return {"synced": False}
-        if is_busy(session, workspace_id):
-            run.wait(session, job, BUSY_SECONDS, "Waiting for what is being done to the workspace")
-            return None
-        if workspace.status not in (ACTIVE, SUSPENDED):
-            return {"synced": False}
-        wanted = want_workspace(session, workspace)
+    wanted = look_at(run, workspace_id)
+    if wanted is None:
+        return {"synced": False}
     with open_cluster(run, tools, wanted.host_id) as cluster:
-        ended = put_members(cluster, wanted)
-    with run.recording() as (session, _job):
-        forget_kubeconfigs(session, session.get_one(Workspace, workspace_id), frozenset(wanted.own.members))
-    return {"synced": True, "members": len(wanted.own.members), "ended": ended}
+        ended = end_strangers(cluster, lambda: look_at(run, workspace_id))
+        settled = put_members(cluster, lambda: look_at_quiet(run, workspace_id))
+    with run.recording() as (session, job):
+        if settled is None and _is_awaited(session, workspace_id):
+            delay = min(FIRST_WAIT * 1.5 ** min(run.attempt - 1, 20), LONGEST_WAIT)
+            run.wait(session, job, delay, "Waiting for what is being done to the workspace")
+            return None
+        _forget(session, workspace_id)
+    return {"synced": settled is not None, "members": settled or 0, "ended": ended}
 
 
-def put_members(cluster: Cluster, wanted: WantedWorkspace) -> int:
-    """Make accounts and bindings what they have to be; returns how many accounts were ended."""
-    own = wanted.own
-    put_all(cluster, [(kinds.SERVICE_ACCOUNT, account) for account in manifests.accounts(own, own.members)])
-    for space in wanted.settled:
-        for binding in manifests.bindings(space):
-            put(cluster, kinds.ROLE_BINDING, binding)
-    known = {names.account_name(user_id) for user_id in own.members}
-    strangers = [
-        live["metadata"]["name"]
-        for live in ours_of(cluster, kinds.SERVICE_ACCOUNT, own.access)
-        if live["metadata"]["name"] not in known
-    ]
+def look_at(run: Run, workspace_id: UUID) -> WantedWorkspace | None:
+    """Return what a workspace has to have now; None when it is gone."""
+    run.check()
+    with run.reading() as session:
+        workspace = session.get(Workspace, workspace_id)
+        return want_workspace(session, workspace) if workspace is not None and workspace.is_provisioned else None
+
+
+def look_at_quiet(run: Run, workspace_id: UUID) -> WantedWorkspace | None:
+    """Return the same; also None while something is done to the workspace, or where it has failed."""
+    run.check()
+    with run.reading() as session:
+        return want_quiet(session, workspace_id)
+
+
+def _is_awaited(session: Session, workspace_id: UUID) -> bool:
+    """Tell whether members will be let in yet; where something has just ended, that is at the next turn."""
+    workspace = session.get(Workspace, workspace_id)
+    return workspace is not None and (workspace.status in (ACTIVE, SUSPENDED) or is_busy(session, workspace_id))
+
+
+def _forget(session: Session, workspace_id: UUID) -> None:
+    workspace = session.get(Workspace, workspace_id)
+    if workspace is not None and workspace.is_provisioned:
+        forget_kubeconfigs(session, workspace, frozenset(want_workspace(session, workspace).own.members))
+
+
+def end_strangers(cluster: Cluster, look: Look) -> int:
+    """End the accounts of a workspace that are nobody's who is a member; returns how many.
+
+    Who is a member is read after the accounts were: whoever was let in meanwhile stays.
+    """
+    wanted = look()
+    if wanted is None:
+        return 0
+    live = _accounts_of(cluster, wanted.own)
+    newest = look() if _strangers(live, wanted.own) else None
+    strangers = _strangers(live, newest.own) if newest is not None else []
     for name in strangers:
-        remove(cluster, kinds.SERVICE_ACCOUNT, name, own.access)
+        remove(cluster, kinds.SERVICE_ACCOUNT, name, wanted.own.access)
     return len(strangers)
+
+
+def put_members(cluster: Cluster, look: Look) -> int | None:
+    """Make accounts and bindings what they have to be; returns how many members there are, or None where `look` does.
+
+    What is to be is read again after it was written: of several who write at once, the last has read the newest.
+    """
+    written: WantedWorkspace | None = None
+    while (wanted := look()) is not None:
+        if written is not None and _users_of(wanted) == _users_of(written):
+            return len(wanted.own.members)
+        put_accounts(cluster, wanted.own)
+        for space in wanted.settled:
+            for binding in manifests.bindings(space):
+                put(cluster, kinds.ROLE_BINDING, binding)
+        written = wanted
+    return None
+
+
+def put_accounts(cluster: Cluster, space: WantedSpace) -> None:
+    """Make those accounts of a workspace's members that are not there yet: they may be thousands."""
+    live = _accounts_of(cluster, space)
+    for account in manifests.accounts(space, space.members):
+        found = live.get(account["metadata"]["name"])
+        if found is None or find_differences(account, found):
+            put(cluster, kinds.SERVICE_ACCOUNT, account)
+
+
+def _accounts_of(cluster: Cluster, space: WantedSpace) -> dict[str, Object]:
+    return {live["metadata"]["name"]: live for live in ours_of(cluster, kinds.SERVICE_ACCOUNT, space.access)}
+
+
+def _strangers(live: Collection[str], space: WantedSpace) -> list[str]:
+    known = {names.account_name(user_id) for user_id in space.members}
+    return [name for name in live if name not in known]
+
+
+def _users_of(wanted: WantedWorkspace) -> dict[str, Any]:
+    return {space.name: space.users for space in wanted.settled}
 
 
 def issue_kubeconfig(run: Run, workspace_id: UUID, user_id: UUID, tools: Tools) -> dict[str, Any]:
     """Fetch a token for a member, and keep the kubeconfig that holds it. Raises NoMember, PlaceNotReady."""
+
+    def look() -> WantedWorkspace:
+        run.check()
+        with run.reading() as session:
+            return want_workspace(session, _find_open(session, workspace_id, user_id)[0], also=(user_id,))
+
+    wanted = look()
     with run.reading() as session:
-        workspace = session.get(Workspace, workspace_id)
-        if workspace is None or workspace.status != ACTIVE or workspace.host_id is None:
-            raise PlaceNotReady
-        rights = Rights(session)
-        role = rights.role_of(user_id, workspace)
-        if role is None:
-            raise NoMember
-        wanted = want_workspace(session, workspace, rights, also=(user_id,))
-        opening = reveal_access(session, tools.vault, workspace.host_id)
-    own, account = wanted.own, names.account_name(user_id)
-    with open_cluster(run, tools, wanted.host_id) as cluster:
-        put_all(cluster, [(kinds.SERVICE_ACCOUNT, one) for one in manifests.accounts(own, [user_id])])
-        for space in wanted.settled:
-            put_all(cluster, [(kinds.ROLE_BINDING, one) for one in manifests.bindings(space)])
+        opening = reveal_access(session, tools.vault, wanted.host_id)
+    with open_cluster(run, tools, wanted.host_id, seconds=ISSUE_SECONDS) as cluster:
+        put_members(cluster, look)
         try:
-            token = cluster.request_token(account, own.access, seconds=tools.kubeconfig_seconds)
+            account = names.account_name(user_id)
+            token = cluster.request_token(account, wanted.own.access, seconds=tools.kubeconfig_seconds)
         except ObjectNotFound:
             raise PlaceNotReady from None
     access = Access(
         opening.server, ca=opening.ca, token=token.text, server_name=opening.server_name, verify=opening.verify
     )
-    text = write_kubeconfig(workspace.slug, access, namespace=own.name)
     with run.recording() as (session, _job):
-        keep_kubeconfig(session, tools.vault, workspace, user_id, role, text, token.expires_at)
-    return {"expires_at": token.expires_at.isoformat()}
+        workspace, role = _find_open(session, workspace_id, user_id)
+        text = write_kubeconfig(workspace.slug, access, namespace=wanted.own.name)
+        expires_at = keep_kubeconfig(session, tools.vault, workspace, user_id, role, text, token.seconds)
+    return {"expires_at": expires_at.isoformat()}
+
+
+def _find_open(session: Session, workspace_id: UUID, user_id: UUID) -> tuple[Workspace, str]:
+    """Return a workspace that can be entered, and the role of one who may."""
+    workspace = session.get(Workspace, workspace_id)
+    if workspace is None or workspace.status != ACTIVE or workspace.host_id is None:
+        raise PlaceNotReady
+    role = Rights(session).role_of(user_id, workspace)
+    if role is None:
+        raise NoMember
+    return workspace, role

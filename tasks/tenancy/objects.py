@@ -54,6 +54,12 @@ def put(cluster: Cluster, kind: Kind, wanted: Object) -> Object:
     return live if not find_differences(wanted, live) else cluster.replace(kind, _merged(wanted, live))
 
 
+def put_labels(cluster: Cluster, wanted: Object) -> None:
+    """Give a namespace the labels that it has to have, and leave all others."""
+    meta = wanted["metadata"]
+    cluster.patch(kinds.NAMESPACE, meta["name"], change={"metadata": {"labels": meta["labels"]}})
+
+
 def _merged(wanted: Object, live: Object) -> Object:
     meta = {
         name: value for name, value in live["metadata"].items() if name not in ("managedFields", "creationTimestamp")
@@ -83,7 +89,7 @@ def remove_namespace(cluster: Cluster, name: str, workspace_id: object) -> str |
         return None
     if not is_going(live):
         try:
-            cluster.delete(kinds.NAMESPACE, name, uid=live["metadata"]["uid"])
+            cluster.delete(kinds.NAMESPACE, name, uid=live["metadata"].get("uid"))
         except (ObjectNotFound, StaleWrite):
             return f"namespace {name}"
         live = find(cluster, kinds.NAMESPACE, name)
@@ -94,10 +100,10 @@ def _what_holds(live: Object) -> str:
     conditions = (live.get("status") or {}).get("conditions") or []
     told = [
         str(one.get("message", ""))[:300]
-        for one in conditions
+        for one in (conditions if isinstance(conditions, list) else [])
         if isinstance(one, dict) and one.get("status") == "True" and one.get("message")
     ]
-    return "to go: " + "; ".join(told) if told else "to go"
+    return "to go: " + "; ".join(told[:3]) if told else "to go"
 
 
 def left_of(cluster: Cluster, label: str, value: object) -> list[str]:

@@ -22,7 +22,7 @@ from app.tenancy import (
     operations,
     want_workspace,
 )
-from tasks.clusters.gateways.kubernetes import Cluster
+from tasks.clusters.gateways.kubernetes import Cluster, ClusterError
 from tasks.clusters.opening import open_cluster
 from tasks.phases import Wait, ensure_all, undo_all
 from tasks.tenancy.ledger import RunLedger, TakenOver
@@ -102,7 +102,10 @@ def _find_left(cluster: Cluster, told: Told) -> Wait | None:
     label, value = (names.WORKSPACE_LABEL, told.workspace_id)
     if told.project_id is not None:
         label, value = names.PROJECT_LABEL, told.project_id
-    left = left_of(cluster, label, value)
+    try:
+        left = left_of(cluster, label, value)
+    except ClusterError as error:
+        return Wait(error.message)
     return Wait(f"namespaces {', '.join(left[:5])} to go") if left else None
 
 

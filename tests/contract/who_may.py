@@ -89,7 +89,8 @@ _SAID = {
         GET PUT PATCH DELETE /api/v1/organizations/{organization_id}/workspaces/{workspace_id}
         POST /api/v1/workspaces, GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}
         POST /api/v1/workspaces/{workspace_id}/suspend, POST /api/v1/workspaces/{workspace_id}/resume
-        POST /api/v1/workspaces/{workspace_id}/upgrade, GET /api/v1/workspaces/{workspace_id}/kubeconfig
+        POST /api/v1/workspaces/{workspace_id}/upgrade, POST /api/v1/workspaces/{workspace_id}/abandon
+        GET /api/v1/workspaces/{workspace_id}/kubeconfig
         GET /api/v1/workspaces/{workspace_id}/resource-usage, GET /api/v1/workspaces/{workspace_id}/repairs
         GET POST /api/v1/workspaces/{workspace_id}/projects
         GET PUT PATCH DELETE /api/v1/workspaces/{workspace_id}/projects/{project_id}

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from app import jobs
-from app.clusters import Access, Cluster
+from app.clusters import Access, Cluster, ClusterHealth
 from app.clusters.credentials import seal_access
 from app.jobs import Job
 from app.kernel.addresses import AddressRules
@@ -44,7 +44,7 @@ def make_cluster(app: Flask, database: Database, owner: Person, access: Access, 
     vault: Vault = app.extensions["headrace"].vault
     with database.transaction() as session:
         about = {"organization_id": owner.organization_id, "name": name, "provider": "kubeconfig"}
-        cluster = Cluster(id=new_id(), status="connected", **about)
+        cluster = Cluster(id=new_id(), status="connected", health=ClusterHealth(), **about)
         seal_access(vault, cluster, access)
         session.add(cluster)
         session.flush()

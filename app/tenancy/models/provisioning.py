@@ -49,6 +49,7 @@ class Provisioning(Base):
         ),
         Index("ix_provisionings_workspace_id_created_at", "workspace_id", "created_at", "id"),
         Index("ix_provisionings_project_id", "project_id"),
+        Index("ix_provisionings_finished_at", "finished_at"),
     )
     __mapper_args__ = {"eager_defaults": True}
 

@@ -45,7 +45,7 @@ class Space(Base):
 class SpaceRepair(Base):
     """Something on a cluster that was not as it had to be, and was set right.
 
-    `what` is `missing` or `changed`; `fields` are the paths that differed, `managers` who had written them.
+    `what` is `missing`, `changed` or `unwanted`; `fields` are the paths that differed, `managers` who had written them.
     """
 
     __tablename__ = "space_repairs"

@@ -17,7 +17,7 @@ from app.kernel.errors import Unavailable
 from app.tenancy import courses
 from app.tenancy.kubeconfigs import ask_for_kubeconfig, find_kubeconfig
 from app.tenancy.models import SpaceRepair, Workspace
-from app.tenancy.placing import change_place
+from app.tenancy.placing import abandon_place, change_place
 from app.tenancy.routes.workspaces import show, workspaces
 from app.tenancy.schemas.provisioning import Repair, ResourceUsage
 from app.tenancy.schemas.workspaces import WorkspaceDetail
@@ -68,6 +68,20 @@ class Upgrade(MethodView):
     def post(self, workspace_id: UUID) -> Reply:
         """Bring what the platform keeps in a workspace's namespace up to what this version makes"""
         return _begin(workspace_id, courses.UPGRADE)
+
+
+@workspaces.route("/workspaces/<uuid:workspace_id>/abandon")
+class Abandonment(MethodView):
+    """Abandoning."""
+
+    @workspaces.response(204)
+    @workspaces.refuses(409)
+    @requires("workspaces:delete")
+    def post(self, workspace_id: UUID) -> Reply:
+        """Delete a workspace whose cluster does not answer any more, and leave what is there"""
+        with transaction() as session:
+            abandon_place(session, load(session, Workspace, workspace_id, for_update=True))
+            return Reply(None, 204)
 
 
 @workspaces.route("/workspaces/<uuid:workspace_id>/kubeconfig")

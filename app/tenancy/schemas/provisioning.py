@@ -84,7 +84,7 @@ class Repair(Schema):
     namespace = fields.String(required=True)
     kind = fields.String(required=True, metadata={"example": "NetworkPolicy"})
     name = fields.String(required=True)
-    what = fields.String(required=True, validate=validate.OneOf(("missing", "changed")))
+    what = fields.String(required=True, validate=validate.OneOf(("missing", "changed", "unwanted")))
     fields_ = fields.List(fields.String(), required=True, data_key="fields", attribute="fields")
     managers = fields.List(
         fields.String(), required=True, metadata={"description": "Who had written to these fields, as the cluster says"}

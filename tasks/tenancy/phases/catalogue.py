@@ -8,7 +8,7 @@ from typing import Final
 from app.tenancy import courses
 from tasks.phases import Phase
 from tasks.tenancy.phases.base import Site
-from tasks.tenancy.phases.places import Accounts, Labels, Namespace, NetworkPolicy, Quota, Roles, Share
+from tasks.tenancy.phases.places import Accounts, Labels, Namespace, NetworkPolicy, Quota, Rest, Roles, Share
 from tasks.tenancy.phases.removal import Remove, of_accounts, of_all, of_project, of_projects, of_workspace
 from tasks.tenancy.phases.sleep import Freeze, Reverse, ScaleDown
 from tasks.tenancy.phases.trying import CleanUp, Verify
@@ -24,6 +24,8 @@ _NEW: Final[Mapping[str, Make]] = {
     "verify": Verify,
     "clean_up": CleanUp,
     "parent_quota": lambda site: Share(site, of_parent=True),
+    "parent_lowered": lambda site: Share(site, of_parent=True, only_lowers=True),
+    "parent_raised": lambda site: Rest(Share(site, of_parent=True)),
     "labels": Labels,
     "freeze": Freeze,
     "scale_down": ScaleDown,

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.tenancy import BelowUse, NamespaceNotOurs, WantedSpace, find_over_use, is_same_amount
+from app.tenancy import (
+    BelowUse,
+    NamespaceNotOurs,
+    WantedSpace,
+    find_less,
+    find_over_use,
+    is_same_amount,
+    read_amounts,
+)
 from tasks.clusters.gateways.kubernetes import Cluster, Object, ObjectExists, kinds
 from tasks.phases import Wait
 from tasks.tenancy import manifests
-from tasks.tenancy.objects import find, is_going, is_ours, put, put_all, remove, remove_namespace
+from tasks.tenancy.members import put_accounts
+from tasks.tenancy.objects import find, is_going, is_ours, put, put_all, put_labels, remove, remove_namespace
 from tasks.tenancy.phases.base import Site
 
 
@@ -62,8 +71,8 @@ class Labels:
         """Write those there are, and take back those there are no more."""
         space = self.site.space
         gone = {name: None for name in self.site.labels if name not in space.labels}
-        change = {"metadata": {"labels": {**gone, **manifests.namespace(space)["metadata"]["labels"]}}}
-        self.site.cluster.patch(kinds.NAMESPACE, space.name, change=change)
+        labels = {**gone, **manifests.namespace(space)["metadata"]["labels"]}
+        put_labels(self.site.cluster, {"metadata": {"name": space.name, "labels": labels}})
         return None
 
     def undo(self) -> Wait | None:
@@ -92,24 +101,52 @@ class Quota:
 @dataclass(frozen=True, slots=True)
 class Share:
     """The quota of a space that was there before; `of_parent` says whose it is. Taken back, it is what the database
-    says again."""
+    says again. One that `only_lowers` waits with what it is to get until others have given it up."""
 
     site: Site
     of_parent: bool = False
+    only_lowers: bool = False
 
     def ensure(self) -> Wait | None:
         """Put it, unless more is used than it would allow."""
-        return put_quota(self.site.cluster, self._space)
+        return put_quota(self.site.cluster, self.lowered if self.only_lowers else self.wanted)
 
     def undo(self) -> Wait | None:
         """Put what there was."""
-        if find(self.site.cluster, kinds.NAMESPACE, self._space().name) is None:
-            return None
-        put(self.site.cluster, kinds.RESOURCE_QUOTA, manifests.quota(self._space()))
+        self.put(self.wanted())
         return None
 
-    def _space(self) -> WantedSpace:
+    def put(self, space: WantedSpace) -> None:
+        """Put a quota, whatever is used; where its namespace is gone there is none."""
+        if find(self.site.cluster, kinds.NAMESPACE, space.name) is not None:
+            put(self.site.cluster, kinds.RESOURCE_QUOTA, manifests.quota(space))
+
+    def wanted(self) -> WantedSpace:
+        """Return the space with the quota that it is to have."""
         return self.site.look_again().project(self.site.parent_id if self.of_parent else self.site.project_id)
+
+    def lowered(self) -> WantedSpace:
+        """Return the space with, of each resource, what it has or what it is to have, whichever is less."""
+        space = self.wanted()
+        live = find(self.site.cluster, kinds.RESOURCE_QUOTA, manifests.QUOTA, space.name) or {}
+        has = read_amounts((live.get("spec") or {}).get("hard"))
+        return replace(space, hard={name: find_less(amount, has.get(name)) for name, amount in space.hard.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What a share gets when others have given it up; taken back, it is lowered before they have it again."""
+
+    share: Share
+
+    def ensure(self) -> Wait | None:
+        """Put the share whole."""
+        return put_quota(self.share.site.cluster, self.share.wanted)
+
+    def undo(self) -> Wait | None:
+        """Lower it."""
+        self.share.put(self.share.lowered())
+        return None
 
 
 def put_quota(cluster: Cluster, read: Callable[[], WantedSpace]) -> Wait | None:
@@ -122,7 +159,7 @@ def put_quota(cluster: Cluster, read: Callable[[], WantedSpace]) -> Wait | None:
         if newest.hard == space.hard:
             break
         space = newest
-    counted = (live.get("status") or {}).get("hard") or {}
+    counted = read_amounts((live.get("status") or {}).get("hard"))
     if all(is_same_amount(counted.get(name), amount) for name, amount in space.hard.items()):
         return None
     return Wait(f"the cluster to count the quota of namespace {space.name}")
@@ -130,7 +167,7 @@ def put_quota(cluster: Cluster, read: Callable[[], WantedSpace]) -> Wait | None:
 
 def _refuse_below_use(cluster: Cluster, space: WantedSpace) -> None:
     live = find(cluster, kinds.RESOURCE_QUOTA, manifests.QUOTA, space.name)
-    over = find_over_use(space.hard, ((live or {}).get("status") or {}).get("used") or {})
+    over = find_over_use(space.hard, read_amounts(((live or {}).get("status") or {}).get("used")))
     if over:
         told = ", ".join(f"{name}: {used} of {allowed}" for name, (used, allowed) in sorted(over.items()))
         raise BelowUse(f"Namespace {space.name} uses more than would be left to it ({told}).")
@@ -167,8 +204,7 @@ class Accounts:
         wanted = manifests.access_namespace(space, self.site.provisioning_id)
         waiting = _ensure_namespace(self.site, space, wanted)
         if waiting is None:
-            members = manifests.accounts(space, space.members)
-            put_all(self.site.cluster, [(kinds.SERVICE_ACCOUNT, account) for account in members])
+            put_accounts(self.site.cluster, space)
         return waiting
 
     def undo(self) -> Wait | None:

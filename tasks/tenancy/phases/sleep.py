@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ from tasks.phases import Wait
 from tasks.tenancy import manifests
 from tasks.tenancy.objects import put, remove
 from tasks.tenancy.phases.base import Site
+
+_REPLICAS: Final = re.compile(r"[0-9]{1,6}")
 
 SCALED: Final = (kinds.DEPLOYMENT, kinds.STATEFUL_SET)
 
@@ -70,23 +73,29 @@ def _awake(cluster: Cluster, namespace: str) -> Iterator[str]:
 
 
 def _send_to_sleep(cluster: Cluster, kind: Kind, live: Object) -> None:
-    replicas = live["spec"].get("replicas", 1)
+    replicas = _replicas_of(live)
     if replicas:
         _write(cluster, kind, live, note=str(replicas), replicas=0)
+
+
+def _replicas_of(live: Object) -> int:
+    wanted = (live.get("spec") or {}).get("replicas", 1)
+    return wanted if isinstance(wanted, int) else 1
 
 
 def _wake(cluster: Cluster, kind: Kind, live: Object) -> None:
     """Give a workload its replicas back, unless somebody has scaled it since."""
     remembered = (live["metadata"].get("annotations") or {}).get(names.REPLICAS_NOTE, "")
-    if remembered.isascii() and remembered.isdigit():
-        _write(cluster, kind, live, note=None, replicas=live["spec"].get("replicas", 1) or int(remembered))
+    # Whoever may edit the workload may write there what they like.
+    if _REPLICAS.fullmatch(remembered):
+        _write(cluster, kind, live, note=None, replicas=_replicas_of(live) or int(remembered))
 
 
 def _write(cluster: Cluster, kind: Kind, live: Object, *, note: str | None, replicas: int) -> None:
     """Write both in one go, and only to what was read: nothing may be forgotten in between."""
     meta = live["metadata"]
     change = {
-        "metadata": {"resourceVersion": meta["resourceVersion"], "annotations": {names.REPLICAS_NOTE: note}},
+        "metadata": {"resourceVersion": meta.get("resourceVersion"), "annotations": {names.REPLICAS_NOTE: note}},
         "spec": {"replicas": replicas},
     }
     try:

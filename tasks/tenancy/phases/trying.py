@@ -28,7 +28,7 @@ class Verify:
                 return Wait("the pod that tries the namespace")
         if is_going(pod):
             return Wait("an earlier pod that tried the namespace to go")
-        if pod["spec"].get("nodeName"):
+        if (pod.get("spec") or {}).get("nodeName"):
             return None
         return Wait(f"a node for the pod that tries the namespace{_why_not(pod)}")
 
@@ -40,7 +40,8 @@ class Verify:
 
 def _why_not(pod: Object) -> str:
     conditions = (pod.get("status") or {}).get("conditions") or []
-    told = [str(one.get("message")) for one in conditions if isinstance(one, dict) and one.get("message")]
+    some = conditions if isinstance(conditions, list) else []
+    told = [str(one["message"]) for one in some if isinstance(one, dict) and one.get("message")]
     return f": {told[0][:300]}" if told else ""
 
 

@@ -111,6 +111,20 @@ def test_a_namespace_that_is_gone_is_made_again_with_all_that_is_in_it(yard: Yar
     assert look(yard) == {"workspaces": 1, "repaired": 0, "placed_again": 0, "removed": 0}
 
 
+def test_a_projects_namespace_that_is_gone_is_made_again_once(yard: Yard, server: ApiServer) -> None:
+    found = yard.placed()
+    project = yard.project(found["id"], "front", resource_quota={"cpu": "2"})
+    yard.cluster.delete(kinds.NETWORK_POLICY, "headrace-dns", found["namespace"])
+    yard.cluster.delete(kinds.NAMESPACE, project["namespace"])
+    server.controllers.settle()
+    told = look(yard)
+    assert (told["placed_again"], told["repaired"]) == (1, 1)
+    quota = yard.cluster.get(kinds.RESOURCE_QUOTA, "headrace", project["namespace"])
+    assert quota["spec"]["hard"]["requests.cpu"] == "2"
+    assert yard.subjects(project["namespace"], "admin")
+    assert look(yard) == {"workspaces": 1, "repaired": 0, "placed_again": 0, "removed": 0}
+
+
 def test_what_a_late_worker_left_over_is_removed_and_what_others_made_is_not(yard: Yard) -> None:
     found = yard.placed()
     data_of(yard.ask("DELETE", f"/workspaces/{found['id']}"), 202)

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
+from sqlalchemy import select
 
 from app.clusters import Access
+from app.jobs import Job
 from app.kernel.db import Database
+from app.tenancy import SyncMembers
 from app.tenancy.routes import places
 from tasks.clusters.gateways.kubernetes import AccessDenied, NotAuthenticated, RestCluster, kinds
 from tests.clusters.contract.world import config_map
@@ -136,6 +139,19 @@ def test_leaving_the_organization_leaves_all_of_its_workspaces(yard: Yard, bob: 
     yard.dispatch()
     yard.work()
     assert not any(yard.subjects(space, "edit") for space in spaces)
+
+
+def test_many_changes_of_members_are_one_look_at_the_cluster(yard: Yard, app: Flask, database: Database) -> None:
+    found = yard.placed()
+    people = [make_person(app, database, name) for name in ("ann", "ben", "cyd")]
+    for person in people:
+        body = {"email": person.user.email, "role": "editor"}
+        data_of(yard.ask("POST", f"/workspaces/{found['id']}/members", body), 201)
+    yard.dispatch()
+    with database.transaction() as session:
+        assert len(session.scalars(select(Job).where(Job.kind == SyncMembers.kind)).all()) == 1
+    yard.work()
+    assert len(yard.subjects(found["namespace"], "edit")) == 3
 
 
 def test_who_joins_while_it_is_being_made_is_let_in(yard: Yard, bob: Person) -> None:

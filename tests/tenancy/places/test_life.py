@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from app.clusters import Cluster
+from app.tenancy import ask_to_reconcile
 from tasks.clusters.gateways.kubernetes import Object, QuotaExceeded, kinds
 from tests.clusters.contract.world import pod, workload
 from tests.support.identity import data_of, error_of
@@ -42,6 +45,18 @@ def test_a_suspended_workspace_runs_nothing_and_comes_back_as_it_was(yard: Yard,
     assert yard.workspace(found["id"])["status"] == "active"
     assert [replicas(yard, kind, space) for kind in (kinds.DEPLOYMENT, kinds.STATEFUL_SET)] == [3, 2]
     assert not yard.cluster.get(kinds.DEPLOYMENT, "w", space)["metadata"].get("annotations")
+
+
+@pytest.mark.parametrize("written", ["9" * 5000, "99999999999", "many", "-3", "٣"])
+def test_what_a_tenant_writes_as_replicas_keeps_no_workspace_asleep(yard: Yard, written: str) -> None:
+    found = yard.placed()
+    path, space = f"/workspaces/{found['id']}", found["namespace"]
+    yard.cluster.create(kinds.DEPLOYMENT, workload("Deployment", space, replicas=1))
+    do(yard, "POST", f"{path}/suspend")
+    note = {"metadata": {"annotations": {"tenancy.headrace/replicas": written}}}
+    yard.cluster.patch(kinds.DEPLOYMENT, "w", space, change=note)
+    assert do(yard, "POST", f"{path}/resume").status == "succeeded"
+    assert replicas(yard, kinds.DEPLOYMENT, space) == 0
 
 
 def test_projects_sleep_with_their_workspace(yard: Yard, server: ApiServer) -> None:
@@ -128,6 +143,30 @@ def test_a_deleted_workspace_leaves_nothing_on_its_cluster(yard: Yard) -> None:
     error_of(yard.ask("GET", f"/workspaces/{found['id']}"), 404)
     assert yard.namespaces() == []
     assert [event["workspace_id"] for event in yard.events("workspace.deleted")] == [found["id"]]
+
+
+def test_a_workspace_on_a_cluster_that_is_gone_is_abandoned_and_cleared_away_should_it_come_back(yard: Yard) -> None:
+    found = yard.placed()
+    yard.project(found["id"], "front")
+    path = f"/workspaces/{found['id']}/abandon"
+    assert error_of(yard.ask("POST", path), 409)["code"] == "WORKSPACE_NOT_READY"
+    set_status(yard, "disconnected")
+    told = data_of(yard.ask("DELETE", f"/workspaces/{found['id']}"), 202)
+    assert yard.ask("POST", path).status_code == 204
+    error_of(yard.ask("GET", f"/workspaces/{found['id']}"), 404)
+    yard.work()
+    assert (yard.job(told["job_id"]).error or {})["code"] == "TAKEN_OVER"
+    assert len(yard.namespaces()) == 3
+    set_status(yard, "connected")
+    with yard.database.transaction() as session:
+        assert ask_to_reconcile(session) == 1
+    yard.work()
+    assert yard.namespaces() == []
+
+
+def set_status(yard: Yard, status: str) -> None:
+    with yard.database.transaction() as session:
+        session.execute(update(Cluster).values(status=status))
 
 
 def test_what_holds_a_namespace_is_told(yard: Yard, server: ApiServer) -> None:
