@@ -41,6 +41,7 @@ SAME_NAME = (
     "allow_loopback_clusters",
     "allow_unverified_clusters",
     "allow_local_clusters",
+    "vcluster_address",
     "container_engine",
     "container_image",
     "max_body_bytes",

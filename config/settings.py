@@ -201,6 +201,17 @@ class Settings:
     )
     verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")
 
+    vcluster_address: str = setting(
+        "",
+        "address at which clients reach a virtual cluster, with `{name}` for its name, such as "
+        "`https://{name}.vclusters.example.com`; empty offers none",
+    )
+    vcluster_ingress_class: str = setting("nginx", "ingress class of hosts that hands TLS through to virtual clusters")
+    vcluster_image: str = setting("ghcr.io/loft-sh/vcluster-oss:0.24.1", "image of a virtual cluster's control plane")
+    vcluster_kubernetes_image: str = setting(
+        "ghcr.io/loft-sh/kubernetes:v1.32.1", "image that brings the Kubernetes of a virtual cluster"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least level that is logged")
     log_format: Literal["text", "json"] = setting("text", "form of the log lines")
     metrics_token: str = setting(

@@ -58,6 +58,14 @@ class MetricRules:
     rollup_days: int
     score_days: int
     series: int
+class VirtualRules:
+    """How virtual clusters are made: where clients reach one (with `{name}`), by which ingress class, of which images.
+    Without an `address` there are none."""
+
+    address: str
+    ingress_class: str
+    image: str
+    kubernetes_image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +97,4 @@ class Tools:
     kubeconfig_seconds: int
     provisioning_days: int
     verify_image: str
+    virtual: VirtualRules

@@ -23,6 +23,7 @@ from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
 from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools
+from tasks.tools import CacheLimits, ClusterRules, StepDefaults, Tools, VirtualRules
 from workers.sender import CelerySender
 
 # Of steps in pods, where nothing else is said: never root.
@@ -79,6 +80,12 @@ def open_tools(settings: Settings) -> Tools:
         kubeconfig_seconds=settings.kubeconfig_seconds,
         provisioning_days=settings.provisioning_days,
         verify_image=settings.verify_image,
+        virtual=VirtualRules(
+            settings.vcluster_address,
+            settings.vcluster_ingress_class,
+            settings.vcluster_image,
+            settings.vcluster_kubernetes_image,
+        ),
     )
 
 

@@ -58,6 +58,7 @@ class Platform:
     allow_loopback_clusters: bool
     allow_unverified_clusters: bool
     allow_local_clusters: bool
+    vcluster_address: str
     container_engine: str
     container_image: str
     max_body_bytes: int

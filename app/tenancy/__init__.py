@@ -77,6 +77,7 @@ from app.tenancy.repository import RepositoryRules, find_branch_fault, find_repo
 from app.tenancy.retrying import operation_retried
 from app.tenancy.service import create_organization, create_workspace, personal_organization
 from app.tenancy.spaces import WantedSpace, WantedWorkspace, want_workspace
+from app.tenancy.virtual import address_of, keep_virtual, reveal_virtual
 
 if TYPE_CHECKING:
     from app.tenancy.routes import blueprints
@@ -135,6 +136,7 @@ __all__ = [
     "WorkspaceStatusChanged",
     "WorkspaceUpdated",
     "accept_member_sync",
+    "address_of",
     "apply_plans",
     "ask_to_reconcile",
     "before_deletion",
@@ -159,6 +161,7 @@ __all__ = [
     "is_busy",
     "is_same_amount",
     "keep_kubeconfig",
+    "keep_virtual",
     "names",
     "note_repairs",
     "note_use",
@@ -169,6 +172,7 @@ __all__ = [
     "provides_hosts",
     "refuse_unready",
     "read_amounts",
+    "reveal_virtual",
     "tells_activity",
     "undo_ended",
     "visible_workspaces",

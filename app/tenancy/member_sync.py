@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from app import jobs
 from app.jobs import Job
 from app.kernel.clock import database_now
+from app.kernel.ids import new_id
 from app.tenancy.intents import SyncMembers
-from app.tenancy.models import Space, Workspace
+from app.tenancy.models import ACTIVE, VCLUSTER, Space, Workspace
 
 
 def accept_member_sync(session: Session, data: dict[str, Any], event_id: UUID) -> None:
@@ -28,7 +29,16 @@ def accept_member_sync(session: Session, data: dict[str, Any], event_id: UUID) -
     )
     if one := data.get("workspace_id") or (data.get("scope_type") == "workspace" and data["scope_id"]):
         concerned = concerned.where(Workspace.id == UUID(one))
-    workspaces = session.scalars(concerned).all()
+    _ask(session, session.scalars(concerned).all(), f"members:{event_id}")
+
+
+def look_for_members(session: Session, host_id: UUID) -> None:
+    """Ask the same of the virtual clusters on a host: whose membership ended by itself is not seen from outside."""
+    theirs = (Workspace.host_id == host_id, Workspace.isolation == VCLUSTER, Workspace.status == ACTIVE)
+    _ask(session, session.scalars(select(Workspace).where(*theirs)).all(), f"members:{new_id()}")
+
+
+def _ask(session: Session, workspaces: Sequence[Workspace], cause: str) -> None:
     asked = _find_asked(session, workspaces)
     for workspace in workspaces:
         if workspace.id in asked:
@@ -39,7 +49,7 @@ def accept_member_sync(session: Session, data: dict[str, Any], event_id: UUID) -
             organization_id=workspace.organization_id,
             workspace_id=workspace.id,
             resource=("workspace", workspace.id),
-            key=f"members:{event_id}:{workspace.id}",
+            key=f"{cause}:{workspace.id}",
         )
 
 

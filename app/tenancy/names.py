@@ -17,6 +17,9 @@ PROVISIONING_LABEL: Final = f"{PREFIX}/provisioning"
 PURPOSE_LABEL: Final = f"{PREFIX}/purpose"
 REPLICAS_NOTE: Final = f"{PREFIX}/replicas"
 
+CONTROL_PLANE: Final = "vcluster"
+ACCESS_INSIDE: Final = "headrace-access"
+
 _LABEL_KEY: Final = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 _OURS: Final = (PREFIX, "kubernetes.io", "k8s.io")

@@ -66,7 +66,7 @@ def begin(
         ),
         phases=[
             ProvisioningPhase(position=place, name=name, share=share, undoable=course.undoable)
-            for place, (name, share) in enumerate(course.phases)
+            for place, (name, share) in enumerate(course.phases_of(workspace.isolation))
         ],
         **whose,
     )

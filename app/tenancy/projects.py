@@ -23,6 +23,7 @@ from app.tenancy.models.projects import DEPTH_LIMIT
 from app.tenancy.placing import refuse_unready
 from app.tenancy.provisioning_events import ProjectCreated, ProjectDeleted, ProjectMembersChanged, ProjectUpdated
 from app.tenancy.spaces import claim_spaces, share_of
+from app.tenancy.virtual import refuse_virtual
 
 ON_CLUSTER = ("labels", "quota")
 
@@ -46,6 +47,7 @@ def create_project(
     `refuse_unready` raises for a workspace with a cluster.
     """
     if workspace.is_provisioned:
+        refuse_virtual(workspace)
         refuse_unready(workspace)
     parent = _find_parent(session, workspace, fields.pop("parent_id", None))
     left = _left_for_children(session, workspace, parent)

@@ -20,6 +20,7 @@ from app.tenancy.access import Rights
 from app.tenancy.errors import OperationRuns, WorkspaceNotReady, WorkspaceSuspended
 from app.tenancy.hosts import find_usable
 from app.tenancy.intents import ReconcileHost
+from app.tenancy.member_sync import look_for_members
 from app.tenancy.models import ACTIVE, OPEN, SUSPENDED, Project, Provisioning, Space, SpaceRepair, Workspace
 from app.tenancy.models.provisioning import SUCCEEDED
 from app.tenancy.operations import is_busy
@@ -55,6 +56,7 @@ def ask_to_reconcile(session: Session) -> int:
     due = sorted(find_usable(session, [host_id for host_id in hosts if host_id]).difference(session.scalars(under_way)))
     for host_id in due:
         jobs.accept(session, ReconcileHost(host_id), resource=("cluster", host_id))
+        look_for_members(session, host_id)
     return len(due)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.tenancy import names, quotas
 from app.tenancy.access import Rights, Roles, by_role, read_project_roles, roles_in_project
 from app.tenancy.errors import WorkspaceNotReady
-from app.tenancy.models import ACTIVE, DELETING, SUSPENDED, Project, Space, Workspace
+from app.tenancy.models import ACTIVE, DELETING, SUSPENDED, VCLUSTER, Project, Space, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,18 @@ class WantedSpace:
 
 @dataclass(frozen=True, slots=True)
 class WantedWorkspace:
-    """A workspace on a cluster, with the spaces of its projects."""
+    """A workspace on a cluster, with the spaces of its projects. Of one that is a virtual cluster, `inside` is what its
+    members have there; on the host they have nothing."""
 
     host_id: UUID
     own: WantedSpace
     projects: tuple[WantedSpace, ...]
+    inside: WantedSpace | None = None
+
+    @property
+    def entered(self) -> WantedSpace:
+        """Where its members come in."""
+        return self.inside or self.own
 
     @property
     def spaces(self) -> tuple[WantedSpace, ...]:
@@ -98,6 +105,9 @@ def want_workspace(
         raise WorkspaceNotReady
     projects = session.scalars(select(Project).where(Project.workspace_id == workspace.id).order_by(Project.id)).all()
     roles = (rights or Rights(session)).roles_in(workspace, also)
+    inside = _want_inside(workspace, roles) if workspace.isolation == VCLUSTER else None
+    if inside is not None:
+        roles = {}
     members = read_project_roles(session, workspace.id)
     # What one that is being deleted had is its parent's again.
     staying = [project for project in projects if project.status != DELETING]
@@ -109,6 +119,20 @@ def want_workspace(
             _want(workspace, project, share_of(project, staying), roles_in_project(members.get(project.id, {}), roles))
             for project in placed
         ),
+        inside,
+    )
+
+
+def _want_inside(workspace: Workspace, roles: Roles) -> WantedSpace:
+    return WantedSpace(
+        name="default",
+        access=names.ACCESS_INSIDE,
+        organization_id=workspace.organization_id,
+        workspace_id=workspace.id,
+        project_id=None,
+        hard={},
+        users=by_role(roles),
+        suspended=workspace.status == SUSPENDED,
     )
 
 

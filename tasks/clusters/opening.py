@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
-from app.clusters import reveal_access
+from app.clusters import Access, reveal_access
 from app.jobs import Run
 from tasks.clusters.gateways.kubernetes import Cluster, ClusterAway, Limits, RestCluster
 from tasks.gateways.lookup import Keep
@@ -40,6 +40,15 @@ def open_cluster(
     """
     with run.reading() as session:
         access = reveal_access(session, tools.vault, cluster_id)
+    with open_access_to(run, tools, access, seconds, limits) as cluster:
+        yield cluster
+
+
+@contextmanager
+def open_access_to(
+    run: Run, tools: Tools, access: Access, seconds: float, limits: Limits | None = None
+) -> Iterator[Cluster]:
+    """Open what an access leads to, in the same way."""
     keep = keep_within(seconds, run.check)
     cluster = RestCluster(access, rules=tools.clusters.addresses, limits=limits, keep=keep)
     try:

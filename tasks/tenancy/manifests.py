@@ -17,6 +17,7 @@ OURS: Final = f"app.kubernetes.io/managed-by={names.MANAGER}"
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _DNS: Final = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+_INSIDE: Final = {"admin": "cluster-admin", "edit": "edit", "view": "view"}
 _EVERYONE: Final[Object] = {"podSelector": {}}
 
 # What a container gets that does not say; a quota takes none that has neither said nor got it.
@@ -101,6 +102,18 @@ def bindings(space: WantedSpace) -> list[Object]:
         {
             "metadata": _meta(space, f"headrace-{role}"),
             "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+            "subjects": [_subject(space, user_id) for user_id in users],
+        }
+        for role, users in sorted(space.users.items())
+    ]
+
+
+def bindings_inside(space: WantedSpace) -> list[Object]:
+    """Return the cluster role bindings within a virtual cluster: whoever administers the workspace administers it."""
+    return [
+        {
+            "metadata": {"name": f"headrace-{role}", "labels": labels_of(space)},
+            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _INSIDE[role]},
             "subjects": [_subject(space, user_id) for user_id in users],
         }
         for role, users in sorted(space.users.items())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,13 +24,15 @@ from app.tenancy import (
     is_busy,
     keep_kubeconfig,
     names,
+    reveal_virtual,
     want_quiet,
     want_workspace,
 )
 from tasks.clusters.gateways.kubernetes import Cluster, Object, ObjectNotFound, kinds
-from tasks.clusters.opening import open_cluster
+from tasks.clusters.opening import TURN_SECONDS, open_access_to, open_cluster
 from tasks.tenancy import manifests
 from tasks.tenancy.differences import find_differences
+from tasks.tenancy.manifests import Wanted
 from tasks.tenancy.objects import ours_of, put, remove
 from tasks.tools import Tools
 
@@ -37,6 +41,19 @@ LONGEST_WAIT: Final = 30.0
 ISSUE_SECONDS: Final = 30.0
 
 Look = Callable[[], WantedWorkspace | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where members come in: by the namespaces of a workspace on its host, or into the virtual cluster that it is."""
+
+    cluster: Cluster
+
+    def bindings(self, wanted: WantedWorkspace) -> list[Wanted]:
+        """Return who has which role."""
+        if wanted.inside is not None:
+            return [(kinds.CLUSTER_ROLE_BINDING, one) for one in manifests.bindings_inside(wanted.inside)]
+        return [(kinds.ROLE_BINDING, one) for space in wanted.settled for one in manifests.bindings(space)]
 
 
 class NoMember(Permanent):
@@ -60,16 +77,41 @@ def sync_members(run: Run, workspace_id: UUID, tools: Tools) -> dict[str, Any] |
     wanted = look_at(run, workspace_id)
     if wanted is None:
         return {"synced": False}
-    with open_cluster(run, tools, wanted.host_id) as cluster:
-        ended = end_strangers(cluster, lambda: look_at(run, workspace_id))
-        settled = put_members(cluster, lambda: look_at_quiet(run, workspace_id))
+    ended, settled = 0, None
+    with enter(run, tools, wanted) as door:
+        if door is not None:
+            ended = end_strangers(door, lambda: look_at(run, workspace_id))
+            settled = put_members(door, lambda: look_at_quiet(run, workspace_id))
     with run.recording() as (session, job):
-        if settled is None and _is_awaited(session, workspace_id):
+        if door is not None and settled is None and _is_awaited(session, workspace_id):
             delay = min(FIRST_WAIT * 1.5 ** min(run.attempt - 1, 20), LONGEST_WAIT)
             run.wait(session, job, delay, "Waiting for what is being done to the workspace")
             return None
         _forget(session, workspace_id)
     return {"synced": settled is not None, "members": settled or 0, "ended": ended}
+
+
+@contextmanager
+def enter(run: Run, tools: Tools, wanted: WantedWorkspace, seconds: float = TURN_SECONDS) -> Iterator[Door | None]:
+    """Open what members come into; None for a virtual cluster that sleeps, or has never answered: whoever wakes it lets
+    them in."""
+    if wanted.inside is None:
+        with open_cluster(run, tools, wanted.host_id, seconds=seconds) as cluster:
+            yield Door(cluster)
+        return
+    access = None if wanted.inside.suspended else reveal_inside(run, tools, wanted.own.workspace_id)
+    if access is None:
+        yield None
+        return
+    with open_access_to(run, tools, access, seconds) as cluster:
+        yield Door(cluster)
+
+
+def reveal_inside(run: Run, tools: Tools, workspace_id: UUID) -> Access | None:
+    """Return what opens the virtual cluster of a workspace, or None."""
+    with run.reading() as session:
+        kept = reveal_virtual(session, tools.vault, workspace_id)
+    return None if kept is None else Access.from_json(kept)
 
 
 def look_at(run: Run, workspace_id: UUID) -> WantedWorkspace | None:
@@ -96,10 +138,10 @@ def _is_awaited(session: Session, workspace_id: UUID) -> bool:
 def _forget(session: Session, workspace_id: UUID) -> None:
     workspace = session.get(Workspace, workspace_id)
     if workspace is not None and workspace.is_provisioned:
-        forget_kubeconfigs(session, workspace, frozenset(want_workspace(session, workspace).own.members))
+        forget_kubeconfigs(session, workspace, frozenset(want_workspace(session, workspace).entered.members))
 
 
-def end_strangers(cluster: Cluster, look: Look) -> int:
+def end_strangers(door: Door, look: Look) -> int:
     """End the accounts of a workspace that are nobody's who is a member; returns how many.
 
     Who is a member is read after the accounts were: whoever was let in meanwhile stays.
@@ -107,15 +149,15 @@ def end_strangers(cluster: Cluster, look: Look) -> int:
     wanted = look()
     if wanted is None:
         return 0
-    live = _accounts_of(cluster, wanted.own)
-    newest = look() if _strangers(live, wanted.own) else None
-    strangers = _strangers(live, newest.own) if newest is not None else []
+    live = _accounts_of(door.cluster, wanted.entered)
+    newest = look() if _strangers(live, wanted.entered) else None
+    strangers = _strangers(live, newest.entered) if newest is not None else []
     for name in strangers:
-        remove(cluster, kinds.SERVICE_ACCOUNT, name, wanted.own.access)
+        remove(door.cluster, kinds.SERVICE_ACCOUNT, name, wanted.entered.access)
     return len(strangers)
 
 
-def put_members(cluster: Cluster, look: Look) -> int | None:
+def put_members(door: Door, look: Look) -> int | None:
     """Make accounts and bindings what they have to be; returns how many members there are, or None where `look` does.
 
     What is to be is read again after it was written: of several who write at once, the last has read the newest.
@@ -123,11 +165,10 @@ def put_members(cluster: Cluster, look: Look) -> int | None:
     written: WantedWorkspace | None = None
     while (wanted := look()) is not None:
         if written is not None and _users_of(wanted) == _users_of(written):
-            return len(wanted.own.members)
-        put_accounts(cluster, wanted.own)
-        for space in wanted.settled:
-            for binding in manifests.bindings(space):
-                put(cluster, kinds.ROLE_BINDING, binding)
+            return len(wanted.entered.members)
+        put_accounts(door.cluster, wanted.entered)
+        for kind, binding in door.bindings(wanted):
+            put(door.cluster, kind, binding)
         written = wanted
     return None
 
@@ -151,7 +192,7 @@ def _strangers(live: Collection[str], space: WantedSpace) -> list[str]:
 
 
 def _users_of(wanted: WantedWorkspace) -> dict[str, Any]:
-    return {space.name: space.users for space in wanted.settled}
+    return {space.name: space.users for space in (*wanted.settled, wanted.entered)}
 
 
 def issue_kubeconfig(run: Run, workspace_id: UUID, user_id: UUID, tools: Tools) -> dict[str, Any]:
@@ -163,23 +204,35 @@ def issue_kubeconfig(run: Run, workspace_id: UUID, user_id: UUID, tools: Tools) 
             return want_workspace(session, _find_open(session, workspace_id, user_id)[0], also=(user_id,))
 
     wanted = look()
-    with run.reading() as session:
-        opening = reveal_access(session, tools.vault, wanted.host_id)
-    with open_cluster(run, tools, wanted.host_id, seconds=ISSUE_SECONDS) as cluster:
-        put_members(cluster, look)
+    account, space = names.account_name(user_id), wanted.entered
+    with enter(run, tools, wanted, ISSUE_SECONDS) as door:
+        if door is None:
+            raise PlaceNotReady
+        put_members(door, look)
         try:
-            account = names.account_name(user_id)
-            token = cluster.request_token(account, wanted.own.access, seconds=tools.kubeconfig_seconds)
+            token = door.cluster.request_token(account, space.access, seconds=tools.kubeconfig_seconds)
         except ObjectNotFound:
             raise PlaceNotReady from None
-    access = Access(
-        opening.server, ca=opening.ca, token=token.text, server_name=opening.server_name, verify=opening.verify
-    )
+    access = _access_by(_opening_of(run, tools, wanted), token.text)
     with run.recording() as (session, _job):
         workspace, role = _find_open(session, workspace_id, user_id)
-        text = write_kubeconfig(workspace.slug, access, namespace=wanted.own.name)
+        text = write_kubeconfig(workspace.slug, access, namespace=space.name)
         expires_at = keep_kubeconfig(session, tools.vault, workspace, user_id, role, text, token.seconds)
     return {"expires_at": expires_at.isoformat()}
+
+
+def _opening_of(run: Run, tools: Tools, wanted: WantedWorkspace) -> Access:
+    if wanted.inside is not None:
+        found = reveal_inside(run, tools, wanted.own.workspace_id)
+        if found is None:
+            raise PlaceNotReady
+        return found
+    with run.reading() as session:
+        return reveal_access(session, tools.vault, wanted.host_id)
+
+
+def _access_by(opening: Access, token: str) -> Access:
+    return Access(opening.server, ca=opening.ca, token=token, server_name=opening.server_name, verify=opening.verify)
 
 
 def _find_open(session: Session, workspace_id: UUID, user_id: UUID) -> tuple[Workspace, str]:

@@ -47,7 +47,7 @@ def put(cluster: Cluster, kind: Kind, wanted: Object) -> Object:
     try:
         live = cluster.apply(kind, wanted, manager=names.MANAGER, force=True)
     except ObjectInvalid:
-        if kind != kinds.ROLE_BINDING:
+        if kind not in (kinds.ROLE_BINDING, kinds.CLUSTER_ROLE_BINDING):
             raise
         remove(cluster, kind, wanted["metadata"]["name"], wanted["metadata"].get("namespace"))
         live = cluster.apply(kind, wanted, manager=names.MANAGER, force=True)

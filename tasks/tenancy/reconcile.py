@@ -41,7 +41,7 @@ from tasks.clusters.opening import open_cluster
 from tasks.tenancy import manifests
 from tasks.tenancy.differences import find_differences, find_managers
 from tasks.tenancy.manifests import Wanted
-from tasks.tenancy.members import end_strangers, look_at, look_at_quiet, put_members
+from tasks.tenancy.members import Door, end_strangers, look_at, look_at_quiet, put_members
 from tasks.tenancy.objects import find, is_going, ours_of, put, put_labels, remove
 from tasks.tools import Tools
 
@@ -153,8 +153,8 @@ def _repair(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace) -> 
         for space, kind, body in _none_of(newest):
             if _place_of(kind, body) in doubtful:
                 yield from _remove_one(run, cluster, space, (kind, body))
-        if not lost:
-            put_members(cluster, lambda: look_at_quiet(run, wanted.own.workspace_id))
+        if not lost and wanted.inside is None:
+            put_members(Door(cluster), lambda: look_at_quiet(run, wanted.own.workspace_id))
     _shut_out(run, cluster, seen, wanted)
 
 
@@ -219,12 +219,15 @@ def _tell(
 
 
 def _shut_out(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace) -> None:
-    """End the accounts of those whose membership ended by itself, at its time; that is no drift."""
+    """End the accounts of those whose membership ended by itself, at its time; that is no drift. A virtual cluster has
+    its accounts inside, where the look of its members finds them."""
+    if wanted.inside is not None:
+        return
     known = {names.account_name(user_id) for user_id in wanted.own.members}
     access = wanted.own.access
     accounts = (live["metadata"] for live in seen.of(kinds.SERVICE_ACCOUNT))
     if any(meta.get("namespace") == access and meta["name"] not in known for meta in accounts):
-        end_strangers(cluster, lambda: look_at(run, wanted.own.workspace_id))
+        end_strangers(Door(cluster), lambda: look_at(run, wanted.own.workspace_id))
 
 
 def _place_again(run: Run, wanted: WantedWorkspace, space: WantedSpace) -> int:

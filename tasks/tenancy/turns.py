@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from app.clusters import Access, AccessRules
 from app.jobs import Run
 from app.tenancy import (
     MAKING,
@@ -18,16 +19,19 @@ from app.tenancy import (
     ProvisioningPhase,
     WantedWorkspace,
     Workspace,
+    address_of,
+    keep_virtual,
     names,
     operations,
     want_workspace,
 )
 from tasks.clusters.gateways.kubernetes import Cluster, ClusterError
-from tasks.clusters.opening import open_cluster
+from tasks.clusters.opening import TURN_SECONDS, open_access_to, open_cluster
 from tasks.phases import Wait, ensure_all, undo_all
 from tasks.tenancy.ledger import RunLedger, TakenOver
+from tasks.tenancy.members import reveal_inside
 from tasks.tenancy.objects import left_of
-from tasks.tenancy.phases import Site, make_phases
+from tasks.tenancy.phases import Inside, Site, make_phases
 from tasks.tools import Tools
 
 # What comes about within a moment is waited for: another turn would cost more than it.
@@ -156,4 +160,26 @@ def _site_of(run: Run, cluster: Cluster, provisioning_id: UUID, told: Told, tool
         told.parent_id,
         tools.verify_image,
         told.labels,
+        _inside_of(run, seen, tools),
+    )
+
+
+def _inside_of(run: Run, wanted: WantedWorkspace, tools: Tools) -> Inside | None:
+    """Return how the virtual cluster of a workspace is made and entered; None where there is none."""
+    if wanted.inside is None or not tools.virtual.address:
+        return None
+    workspace_id = wanted.own.workspace_id
+
+    def keep(access: Access, version: str) -> None:
+        with run.recording() as (session, _job):
+            kept = (access.server, version, access.to_json())
+            keep_virtual(session, tools.vault, workspace_id, *kept)
+
+    return Inside(
+        tools.virtual,
+        address_of(tools.virtual.address, wanted.own.name),
+        AccessRules(tools.clusters.addresses, allow_unverified=tools.clusters.allow_unverified),
+        lambda access: open_access_to(run, tools, access, TURN_SECONDS),
+        keep,
+        lambda: reveal_inside(run, tools, workspace_id),
     )

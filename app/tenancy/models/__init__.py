@@ -1,6 +1,6 @@
 """The tables of tenancy."""
 
-from app.tenancy.models.access import WorkspaceCredential
+from app.tenancy.models.access import VirtualCluster, WorkspaceCredential
 from app.tenancy.models.organizations import PLANS, STANDARD, Invitation, Organization
 from app.tenancy.models.projects import PROJECT_ROLES, Project, ProjectMember
 from app.tenancy.models.provisioning import (
@@ -58,6 +58,7 @@ __all__ = [
     "ProvisioningPhase",
     "Space",
     "SpaceRepair",
+    "VirtualCluster",
     "Workspace",
     "WorkspaceCredential",
 ]

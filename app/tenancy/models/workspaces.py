@@ -17,6 +17,7 @@ from app.tenancy.models.organizations import Organization
 from app.tenancy.repository import find_repository_key
 
 if TYPE_CHECKING:
+    from app.tenancy.models.access import VirtualCluster
     from app.tenancy.models.provisioning import Provisioning
 
 ACTIVE: Final = "active"
@@ -87,6 +88,7 @@ class Workspace(Base):
     activity = Activity()
     # Read where one workspace is shown.
     provisioning = cast("Provisioning | None", None)
+    virtual = cast("VirtualCluster | None", None)
 
     @property
     def is_provisioned(self) -> bool:

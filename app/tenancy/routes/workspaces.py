@@ -14,7 +14,7 @@ from app.kernel.errors import FieldError, Forbidden, Invalid, NotFound
 from app.kernel.principal import places_of
 from app.tenancy.hooks import read_activity
 from app.tenancy.hosts import find_host
-from app.tenancy.models import NAMESPACE, Workspace
+from app.tenancy.models import NAMESPACE, VCLUSTER, VirtualCluster, Workspace
 from app.tenancy.operations import newest_of
 from app.tenancy.placing import change_plan, place_workspace, refuse_plan, remove_place
 from app.tenancy.queries import visible_workspaces
@@ -26,6 +26,7 @@ from app.tenancy.service import (
     delete_workspace,
     personal_organization,
 )
+from app.tenancy.virtual import refuse_unoffered
 
 workspaces = Blueprint("workspaces", description="Teams' places, with their repositories")
 
@@ -125,6 +126,7 @@ class OneWorkspace(MethodView):
 def _make_workspace(session: Session, organization_id: UUID, body: dict[str, Any]) -> Any:
     check(organization_id)
     cluster_id, isolation = body.pop("cluster_id", None), body.pop("isolation", None)
+    refuse_unoffered(isolation, platform().vcluster_address)
     wants_place = cluster_id is not None or isolation is not None
     host = find_host(session, principal(), organization_id, cluster_id) if wants_place else None
     workspace = create_workspace(session, organization_id, principal().user_id, body, _rules())
@@ -191,6 +193,7 @@ def show(session: Session, workspace: Workspace) -> Workspace:
     session.refresh(workspace)
     workspace.activity = read_activity(session, workspace.id)
     workspace.provisioning = newest_of(session, workspace.id) if workspace.is_provisioned else None
+    workspace.virtual = session.get(VirtualCluster, workspace.id) if workspace.isolation == VCLUSTER else None
     return workspace
 
 

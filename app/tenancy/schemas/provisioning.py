@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
 from app.tenancy.models import ISOLATIONS
@@ -21,7 +19,8 @@ def isolation_field() -> fields.String:
     return fields.String(
         validate=validate.OneOf(ISOLATIONS),
         metadata={
-            "description": "Given without a cluster, one of the organization's is chosen",
+            "description": "Given without a cluster, one of the organization's is chosen. `vcluster` is a control "
+            "plane of its own, where the installation offers that",
             "example": "namespace",
         },
     )
@@ -92,11 +91,8 @@ class Repair(Schema):
     created_at = Timestamp(required=True)
 
 
-class PlacedBody(Schema):
-    """A body that may ask for a place on a cluster."""
+class VirtualClusterDetail(Schema):
+    """The virtual cluster that a workspace is."""
 
-    @validates_schema
-    def check_isolation(self, data: dict[str, Any], **_kwargs: Any) -> None:
-        """Refuse what this version cannot make."""
-        if data.get("isolation") == "vcluster":
-            raise ValidationError("Virtual clusters cannot be made by this version.", "isolation")
+    server = fields.String(required=True, metadata={"description": "Where clients reach it"})
+    version = fields.String(required=True, allow_none=True, metadata={"example": "v1.32.1"})

@@ -10,8 +10,8 @@ from app.http import Schema, Timestamp
 from app.tenancy.models import PLANS, SETTABLE, WORKSPACE_STATUSES
 from app.tenancy.schemas.fields import description_field, name_field, slug_field
 from app.tenancy.schemas.provisioning import (
-    PlacedBody,
     ProvisioningDetail,
+    VirtualClusterDetail,
     cluster_field,
     isolation_field,
 )
@@ -63,7 +63,7 @@ class WorkspaceReplacement(WorkspaceChange):
     branch = fields.String(load_default="main")
 
 
-class WorkspaceInOrganization(PlacedBody):
+class WorkspaceInOrganization(Schema):
     """What makes a workspace in an organization that the path names."""
 
     name = name_field(required=True)
@@ -114,6 +114,13 @@ class WorkspaceDetail(Workspace):
         allow_none=True,
         attribute="activity.last_execution",
         metadata={"description": "When the newest execution was asked for"},
+    )
+    vcluster = fields.Nested(
+        VirtualClusterDetail,
+        required=True,
+        allow_none=True,
+        attribute="virtual",
+        metadata={"description": "Once its control plane has answered"},
     )
     provisioning = fields.Nested(
         ProvisioningDetail,

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.clusters import Access, AccessRules
 from app.tenancy import WantedSpace, WantedWorkspace
 from tasks.clusters.gateways.kubernetes import Cluster
+from tasks.tools import VirtualRules
 
 Look = Callable[[], WantedWorkspace]
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The virtual cluster of a workspace, seen from outside: how it is made, where it is reached, what enters it with
+    an access, and what keeps that for others."""
+
+    rules: VirtualRules
+    address: str
+    access_rules: AccessRules
+    enter: Callable[[Access], AbstractContextManager[Cluster]]
+    keep: Callable[[Access, str], None]
+    kept: Callable[[], Access | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,7 @@ class Site:
     parent_id: UUID | None = None
     verify_image: str = ""
     labels: frozenset[str] = frozenset()
+    inside: Inside | None = None
 
     @property
     def space(self) -> WantedSpace:

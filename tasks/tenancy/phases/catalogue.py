@@ -12,6 +12,14 @@ from tasks.tenancy.phases.places import Accounts, Labels, Namespace, NetworkPoli
 from tasks.tenancy.phases.removal import Remove, of_accounts, of_all, of_project, of_projects, of_workspace
 from tasks.tenancy.phases.sleep import Freeze, Reverse, ScaleDown
 from tasks.tenancy.phases.trying import CleanUp, Verify
+from tasks.tenancy.phases.virtual import (
+    ControlPlane,
+    Kubeconfig,
+    RemovePods,
+    VirtualCleanUp,
+    VirtualMembers,
+    VirtualVerify,
+)
 
 Make = Callable[[Site], Phase]
 
@@ -22,6 +30,12 @@ _NEW: Final[Mapping[str, Make]] = {
     "accounts": Accounts,
     "roles": Roles,
     "verify": Verify,
+    "control_plane": ControlPlane,
+    "kubeconfig": Kubeconfig,
+    "virtual_members": VirtualMembers,
+    "virtual_verify": VirtualVerify,
+    "virtual_clean_up": VirtualCleanUp,
+    "remove_pods": RemovePods,
     "clean_up": CleanUp,
     "parent_quota": lambda site: Share(site, of_parent=True),
     "parent_lowered": lambda site: Share(site, of_parent=True, only_lowers=True),

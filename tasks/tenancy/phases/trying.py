@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.clusters.gateways.kubernetes import Object, ObjectExists, kinds
+from app.tenancy import WantedSpace
+from tasks.clusters.gateways.kubernetes import Cluster, Object, ObjectExists, kinds
 from tasks.phases import Wait
 from tasks.tenancy import manifests
 from tasks.tenancy.objects import find, is_going, remove
@@ -19,23 +20,27 @@ class Verify:
 
     def ensure(self) -> Wait | None:
         """Make it, and wait until it has a node. Whether its image can be pulled is not asked."""
-        pod = find(self.site.cluster, kinds.POD, manifests.VERIFY, self.site.space.name)
-        if pod is None:
-            try:
-                wanted = manifests.verify_pod(self.site.space, self.site.verify_image)
-                pod = self.site.cluster.create(kinds.POD, wanted)
-            except ObjectExists:
-                return Wait("the pod that tries the namespace")
-        if is_going(pod):
-            return Wait("an earlier pod that tried the namespace to go")
-        if (pod.get("spec") or {}).get("nodeName"):
-            return None
-        return Wait(f"a node for the pod that tries the namespace{_why_not(pod)}")
+        return try_space(self.site.cluster, self.site.space, self.site.verify_image)
 
     def undo(self) -> Wait | None:
         """Delete it."""
         remove(self.site.cluster, kinds.POD, manifests.VERIFY, self.site.space.name, grace=0)
         return None
+
+
+def try_space(cluster: Cluster, space: WantedSpace, image: str) -> Wait | None:
+    """Make a pod in a space, and wait until it has a node."""
+    pod = find(cluster, kinds.POD, manifests.VERIFY, space.name)
+    if pod is None:
+        try:
+            pod = cluster.create(kinds.POD, manifests.verify_pod(space, image))
+        except ObjectExists:
+            return Wait("the pod that tries the namespace")
+    if is_going(pod):
+        return Wait("an earlier pod that tried the namespace to go")
+    if (pod.get("spec") or {}).get("nodeName"):
+        return None
+    return Wait(f"a node for the pod that tries the namespace{_why_not(pod)}")
 
 
 def _why_not(pod: Object) -> str:
@@ -53,10 +58,15 @@ class CleanUp:
 
     def ensure(self) -> Wait | None:
         """Delete the pod and wait until it is gone."""
-        place = (kinds.POD, manifests.VERIFY, self.site.space.name)
-        remove(self.site.cluster, *place, grace=0)
-        return Wait("the pod that tried the namespace to go") if find(self.site.cluster, *place) else None
+        return clean_up(self.site.cluster, self.site.space)
 
     def undo(self) -> Wait | None:
         """There is nothing to take back."""
         return None
+
+
+def clean_up(cluster: Cluster, space: WantedSpace) -> Wait | None:
+    """Delete the pod that tried a space, and wait until it is gone."""
+    place = (kinds.POD, manifests.VERIFY, space.name)
+    remove(cluster, *place, grace=0)
+    return Wait("the pod that tried the namespace to go") if find(cluster, *place) else None

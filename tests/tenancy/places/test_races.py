@@ -17,7 +17,7 @@ from app.tenancy import Provisioning, Workspace, want_workspace
 from app.tenancy.models import WorkspaceCredential
 from tasks.clusters.gateways.kubernetes import kinds
 from tasks.tenancy import manifests, reconcile
-from tasks.tenancy.members import put_members
+from tasks.tenancy.members import Door, put_members
 from tests.support.identity import Person, data_of, error_of, make_person
 from tests.support.kubernetes import ApiServer
 from tests.support.places import Yard, make_cluster
@@ -140,7 +140,7 @@ def test_who_writes_what_was_read_before_writes_again_what_is_true_since(yard: Y
     before = read()
     data_of(yard.ask("PUT", f"/workspaces/{found['id']}/members/{bob.user.id}/role", {"role": "viewer"}))
     seen = iter([before])
-    assert put_members(yard.cluster, lambda: next(seen, None) or read()) == 2
+    assert put_members(Door(yard.cluster), lambda: next(seen, None) or read()) == 2
     assert yard.subjects(found["namespace"], "view") == [f"member-{bob.user.id.hex}"]
     assert f"member-{bob.user.id.hex}" not in yard.subjects(found["namespace"], "admin")
 
