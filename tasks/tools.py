@@ -58,6 +58,9 @@ class MetricRules:
     rollup_days: int
     score_days: int
     series: int
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualRules:
     """How virtual clusters are made: where clients reach one (with `{name}`), by which ingress class, of which images.
     Without an `address` there are none."""

@@ -18,7 +18,6 @@ from app.messaging import PruneMessages, SweepRooms
 from app.monitoring import FoldSamples, KeepMetrics, WatchRules
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 from app.sre import KeepScans, RunScanSchedules
-from app.tenancy import ReconcileSpaces
 from app.tenancy import PruneSpaces, ReconcileSpaces
 
 ACCEPT_DUE = "schedule.accept_due"

@@ -22,8 +22,7 @@ from tasks.pipelines.gateways.containers import Containers, DockerContainers, Im
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
-from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools
-from tasks.tools import CacheLimits, ClusterRules, StepDefaults, Tools, VirtualRules
+from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools, VirtualRules
 from workers.sender import CelerySender
 
 # Of steps in pods, where nothing else is said: never root.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0041_cluster_watches"
-down_revision = "0040_job_watch"
+revision = "0042_cluster_watches"
+down_revision = "0041_metrics"
 branch_labels = None
 depends_on = None
 
