@@ -35,7 +35,7 @@ from tests.support.kubernetes import Farm, farming
 from tests.support.work import Errand, doing, drain
 
 HOUR = timedelta(hours=1)
-RULES = CheckRules(interval=0.5, timeout=1.0, failures=2, longest=5.0)
+RULES = CheckRules(interval=0.5, timeout=1.0, failures=2, longest=5.0, watches=0)
 
 
 @pytest.fixture
