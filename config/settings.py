@@ -186,9 +186,7 @@ class Settings:
     cluster_check_failures: int = setting(3, "failed checks in a row that make a cluster's status `error`")
     cluster_inventory_seconds: float = setting(120.0, "how often what is on a cluster is listed")
     cluster_inventory_objects: int = setting(2000, "objects of a kind that the inventory of a cluster may hold")
-    cluster_watches: int = setting(
-        32, "kinds of objects that a sweep of the clusters watches at once; the rest takes turns, 0 only lists"
-    )
+    cluster_watches: int = setting(32, "kinds of objects of clusters that a sweep watches at once; 0 only lists")
     kubeconfig_seconds: int = setting(3600, "life of the token in a member's kubeconfig of a workspace")
     metric_series: int = setting(50_000, "series that an organization may have; 0 sets no limit")
     metric_days: int = setting(15, "how long samples are kept after they were written, in whole weeks")
@@ -196,21 +194,15 @@ class Settings:
         400, "how long their roll-ups of 5 minutes and an hour are kept, and series nobody writes to"
     )
     scan_days: int = setting(30, "how long the scores of anomaly scans are kept, in whole weeks; anomalies stay")
-    provisioning_days: int = setting(
-        90, "how long ended operations on workspaces, and what was repaired in them, are kept"
-    )
+    provisioning_days: int = setting(90, "how long ended operations on workspaces, and repairs in them, are kept")
     verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")
 
     vcluster_address: str = setting(
-        "",
-        "address at which clients reach a virtual cluster, with `{name}` for its name, such as "
-        "`https://{name}.vclusters.example.com`; empty offers none",
+        "", "address of virtual clusters, as `https://{name}.example.com`; empty offers none"
     )
-    vcluster_ingress_class: str = setting("nginx", "ingress class of hosts that hands TLS through to virtual clusters")
-    vcluster_image: str = setting("ghcr.io/loft-sh/vcluster-oss:0.24.1", "image of a virtual cluster's control plane")
-    vcluster_kubernetes_image: str = setting(
-        "ghcr.io/loft-sh/kubernetes:v1.32.1", "image that brings the Kubernetes of a virtual cluster"
-    )
+    vcluster_ingress_class: str = setting("nginx", "ingress class that hands TLS through to them")
+    vcluster_image: str = setting("ghcr.io/loft-sh/vcluster-oss:0.24.1", "image of their control plane")
+    vcluster_kubernetes_image: str = setting("ghcr.io/loft-sh/kubernetes:v1.32.1", "what brings their Kubernetes")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least level that is logged")
     log_format: Literal["text", "json"] = setting("text", "form of the log lines")

@@ -79,12 +79,7 @@ def open_tools(settings: Settings) -> Tools:
         kubeconfig_seconds=settings.kubeconfig_seconds,
         provisioning_days=settings.provisioning_days,
         verify_image=settings.verify_image,
-        virtual=VirtualRules(
-            settings.vcluster_address,
-            settings.vcluster_ingress_class,
-            settings.vcluster_image,
-            settings.vcluster_kubernetes_image,
-        ),
+        virtual=_virtual_rules(settings),
     )
 
 
@@ -145,6 +140,15 @@ def _cluster_rules(settings: Settings) -> ClusterRules:
             inventory_limit=settings.cluster_inventory_objects,
             watches=settings.cluster_watches,
         ),
+    )
+
+
+def _virtual_rules(settings: Settings) -> VirtualRules:
+    return VirtualRules(
+        settings.vcluster_address,
+        settings.vcluster_ingress_class,
+        settings.vcluster_image,
+        settings.vcluster_kubernetes_image,
     )
 
 
