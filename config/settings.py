@@ -198,7 +198,7 @@ class Settings:
     verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")
 
     vcluster_address: str = setting(
-        "", "address of virtual clusters, as `https://{name}.example.com`; empty offers none"
+        "", "where virtual clusters are, as `https://{name}.example.com`; empty offers none"
     )
     vcluster_ingress_class: str = setting("nginx", "ingress class that hands TLS through to them")
     vcluster_image: str = setting("ghcr.io/loft-sh/vcluster-oss:0.24.1", "image of their control plane")
