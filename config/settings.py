@@ -197,9 +197,7 @@ class Settings:
     provisioning_days: int = setting(90, "how long ended operations on workspaces, and repairs in them, are kept")
     verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")
 
-    vcluster_address: str = setting(
-        "", "where virtual clusters are, as `https://{name}.example.com`; empty offers none"
-    )
+    vcluster_address: str = setting("", "where virtual clusters are (`https://{name}.example.com`); empty: none")
     vcluster_ingress_class: str = setting("nginx", "ingress class that hands TLS through to them")
     vcluster_image: str = setting("ghcr.io/loft-sh/vcluster-oss:0.24.1", "image of their control plane")
     vcluster_kubernetes_image: str = setting("ghcr.io/loft-sh/kubernetes:v1.32.1", "what brings their Kubernetes")
