@@ -55,9 +55,8 @@ from app.tenancy.models import (
     Workspace,
 )
 from app.tenancy.models.provisioning import RUNNING
-from app.tenancy.operations import is_busy, operation_ended, operation_retried, undo_ended
-from app.tenancy.placing import refuse_unready
 from app.tenancy.operations import is_busy, operation_ended, undo_ended
+from app.tenancy.placing import refuse_unready
 from app.tenancy.plans import apply_plans
 from app.tenancy.provisioning_events import ProvisioningProgress
 from app.tenancy.pruning import forget_expired_kubeconfigs, forget_many_repairs, forget_operations, forget_repairs
@@ -170,8 +169,8 @@ __all__ = [
     "operations",
     "personal_organization",
     "provides_hosts",
-    "refuse_unready",
     "read_amounts",
+    "refuse_unready",
     "reveal_virtual",
     "tells_activity",
     "undo_ended",

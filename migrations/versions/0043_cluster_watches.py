@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0042_cluster_watches"
-down_revision = "0041_metrics"
+revision = "0043_cluster_watches"
+down_revision = "0042_messaging"
 branch_labels = None
 depends_on = None
 
