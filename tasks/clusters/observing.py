@@ -17,10 +17,11 @@ from tasks.clusters.gateways.kubernetes import (
     NotAuthenticated,
     kinds,
 )
+from tasks.clusters.opening import MOST_BYTES
 from tasks.clusters.summaries import SUMMARIES
 
 SECONDS: Final = 20.0
-LIMITS: Final = Limits(connect=5.0, first_byte=10.0, whole=SECONDS, max_bytes=16 * 1024 * 1024)
+LIMITS: Final = Limits(connect=5.0, first_byte=10.0, whole=SECONDS, max_bytes=16 * 1024 * 1024, max_total=MOST_BYTES)
 
 LONGEST_VERSION: Final = 100
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tasks.clusters.gateways.kubernetes import Cluster, ClusterAway, Limits, Res
 from tasks.gateways.lookup import Keep
 from tasks.tools import Tools
 
+MOST_BYTES: Final = 256 * 1024 * 1024
 # One that answers slowly, or without end, does not hold a worker that others wait for: its job takes another turn.
 TURN_SECONDS: Final = 300.0
 
@@ -50,7 +52,8 @@ def open_access_to(
 ) -> Iterator[Cluster]:
     """Open what an access leads to, in the same way."""
     keep = keep_within(seconds, run.check)
-    cluster = RestCluster(access, rules=tools.clusters.addresses, limits=limits, keep=keep)
+    bounded = replace(limits or Limits(), max_total=MOST_BYTES)
+    cluster = RestCluster(access, rules=tools.clusters.addresses, limits=bounded, keep=keep)
     try:
         yield cluster
     finally:

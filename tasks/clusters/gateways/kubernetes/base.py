@@ -82,14 +82,15 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a cluster may cost: seconds to be connected, to the first byte, and for a whole answer; bytes of an answer,
-    of one line of a stream, and of all answers together; seconds for which a stream may be silent."""
+    of one line of a stream, and of all answers together, if they are bounded; seconds for which a stream may be silent.
+    """
 
     connect: float = 5.0
     first_byte: float = 15.0
     whole: float = 30.0
     max_bytes: int = 32 * 1024 * 1024
     max_line: int = 4 * 1024 * 1024
-    max_total: int = 256 * 1024 * 1024
+    max_total: float = float("inf")
     silence: float = 90.0
 
 
