@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0043_cluster_watches"
-down_revision = "0042_messaging"
+revision = "0044_cluster_watches"
+down_revision = "0043_alerts"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0044_virtual_clusters"
-down_revision = "0043_cluster_watches"
+revision = "0045_virtual_clusters"
+down_revision = "0044_cluster_watches"
 branch_labels = None
 depends_on = None
 
