@@ -81,22 +81,27 @@ def _add(total: Tally, series: Series, alerts: Times) -> None:
     total.days += max(0.0, (int(series.times[-1]) - warm) / DAY)
 
 
-def crossings(times: Times, scores: Values, threshold: float) -> Times:
-    """Return when scores reach a threshold that they had been below for an hour."""
+def crossings(times: Times, scores: Values, threshold: float, step: int) -> Times:
+    """Return when scores reach a threshold that they had been below for an hour (two steps of slower series)."""
     high = times[scores >= threshold]
-    return high[np.diff(high, prepend=-QUIET) >= QUIET] if len(high) else high
+    return high[np.diff(high, prepend=-DAY * DAY) > max(QUIET, 2 * step)] if len(high) else high
 
 
 def recall_at(budgets: Sequence[float], judged: Sequence[tuple[Series, Times, Values]]) -> list[float]:
     """Return the best recall within each budget of false alerts per series-day, over one threshold for all series."""
-    every = np.concatenate([scores for _, _, scores in judged])
-    thresholds = np.unique(np.quantile(every, 1 - np.geomspace(1e-6, 0.1, 80)))
+    tops = np.sort(np.concatenate([_hourly(times, scores) for _, times, scores in judged if len(times)]))[::-1]
+    thresholds = np.unique(tops[np.geomspace(1, len(tops) // 10, 80).astype(np.int64)])
     high = [(series, *_above(times, scores, float(thresholds[0]))) for series, times, scores in judged]
     found = [
-        tally((series, crossings(times, scores, threshold)) for series, times, scores in high)
+        tally((series, crossings(times, scores, threshold, series.step)) for series, times, scores in high)
         for threshold in thresholds
     ]
     return [max((each.recall for each in found if each.false_per_day <= budget), default=0.0) for budget in budgets]
+
+
+def _hourly(times: Times, scores: Values) -> Values:
+    """Return the highest score of each hour: long stretches of high scores are one alert, not many thresholds."""
+    return np.maximum.reduceat(scores, np.unique(times // QUIET, return_index=True)[1])
 
 
 def _above(times: Times, scores: Values, least: float) -> tuple[Times, Values]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.sre.detection.counters import decide
 from app.sre.detection.profile import SLOT, Floats, Times, forecasts
+from app.sre.detection.scoring import usual_top
 from app.sre.detection.settings import DAY
 from app.sre.detection.state import DAYS
 
@@ -18,7 +19,7 @@ def open_day(record: Any, day: int, first: int) -> None:
     record["day"], record["day_first"], record["day_count"] = day, first, 0
     if np.isfinite(record["highest"]):
         record["width"] = record["highest"] - record["lowest"]
-    for name in ("slot_sum", "slot_count", "spread_sum", "spread_count", "day_top"):
+    for name in ("slot_sum", "slot_count", "spread_sum", "spread_count", "hour_tops"):
         record[name] = 0
 
 
@@ -32,7 +33,7 @@ def count_slots(record: Any, times: Times, values: Floats) -> None:
 
 
 def close_day(record: Any) -> None:
-    """Remember the open day: the mean of each slot, the spread of each hour, the highest of each measure."""
+    """Remember the open day: the mean of each slot, the spread of each hour, what each measure reached."""
     count = int(record["day_count"])
     if count == 0:
         return
@@ -47,7 +48,7 @@ def close_day(record: Any) -> None:
         spreads[[0, 2]] = np.nan
         record["levels"] = 0
     _remember(record["spreads"], spreads)
-    _remember(record["tops"], record["day_top"] if int(record["days_kept"]) >= 1 else np.nan)
+    _remember(record["tops"], usual_top(record) if int(record["days_kept"]) >= 1 else np.nan)
     _remember(record["day_numbers"], record["day"])
     record["days_kept"] = min(int(record["days_kept"]) + 1, DAYS)
     decide(record)

@@ -69,6 +69,7 @@ class Episodes:
             now["score"], now["peak"], now["channel"] = scores.total[at], values[at], channel
             now["low"], now["high"] = evidence.expected[at] - reach, evidence.expected[at] + reach
             now["strength"], now["usual"] = evidence.strengths[channel, at], scores.usual[channel]
+            now["is_novel"] = scores.is_novel[at]
 
     def _end(self) -> None:
         self._ended.append(self._anomaly(is_open=False))

@@ -84,11 +84,7 @@ def trace(values: Floats, level: float, rate: float, limit: float) -> tuple[Floa
     for value in values.tolist():
         before.append(level)
         gap = value - level
-        if gap > limit:
-            gap = limit
-        elif gap < -limit:
-            gap = -limit
-        level += rate * gap
+        level += rate * (limit if gap > limit else max(gap, -limit))
     return np.array(before), level
 
 

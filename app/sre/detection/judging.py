@@ -13,7 +13,7 @@ from app.sre.detection.days import close_day, count_slots, open_day
 from app.sre.detection.episodes import Episodes
 from app.sre.detection.evidence import gather
 from app.sre.detection.profile import Floats, Profile, Times
-from app.sre.detection.scoring import weigh
+from app.sre.detection.scoring import note_tops, weigh
 from app.sre.detection.settings import DAY, DEFAULT, Detector
 from app.sre.detection.state import State
 from app.sre.detection.verdicts import Anomaly
@@ -57,6 +57,7 @@ def _judge_day(record: Any, times: Times, values: Floats, episodes: Episodes, de
     profile = Profile.of(record)
     evidence = gather(record, profile, times, values, detector)
     scores = weigh(record, evidence.strengths, detector)
+    note_tops(record, times, evidence.strengths)
     count_slots(record, times, values)
     episodes.follow(times, values, scores, evidence)
     return scores.total

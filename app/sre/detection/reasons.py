@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sre.detection.evidence import DRIFT, FLAT, NOVEL, ROUGH, SHIFT
+from app.sre.detection.evidence import DRIFT, FLAT, ROUGH, SHIFT
 
 
 def explain(anomaly: Any, step: float) -> str:
     """Return what was seen, what is usual, and how unusual that is for the series; `step` is its seconds."""
-    peak, score = float(anomaly["peak"]), float(anomaly["score"])
+    peak = float(anomaly["peak"])
     strength, usual = float(anomaly["strength"]), float(anomaly["usual"])
     band = f"{float(anomaly['low']):.4g} to {float(anomaly['high']):.4g}"
     side = "above" if peak > (float(anomaly["low"]) + float(anomaly["high"])) / 2 else "below"
@@ -30,14 +30,11 @@ def explain(anomaly: Any, step: float) -> str:
             f"Values swing by {strength:.1f} deviations on the average of half an hour, where {usual:.1f} is reached "
             f"on usual days; {peak:.6g} at the peak, {band} expected."
         )
-    beyond = ", and outside of everything seen before" if channel == NOVEL else ""
-    return f"{peak:.6g} where {band} is expected at this time of day{beyond}: {_times(score, channel)}."
-
-
-def _times(score: float, channel: int) -> str:
-    # Scores of the novel are lifted above all others: that part says nothing of the distance.
-    distance = score - 10.0 if channel == NOVEL else score
-    return f"{distance:.1f} times as far out as on this series' usual days"
+    beyond = ", and outside of everything seen before" if anomaly["is_novel"] else ""
+    return (
+        f"{peak:.6g} where {band} is expected at this time of day{beyond}: {strength:.1f} deviations off, "
+        f"where {usual:.1f} is reached on usual days."
+    )
 
 
 def _lasting(seconds: float) -> str:

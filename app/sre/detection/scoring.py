@@ -8,44 +8,66 @@ from typing import Any
 import numpy as np
 
 from app.sre.detection.evidence import DRIFT, FLAT, JUMP, JUMP_RATIO, NOVEL, ROUGH, SHIFT
-from app.sre.detection.profile import Floats, Times, middle
+from app.sre.detection.profile import Floats, Times, hours, middle
 from app.sre.detection.settings import Detector
+from app.sre.detection.state import CHANNELS
 
-# What a measure's highest of a usual day is taken for at least, and until days are known.
-LEAST = {JUMP: 3.0, JUMP_RATIO: 3.0, SHIFT: 2.0, DRIFT: 2.0, ROUGH: 2.0, FLAT: 8.0}
-NOVEL_TIER = 10.0
+# What a measure reaches on a usual day at least (as plain noise does), and until days are known.
+LEAST = {JUMP: 3.0, JUMP_RATIO: 3.0, SHIFT: 2.1, DRIFT: 2.1, ROUGH: 2.1, FLAT: 8.0}
+WEIGHTS = {JUMP: 1.0, JUMP_RATIO: 0.7, SHIFT: 0.8, DRIFT: 0.8, ROUGH: 0.8, FLAT: 1.0}
+# Scores stay below the tier of values that were never seen, and that tier's own width is bounded.
+TIER = 100.0
+WIDEST = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """For each point its score, how sharp it is (the part that fades at once), the measure it comes from."""
+    """For each point its score, how far it jumps by itself, the measure its score comes from; what is usual of each."""
 
     total: Floats
     sharp: Floats
     channels: Times
+    is_novel: Any
     usual: Floats
 
 
 def weigh(record: Any, strengths: Floats, detector: Detector) -> Scores:
-    """Score points of one day by the days before it; remembers the day's highest of each measure."""
+    """Score points of one day by the days before it."""
     usual = _usual(record)
-    record["day_top"] = np.maximum(record["day_top"], strengths.max(axis=1))
-    relative = strengths / usual[:, None]
-    sharp = (relative[JUMP] + relative[JUMP_RATIO]) / 2
-    rest = relative[[SHIFT, DRIFT, ROUGH, FLAT]]
-    channels = np.where(sharp >= rest.max(axis=0), JUMP, np.array([SHIFT, DRIFT, ROUGH, FLAT])[rest.argmax(axis=0)])
-    total = np.maximum(sharp, rest.max(axis=0))
-    is_novel = (strengths[NOVEL] >= detector.novel_width) & (total >= detector.alert_score)
-    total = np.where(is_novel, NOVEL_TIER + total, total)
+    weighed = strengths / usual[:, None] * np.array([WEIGHTS.get(each, 0.0) for each in range(CHANNELS)])[:, None]
+    novelty = np.minimum(strengths[NOVEL], WIDEST)
+    lift = 1 + np.minimum(1.0, detector.novel_lift * novelty)
+    sharp = np.maximum(weighed[JUMP], weighed[JUMP_RATIO]) * lift
+    reach = weighed.max(axis=0) * lift
+    total = TIER * reach / (TIER + reach)
+    is_novel = (total >= detector.alert_score) & (novelty >= detector.novel_width)
+    total = np.where(is_novel, TIER + novelty, total)
     if int(record["days_kept"]) < detector.learning_days:
         total, sharp = np.zeros_like(total), np.zeros_like(sharp)
-    return Scores(total, sharp, np.where(is_novel, NOVEL, channels), usual)
+    return Scores(total, sharp, weighed.argmax(axis=0), is_novel, usual)
+
+
+def note_tops(record: Any, times: Times, strengths: Floats) -> None:
+    """Remember the highest of each measure in each hour of the open day."""
+    np.maximum.at(record["hour_tops"], hours(times), strengths.T)
+
+
+def usual_top(record: Any) -> Floats:
+    """Return what each measure reached on the open day: in all but its worst hour, so that one incident hides no other.
+
+    A standstill is known by its longest.
+    """
+    tops = record["hour_tops"]
+    seen = int((record["spread_count"] > 0).sum())
+    ordered = np.sort(tops, axis=0)
+    top = ordered[-min(2, max(seen, 1))]
+    top[FLAT] = ordered[-1, FLAT]
+    return top
 
 
 def _usual(record: Any) -> Floats:
-    """Return what each measure reaches on a usual day, infinite for those that are not weighed."""
     tops = record["tops"][: int(record["days_kept"])].astype(np.float64)
-    least = np.array([LEAST.get(channel, np.inf) for channel in range(record["tops"].shape[1])])
+    least = np.array([LEAST.get(channel, 1.0) for channel in range(CHANNELS)])
     if not len(tops):
         return least
     usual = np.nan_to_num(middle(tops))

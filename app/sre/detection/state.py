@@ -26,6 +26,7 @@ _EPISODE = [
     ("channel", "<i8"),
     ("strength", "<f8"),
     ("usual", "<f8"),
+    ("is_novel", "<i8"),
 ]
 LAYOUT = np.dtype(
     [
@@ -44,7 +45,7 @@ LAYOUT = np.dtype(
         ("slot_count", "<i4", (SLOTS,)),
         ("spread_sum", "<f8", (4, HOURS)),
         ("spread_count", "<i4", (HOURS,)),
-        ("day_top", "<f8", (CHANNELS,)),
+        ("hour_tops", "<f8", (HOURS, CHANNELS)),
         ("levels", "<f8", (CHANNELS,)),
         ("run", "<i8"),
         ("run_since", "<i8"),

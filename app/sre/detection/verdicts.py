@@ -25,9 +25,8 @@ class Band:
 class Anomaly:
     """One stretch of unusual values of one series.
 
-    `start` and `detected_at` never change, and tell anomalies of a series apart; `end`, `peak` (the most unusual
-    value), `score`, `severity`, `expected` and `reason` may while it `is_open`. All times are those of points that were
-    judged.
+    `start` and `detected_at` never change, and tell anomalies of a series apart; `end`, `peak` (the worst value),
+    `score`, `severity`, `expected` and `reason` may while it `is_open`. All times are those of points that were judged.
     """
 
     start: int
