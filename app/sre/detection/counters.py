@@ -22,6 +22,7 @@ def count(record: Any, values: Floats) -> None:
     record["rises"] += int((values > before).sum())
     record["falls"] += int(falls.sum())
     record["resets"] += int((falls & (values >= 0) & (values <= RESTART * before)).sum())
+    record["counted"] = values[-1]
 
 
 def increases(record: Any, values: Floats) -> Floats:

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from app.sre.detection.counters import decide
-from app.sre.detection.profile import SLOT, Floats, Times, forecasts
+from app.sre.detection.profile import SLOT, Floats, Profile, Times, forecasts
 from app.sre.detection.scoring import usual_top
 from app.sre.detection.settings import DAY
 from app.sre.detection.state import DAYS
+
+# So many deviations apart, the levels that two days expect are two.
+NEW_LEVEL = 3.0
 
 
 def open_day(record: Any, day: int, first: int) -> None:
@@ -21,6 +24,16 @@ def open_day(record: Any, day: int, first: int) -> None:
         record["width"] = record["highest"] - record["lowest"]
     for name in ("slot_sum", "slot_count", "spread_sum", "spread_count", "hour_tops"):
         record[name] = 0
+
+
+def settle(record: Any, profile: Profile) -> None:
+    """Let levels begin anew where a day expects another level than the day before: they were distances from that."""
+    if not profile.is_known:
+        return
+    told = float(np.median(profile.expected))
+    if abs(told - float(record["told"])) > NEW_LEVEL * float(profile.deviations[0].mean()):
+        record["levels"] = 0
+    record["told"] = told
 
 
 def count_slots(record: Any, times: Times, values: Floats) -> None:

@@ -15,6 +15,7 @@ from app.sre.detection.state import CHANNELS
 JUMP, JUMP_RATIO, SHIFT, DRIFT, ROUGH, FLAT, NOVEL = range(7)
 MOST = 1000.0
 WILD = 8.0
+UNEVEN = 3.0
 DAYLONG = 24 * HOUR
 
 
@@ -72,9 +73,13 @@ def _lasting(levels: Any, scaled: Floats, step: float) -> Floats:
 
 
 def both(one: Floats, other: Floats) -> Floats:
-    """Return the geometric mean of two deviations of the same sign: both must be unusual."""
-    product = one * other
-    return np.where(product > 0, np.sqrt(np.maximum(product, 0.0)), 0.0)
+    """Return the geometric mean of two deviations of the same sign: both must be unusual.
+
+    Neither counts as more than `UNEVEN` times the other, or noise on a level that changed for good would be an anomaly.
+    """
+    least = np.minimum(np.abs(one), np.abs(other))
+    most = np.minimum(np.maximum(np.abs(one), np.abs(other)), UNEVEN * least)
+    return np.where(one * other > 0, np.sqrt(least * most), 0.0)
 
 
 def trace(values: Floats, level: float, rate: float, limit: float) -> tuple[Floats, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.sre.detection.counters import count, increases
-from app.sre.detection.days import close_day, count_slots, open_day
+from app.sre.detection.days import close_day, count_slots, open_day, settle
 from app.sre.detection.episodes import Episodes
 from app.sre.detection.evidence import gather
 from app.sre.detection.profile import Floats, Profile, Times
@@ -17,6 +17,9 @@ from app.sre.detection.scoring import note_tops, weigh
 from app.sre.detection.settings import DAY, DEFAULT, Detector
 from app.sre.detection.state import State
 from app.sre.detection.verdicts import Anomaly
+
+# Beyond it, what is kept of a day would leave what small floats hold.
+LARGEST = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,17 @@ def judge(state: State | None, times: ArrayLike, values: ArrayLike, detector: De
     return Judgement(after, seconds, scores, episodes.told())
 
 
-def _judge_day(record: Any, times: Times, values: Floats, episodes: Episodes, detector: Detector) -> Floats:
+def _judge_day(record: Any, times: Times, raw: Floats, episodes: Episodes, detector: Detector) -> Floats:
     day = int(times[0]) // DAY
-    if day != int(record["day"]):
+    begins = day != int(record["day"])
+    if begins:
         close_day(record)
         open_day(record, day, int(times[0]))
-    raw = values
+    profile = Profile.of(record)
+    if begins:
+        settle(record, profile)
     values = increases(record, raw) if record["is_counter"] else raw
     count(record, raw)
-    record["counted"] = raw[-1]
-    profile = Profile.of(record)
     evidence = gather(record, profile, times, values, detector)
     scores = weigh(record, evidence.strengths, detector)
     note_tops(record, times, evidence.strengths)
@@ -69,7 +73,7 @@ def _in_order(record: Any, times: ArrayLike, values: ArrayLike) -> tuple[Times, 
         raise ValueError(f"{len(seconds)} times and {len(numbers)} values")
     fit = np.isfinite(numbers) & (seconds > int(record["last_time"]))
     seconds, first = np.unique(seconds[fit], return_index=True)
-    return seconds, numbers[fit][first]
+    return seconds, np.clip(numbers[fit][first], -LARGEST, LARGEST)
 
 
 def _days(times: Times) -> list[tuple[int, int]]:

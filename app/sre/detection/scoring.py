@@ -9,12 +9,12 @@ import numpy as np
 
 from app.sre.detection.evidence import DRIFT, FLAT, JUMP, JUMP_RATIO, NOVEL, ROUGH, SHIFT
 from app.sre.detection.profile import Floats, Times, hours, middle
-from app.sre.detection.settings import Detector
+from app.sre.detection.settings import DAY, Detector
 from app.sre.detection.state import CHANNELS
 
 # What a measure reaches on a usual day at least (as plain noise does), and until days are known.
 LEAST = {JUMP: 3.0, JUMP_RATIO: 3.0, SHIFT: 2.1, DRIFT: 2.1, ROUGH: 2.1, FLAT: 8.0}
-WEIGHTS = {JUMP: 1.0, JUMP_RATIO: 0.7, SHIFT: 0.8, DRIFT: 0.8, ROUGH: 0.8, FLAT: 1.0}
+WEIGHTS = {JUMP: 1.0, JUMP_RATIO: 1.0, SHIFT: 0.8, DRIFT: 0.8, ROUGH: 0.8, FLAT: 1.0}
 # Scores stay below the tier of values that were never seen, and that tier's own width is bounded.
 TIER = 100.0
 WIDEST = 1000.0
@@ -40,7 +40,7 @@ def weigh(record: Any, strengths: Floats, detector: Detector) -> Scores:
     sharp = np.maximum(weighed[JUMP], weighed[JUMP_RATIO]) * lift
     reach = weighed.max(axis=0) * lift
     total = TIER * reach / (TIER + reach)
-    is_novel = (total >= detector.alert_score) & (novelty >= detector.novel_width)
+    is_novel = (total >= detector.novel_score) & (novelty >= detector.novel_width)
     total = np.where(is_novel, TIER + novelty, total)
     if int(record["days_kept"]) < detector.learning_days:
         total, sharp = np.zeros_like(total), np.zeros_like(sharp)
@@ -72,4 +72,5 @@ def _usual(record: Any) -> Floats:
         return least
     usual = np.nan_to_num(middle(tops))
     usual[FLAT] = np.nan_to_num(tops[:, FLAT]).max()
-    return np.maximum(usual, least)
+    # What is usual is known worse, the fewer points a day has.
+    return np.maximum(usual, least) * (1 + 5 / (DAY / float(record["step"])) ** 0.5)

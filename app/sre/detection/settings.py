@@ -17,14 +17,15 @@ class Detector:
     """So many days are learned from before a point can score above 0."""
     local: float = 4 * HOUR
     """The memory of the local level that a value is compared with, beside its time of day."""
-    alert_score: float = 2.2
+    alert_score: float = 2.0
     """An anomaly opens at this score, and goes on while scores stay above `lasting_share` of it."""
     lasting_share: float = 0.6
     quiet: int = 3600
     """An anomaly ends once scores have been low for so long (and for three steps of the series)."""
     critical_score: float = 6.0
+    novel_score: float = 1.5
     novel_width: float = 0.01
-    """So far outside of all values seen before, in widths of their range, an anomaly is told before all others."""
+    """So far outside of all values seen before, in widths of their range, this lower score is an anomaly, too."""
     novel_lift: float = 5.0
     """So many times its widths outside of that range a score is raised, up to twice itself."""
 

@@ -51,6 +51,7 @@ LAYOUT = np.dtype(
         ("run_since", "<i8"),
         ("width", "<f8"),
         ("week_gain", "<f8"),
+        ("told", "<f8"),
         ("lowest", "<f8"),
         ("highest", "<f8"),
         ("counted", "<f8"),
@@ -117,7 +118,7 @@ class State:
 def forget(record: Any) -> None:
     """Forget what was learned of the values, as when they are to be judged in another way."""
     record["days_kept"] = record["width"] = record["week_gain"] = record["levels"] = 0
-    for name in ("profiles", "spreads", "tops"):
+    for name in ("profiles", "spreads", "tops", "told"):
         record[name] = np.nan
     record["lowest"], record["highest"] = np.inf, -np.inf
 
