@@ -106,7 +106,8 @@ def sleep_and_wake(yard: Yard, path: str, namespace: str) -> None:
 
 
 def replicas(yard: Yard, namespace: str, part: str) -> int:
-    return int(yard.cluster.get(kinds.DEPLOYMENT, "w", namespace)[part].get("replicas", 0))
+    # A deployment has no status before its controller has looked at it.
+    return int(yard.cluster.get(kinds.DEPLOYMENT, "w", namespace).get(part, {}).get("replicas", 0))
 
 
 def drift_and_repair(yard: Yard, path: str, space: str) -> None:
