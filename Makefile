@@ -12,7 +12,7 @@ compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --genera
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench bench-anomaly faults kube lock clean
+.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench bench-anomaly faults faults-chat kube lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,9 @@ bench-anomaly: $(DEV) ## Hold the anomaly detector to labelled series (DATA= fol
 
 faults: $(DEV) ## Kill what can be killed under load, check that no job is lost or doubled (JOBS=, KILLS=, SEED=)
 	@exec $(BIN)/python -m tests.faults $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+faults-chat: $(DEV) ## Kill the API, the streams and Redis while clients talk in rooms (ARGS="--clients 10000 --messages 1000000 --kills 200")
+	@exec $(BIN)/python -m tests.faults.chat $(ARGS)
 
 kube: $(DEV) ## Hold the tests' Kubernetes to a real API server (KUBE_UP= or KUBE_BIN=, docs/clusters.md)
 	@PYTHON_BIN=$(BIN)/python exec sh ci/kube.sh $(ARGS)

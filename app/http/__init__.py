@@ -6,7 +6,7 @@ raise the kernel's refusals. Envelope, errors, paging, tags, idempotency, limits
 from app.http.assembly import make_api
 from app.http.blobs import send_blob
 from app.http.blueprint import API_PREFIX, Blueprint
-from app.http.bodies import UnsupportedMediaType, load_fields, read_body, read_json
+from app.http.bodies import UnsupportedMediaType, inspect_values, load_fields, read_body, read_json
 from app.http.envelope import Reply, accepted, wants_json
 from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
@@ -34,6 +34,7 @@ __all__ = [
     "accepted",
     "caller_network",
     "check",
+    "inspect_values",
     "limit_caller",
     "limit_rate",
     "load",

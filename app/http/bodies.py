@@ -115,7 +115,7 @@ def read_json(*, walked: bool = True) -> dict[str, Any]:
         raise Malformed("The body must be a JSON object.")
     # Counting first spares nearly every body the walk.
     if walked and (body.count(b"[") + body.count(b"{") > DEEPEST or b"\\u0000" in body):
-        _inspect(given)
+        inspect_values(given)
     return given
 
 
@@ -127,7 +127,7 @@ def read_body(*content_types: str) -> bytes:
     return body
 
 
-def _inspect(given: dict[str, Any]) -> None:
+def inspect_values(given: dict[str, Any]) -> None:
     """Refuse what the database would not take: NUL characters, and values nested deeper than DEEPEST."""
     remaining: list[tuple[str, int, Any]] = [("", 1, given)]
     while remaining:

@@ -15,7 +15,7 @@ import orjson
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from app.kernel.stream import LIVE_KEY, Delivered
+from app.kernel.stream import LIVE_KEY, LIVE_LENGTH, Delivered
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,13 @@ class LiveReader:
                 away = True
                 on_gap()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def tell(self, event: Delivered) -> None:
+        """Tell something that is not kept to all stream processes; without Redis nobody hears it."""
+        try:
+            await self._client.xadd(LIVE_KEY, {b"e": orjson.dumps(event)}, maxlen=LIVE_LENGTH, approximate=True)
+        except (RedisError, OSError) as error:
+            log.debug("something that is not kept was not told: %s", error)
 
     async def close(self) -> None:
         """Close the connections."""

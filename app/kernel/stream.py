@@ -23,6 +23,8 @@ from app.kernel.db import Base, note
 LIVE_KEY = "headrace:live"
 LIVE_LENGTH = 20_000
 REST_SECONDS = 2.0
+# In the place of a number: an event that is told and not kept. A zero tells of a log that has grown.
+PASSING = -1
 
 
 class StreamTopic(Base):

@@ -12,9 +12,13 @@ from app.messaging.models import ChatRoom, Message, RoomMember
 from app.messaging.order import EVENT_TYPES, LONGEST_LIVE, room_topic, shape
 from app.messaging.posting import send_message
 from app.messaging.replay import last_places, newest_events, room_events
+from app.messaging.rights import memberships_ended
 
 if TYPE_CHECKING:
+    from app.messaging.composing import read_message
     from app.messaging.routes import blueprints
+
+_FRONT = {"blueprints": "app.messaging.routes", "read_message": "app.messaging.composing"}
 
 __all__ = [
     "EVENT_TYPES",
@@ -29,8 +33,10 @@ __all__ = [
     "forget_old_messages",
     "is_application",
     "last_places",
+    "memberships_ended",
     "newest_events",
     "put_to_sleep",
+    "read_message",
     "room_events",
     "room_topic",
     "send_message",
@@ -40,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Flask is loaded by the API alone.
-    if name == "blueprints":
-        return import_module("app.messaging.routes").blueprints
+    # The frame of HTTP is loaded where messages come in.
+    if name in _FRONT:
+        return getattr(import_module(_FRONT[name]), name)
     raise AttributeError(name)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, Protocol
 
 from sqlalchemy.orm import Session
 
 from app.kernel.db import Database
+from app.kernel.errors import Forbidden
 from app.kernel.principal import Principal
+from app.messaging import read_message, send_message, shape
 from app.realtime.listener import Right
-from app.realtime.topics import Visible, visible_topics
+from app.realtime.topics import Visible, room_of, visible_topics
+
+WRITE: Final = "messages:write"
 
 
 class Callers(Protocol):
@@ -23,12 +27,17 @@ class Callers(Protocol):
         """Return a caller as they are now."""
 
 
+CountMessage = Callable[[Principal], None]
+"""Counts a message of a caller; raises RateLimited."""
+
+
 class Admission:
     """Its methods block."""
 
-    def __init__(self, database: Database, callers: Callers) -> None:
+    def __init__(self, database: Database, callers: Callers, count: CountMessage) -> None:
         self._database = database
         self._callers = callers
+        self._count = count
 
     def recognize(self, token: str, address: str | None) -> Principal:
         """Return who a token or key stands for; raises AuthRequired or Forbidden."""
@@ -38,6 +47,19 @@ class Admission:
         """Return those of the topics that exist for the caller now; raises AuthRequired or Forbidden."""
         with self._database.transaction() as session:
             return visible_topics(session, self._callers.renew(session, caller), topics)
+
+    def post(self, caller: Principal, fields: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Store a message of a caller as they are now; returns it as clients see it, and whether it is new.
+
+        Raises Refusal.
+        """
+        with self._database.transaction() as session:
+            caller = self._callers.renew(session, caller)
+            if caller.client_id is None or not caller.may(WRITE, caller.client_id):
+                raise Forbidden(required_permission=WRITE)
+            self._count(caller)
+            message, is_new = send_message(session, caller, read_message(dict(fields)))
+            return shape(message), is_new
 
 
 def right_of(caller: Principal, visible: Visible | None = None) -> Right:
@@ -49,4 +71,5 @@ def right_of(caller: Principal, visible: Visible | None = None) -> Right:
         permission=visible.permission if visible else "",
         places=visible.places if visible else (),
         expires_at=caller.expires_at.timestamp() if caller.expires_at else None,
+        room_id=room_of(visible.topic) if visible else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -14,13 +15,6 @@ from app.kernel.handover import NEWEST
 LONGEST_ID: Final = 128
 LONGEST_TOKEN: Final = 8192
 LATEST: Final = "latest"
-LATER: Final = ("typing", "message")
-
-
-class NotServedYet(Refusal):
-    """Chat rooms are not served yet; `typing` and `message` come with them."""
-
-    code = "NOT_IMPLEMENTED"
 
 
 class TooManyTopics(Refusal):
@@ -65,6 +59,21 @@ class Ping(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Typing(Command):
+    """That somebody begins or stops to write in a room."""
+
+    room_id: UUID
+    is_typing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Post(Command):
+    """A message to a room, as it was given."""
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Unread(Command):
     """Something that could not be read, or is not understood; `refusal` says why."""
 
@@ -98,10 +107,12 @@ def _read(said: Mapping[str, Any], command_id: str | None) -> Command:
             return Unsubscribe(command_id, _topics(said))
         case "ping":
             return Ping(command_id)
-        case kind if kind in LATER:
-            raise NotServedYet
+        case "typing":
+            return _typing(_body(said), command_id)
+        case "message":
+            return Post(command_id, _body(said))
         case _:
-            raise Malformed("`type` is one of auth, subscribe, unsubscribe, ping.")
+            raise Malformed("`type` is one of auth, subscribe, unsubscribe, message, typing, ping.")
 
 
 def read_token(given: object) -> str:
@@ -109,6 +120,26 @@ def read_token(given: object) -> str:
     if not isinstance(given, str) or not 0 < len(given) <= LONGEST_TOKEN:
         raise Invalid("`token` is a text: an access token or a key.")
     return given
+
+
+def _body(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said beside the type: next to it, or in an object of its own, `data`."""
+    given = {name: value for name, value in said.items() if name not in ("type", "id", "data", "timestamp")}
+    inner = said.get("data", {})
+    if not isinstance(inner, dict):
+        raise Invalid("`data` is an object.")
+    return {**given, **inner}
+
+
+def _typing(body: Mapping[str, Any], command_id: str | None) -> Typing:
+    is_typing = body.get("is_typing", True)
+    try:
+        room_id = UUID(body["room_id"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise Invalid("`room_id` is the id of a room.") from None
+    if not isinstance(is_typing, bool):
+        raise Invalid("`is_typing` is true or false.")
+    return Typing(command_id, room_id, is_typing)
 
 
 def _topics(said: Mapping[str, Any]) -> tuple[str, ...]:

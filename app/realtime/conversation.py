@@ -10,10 +10,13 @@ from websockets.frames import CloseCode
 from app.kernel.errors import AuthRequired, Conflict, HeadraceError, NotFound, RateLimited, Refusal, Unavailable
 from app.kernel.handover import MOST_TOPICS, StreamRequest
 from app.kernel.principal import Principal
-from app.realtime.commands import Auth, Command, Ping, Subscribe, TooManyTopics, Unread, Unsubscribe
+from app.realtime.commands import Auth, Command, Ping, Post, Subscribe, TooManyTopics, Typing, Unread, Unsubscribe
 from app.realtime.feed import AWAY
+from app.realtime.frames import Frame
+from app.realtime.talk import RoomTalk
 from app.realtime.topics import Visible, parse_topic
 
+UNKNOWN: Final = 401
 UNAUTHORIZED: Final = 4001
 NOT_FOUND: Final = 4002
 DENIED: Final = 4003
@@ -36,6 +39,9 @@ class Line(Protocol):
     def add(self, caller: Principal, visible: Mapping[str, Visible], after: Mapping[str, int]) -> None:
         """Hear topics, each after the event of its number if one is named, else from the first."""
 
+    def mention(self, frame: Frame) -> None:
+        """Send what is not kept."""
+
     def remove(self, topics: frozenset[str]) -> None:
         """Hear topics no more."""
 
@@ -52,10 +58,11 @@ class Line(Protocol):
 class Conversation:
     """Answers one client. One that came for certain topics hears those once it is known who it is, and no other."""
 
-    __slots__ = ("_line", "_wanted", "caller")
+    __slots__ = ("_line", "_talk", "_wanted", "caller")
 
-    def __init__(self, line: Line, request: StreamRequest) -> None:
+    def __init__(self, line: Line, request: StreamRequest, talk: RoomTalk) -> None:
         self._line = line
+        self._talk = talk
         self._wanted = request if request.topics else None
         self.caller: Principal | None = None
 
@@ -75,6 +82,10 @@ class Conversation:
         elif isinstance(command, Unsubscribe):
             self._line.remove(frozenset(command.topics))
             self._reply(command, "unsubscribe_result", success=True, topics=command.topics)
+        elif isinstance(command, Post):
+            await self._post(command, self.caller)
+        elif isinstance(command, Typing):
+            await self._tell_typing(command, self.caller)
         elif isinstance(command, Ping):
             self._reply(command, "pong")
 
@@ -127,6 +138,26 @@ class Conversation:
         granted = [topic for topic in command.topics if topic in visible or topic not in fresh]
         self._reply(command, "subscribe_result", success=not refused, topics=granted, refused=refused)
         self._line.add(caller, visible, command.after)
+        for frame in await self._talk.find_present(visible):
+            self._line.mention(frame)
+
+    async def _post(self, command: Post, caller: Principal) -> None:
+        try:
+            message, is_new = await self._talk.post(caller, command.fields)
+        except AWAY as error:
+            refusal = _as_refusal(error)
+            self._reply(command, "message_result", success=False, error=_error(refusal))
+            if refusal.status == UNKNOWN:
+                self._line.close(_close_code(refusal), refusal.message)
+            return
+        self._reply(command, "message_result", success=True, message=message, is_new=is_new)
+
+    async def _tell_typing(self, command: Typing, caller: Principal) -> None:
+        topic = f"room:{command.room_id}"
+        if topic not in self._line.topics:
+            self._refuse(command, NotFound("Subscribe to the room first.", resource_type="room"))
+            return
+        await self._talk.tell_typing(topic, caller, is_typing=command.is_typing)
 
     def _judge(self, command: Command, refusal: Refusal) -> None:
         """Refuse; who may not even be here any more is sent away."""
@@ -165,4 +196,7 @@ def _missing(topic: str) -> NotFound:
 
 
 def _error(refusal: HeadraceError) -> dict[str, Any]:
-    return {"code": refusal.code, "message": refusal.message, "details": dict(refusal.details)}
+    said = {"code": refusal.code, "message": refusal.message, "details": dict(refusal.details)}
+    if isinstance(refusal, Refusal) and refusal.errors:
+        said["errors"] = [{"field": fault.field, "message": fault.message} for fault in refusal.errors]
+    return said

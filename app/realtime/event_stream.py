@@ -44,6 +44,10 @@ class EventStream(Listener):
         elif rendered := b"".join([self._render(place, frame) for frame in frames if frame.last > place.position]):
             self.connection.send(rendered)
 
+    def mention(self, frame: Frame) -> None:
+        """Send what is not kept: without an id, so that the place to resume stays."""
+        self.connection.send(frame.text)
+
     def finish(self, last_words: bytes = END) -> None:
         """End the stream in good order."""
         self._leave()

@@ -7,12 +7,13 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.kernel.errors import HeadraceError
 from app.kernel.stream import Delivered
-from app.realtime.frames import Batch, Frame, Position, batches
+from app.realtime.frames import Batch, Frame, Position, batches, passing_frame
 from app.realtime.readings import Page, Source
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ class Follower(Protocol):
 
     def take(self, batch: Batch) -> None:
         """Serve frames that follow each other."""
+
+    def overhear(self, frame: Frame, by: UUID | None) -> None:
+        """Pass on what is not kept; `by` is who did it, if they are not to hear of it."""
 
     def note_end(self) -> None:
         """Look whether the stream is over."""
@@ -97,6 +101,13 @@ class Feed:
             self.refresh()
         else:
             self._extend(frames)
+
+    def mention(self, event: Delivered) -> None:
+        """Tell what is not kept, such as that somebody types, to all who are attached."""
+        frame = passing_frame(event)
+        by = UUID(event.data["user_id"]) if "user_id" in event.data else None
+        for follower in tuple(self._followers):
+            follower.overhear(frame, by)
 
     def refresh(self) -> None:
         """See to it that a reading begins after now."""

@@ -81,6 +81,12 @@ def event_frame(event: Delivered, after: Position) -> Frame:
     return _frame(after, (event.seq,), event.as_json())
 
 
+def passing_frame(event: Delivered) -> Frame:
+    """Return the frame of something that is not kept: it has no id, and leads nowhere."""
+    shape = orjson.dumps({**event.as_json(), "id": None})
+    return Frame((0,), (0,), event.type, b"event: %s\ndata: %s\n\n" % (event.type.encode(), shape), 0)
+
+
 def log_frame(topic: str, attempt: int, lines: Sequence[Mapping[str, Any]], after: Position) -> Frame:
     """Return the frame of some log lines, each `{seq, timestamp, stream, level, message}`, that follow `after`."""
     last = (attempt, int(lines[-1]["seq"]))

@@ -7,7 +7,7 @@ import functools
 import logging
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -17,14 +17,16 @@ from uuid import UUID
 from app.kernel.db import Database
 from app.kernel.handover import StreamRequest
 from app.kernel.principal import Principal
-from app.kernel.stream import Delivered
+from app.kernel.stream import PASSING, Delivered
 from app.realtime.admission import Admission
 from app.realtime.connection import Connection
 from app.realtime.event_stream import EventStream
 from app.realtime.feed import AWAY, Feed, ReadInThread
 from app.realtime.frames import Position
 from app.realtime.listener import Listener, Place, Right
-from app.realtime.readings import EventSource, LogReader, LogSource, Source, newest_numbers
+from app.realtime.presence import Presence
+from app.realtime.readings import LogReader, LogSource, Source, newest_places, source_of
+from app.realtime.topics import room_of
 from app.realtime.websocket import WebSocket
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,9 @@ TOPICS_PER_LOOK = 2000
 SHARED_THREADS = 4
 PRIVATE_THREADS = 4
 THREADS = SHARED_THREADS + PRIVATE_THREADS
+
+
+Tell = Callable[[Delivered], Awaitable[None]]
 
 
 class Hub:
@@ -49,10 +54,14 @@ class Hub:
         admission: Admission,
         most_websockets: int,
         auth_seconds: float,
+        tell: Tell,
+        presence: Presence,
     ) -> None:
         self.listeners: set[Listener] = set()
         self.admission = admission
         self.auth_seconds = auth_seconds
+        self._tell = tell
+        self.presence = presence
         self._most_websockets = most_websockets
         self._websockets: Counter[UUID] = Counter()
         self._dropped = 0
@@ -102,7 +111,7 @@ class Hub:
 
     def place(self, listener: Listener, topic: str, position: Position | None, right: Right) -> Place:
         """Return a place in a topic of events."""
-        return Place(listener, self._feed(EventSource(self._database, topic)), position, right)
+        return Place(listener, self._feed(source_of(self._database, topic)), position, right)
 
     def release(self, place: Place) -> None:
         """Take a place back; what nobody listens to is not followed."""
@@ -141,12 +150,20 @@ class Hub:
         """Bring live events to their feeds, those of one feed together."""
         by_topic: dict[str, list[Delivered]] = defaultdict(list)
         for event in events:
-            if event.topic in self._feeds:
+            if event.topic not in self._feeds:
+                continue
+            if event.seq == PASSING:
+                self._feeds[event.topic].mention(event)
+            else:
                 by_topic[event.topic].append(event)
         for topic, heard in by_topic.items():
             # Serving one feed may end another's last listener.
             if topic in self._feeds:
                 self._feeds[topic].hear(heard)
+
+    async def tell(self, event: Delivered) -> None:
+        """Tell something that is not kept to all who hear its topic, in every process."""
+        await self._tell(event)
 
     def look_now(self) -> None:
         """Compare every feed with the rows at once: live events may have been lost."""
@@ -173,14 +190,14 @@ class Hub:
     async def _look(self, is_urgent: bool) -> None:
         numbered: list[str] = []
         for topic, feed in self._feeds.items():
-            if isinstance(feed.source, EventSource):
-                numbered.append(topic)
-            else:
+            if isinstance(feed.source, LogSource):
                 feed.refresh()
+            else:
+                numbered.append(topic)
         newest: dict[str, int] = {}
         for start in range(0, len(numbered), TOPICS_PER_LOOK):
             some = numbered[start : start + TOPICS_PER_LOOK]
-            newest |= await self.read(newest_numbers, self._database, some)
+            newest |= await self.read(newest_places, self._database, some)
         # What was there a look ago and did not come live is lost; what is newer may be on its way, and to read it
         # as well would cost most when there is most to do.
         self._catch_up_with(newest if is_urgent else self._newest)
@@ -201,7 +218,7 @@ class Hub:
 
     def _source(self, reading: str, topic: str) -> Source:
         if reading == "events":
-            return EventSource(self._database, topic)
+            return source_of(self._database, topic)
         return LogSource(self._log_reader, topic)
 
     def _feed(self, source: Source) -> Feed:
@@ -215,8 +232,8 @@ def _rights(request: StreamRequest) -> list[Right]:
     user_id, session_id, key_id = (UUID(text) if text else None for text in texts)
     expires_at = datetime.fromisoformat(request.expires_at).timestamp() if request.expires_at else None
     return [
-        Right(user_id, session_id, key_id, permission, places, expires_at)
-        for permission, places in request.ground_of_each()
+        Right(user_id, session_id, key_id, permission, places, expires_at, room_of(topic))
+        for topic, (permission, places) in zip(request.topics, request.ground_of_each(), strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from app.kernel.handover import StreamRequest
 from app.realtime.connection import Connection
 from app.realtime.feed import AWAY, Feed
-from app.realtime.frames import Batch, Position, batches
+from app.realtime.frames import Batch, Frame, Position, batches
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ RETRY_SECONDS = 1.0
 
 
 class Right(NamedTuple):
-    """By what right somebody listens; without a login or key it ends at `expires_at`, in seconds of the epoch."""
+    """By what right somebody listens; without a login or key it ends at `expires_at`, in seconds of the epoch. That
+    to a chat room ends when its listener is not in it any more."""
 
     user_id: UUID | None
     session_id: UUID | None
@@ -34,6 +35,7 @@ class Right(NamedTuple):
     permission: str
     places: tuple[UUID, ...]
     expires_at: float | None
+    room_id: UUID | None = None
 
 
 class Keeper(Protocol):
@@ -74,6 +76,11 @@ class Place:
         else:
             self.leave()
             self.listener.catch_up()
+
+    def overhear(self, frame: Frame, by: UUID | None) -> None:
+        """Pass on what is not kept, unless the listener did it, or is slow."""
+        if self.listener.connection.is_ready and by != self.right.user_id:
+            self.listener.mention(frame)
 
     def note_end(self) -> None:
         """End the stream when this was the last of its topics to end."""
@@ -143,6 +150,10 @@ class Listener(ABC):
     @abstractmethod
     def send(self, place: Place, batch: Batch) -> None:
         """Send what of the frames is new at `place`."""
+
+    @abstractmethod
+    def mention(self, frame: Frame) -> None:
+        """Send what is not kept and has no place in the topic."""
 
     @abstractmethod
     def finish(self) -> None:

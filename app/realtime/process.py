@@ -16,9 +16,10 @@ from typing import Any, Never, Protocol
 from app.kernel.db import Database
 from app.kernel.handover import StreamRequest
 from app.kernel.stream import Delivered
-from app.realtime.admission import Admission, Callers
+from app.realtime.admission import Admission, Callers, CountMessage
 from app.realtime.beats import Beats
 from app.realtime.hub import Hub
+from app.realtime.presence import Presence, PresenceStore
 from app.realtime.readings import LogReader
 from app.realtime.reception import Reception
 from app.realtime.rights import Ended, end_with_rights
@@ -34,6 +35,8 @@ OWN_DESCRIPTORS = 100
 class LiveEvents(Protocol):
     """Brings new events, and tells when some may have been lost."""
 
+    async def tell(self, event: Delivered) -> None: ...
+
     async def follow(self, on_events: Callable[[Sequence[Delivered]], None], on_gap: Callable[[], None]) -> Never: ...
 
 
@@ -48,6 +51,8 @@ class Parts:
     log_reader: LogReader
     callers: Callers
     ended: Ended
+    count_message: CountMessage
+    presence: PresenceStore
     max_websockets_per_client: int = 10
     beat_seconds: int = 15
     auth_seconds: float = 10.0
@@ -55,8 +60,10 @@ class Parts:
 
 async def run_streams(parts: Parts, stop: asyncio.Event) -> None:
     """Serve streams until `stop` is set; then say goodbye to all and return within GOODBYE_SECONDS or little more."""
-    admission = Admission(parts.database, parts.callers)
-    hub = Hub(parts.database, parts.log_reader, admission, parts.max_websockets_per_client, parts.auth_seconds)
+    admission = Admission(parts.database, parts.callers, parts.count_message)
+    most_each = parts.max_websockets_per_client
+    presence = Presence(parts.presence, parts.live.tell)
+    hub = Hub(parts.database, parts.log_reader, admission, most_each, parts.auth_seconds, parts.live.tell, presence)
     beats = Beats(parts.beat_seconds)
     most = _room(parts.max_streams)
 
@@ -74,6 +81,7 @@ async def run_streams(parts: Parts, stop: asyncio.Event) -> None:
         hub.follow_rows(),
         end_with_rights(hub, parts.database, parts.ended),
         beats.run(),
+        presence.run(),
         stop.wait(),
     ]
     tasks = [asyncio.create_task(part) for part in work]

@@ -10,9 +10,12 @@ from sqlalchemy import ARRAY, Select, Text, any_, bindparam, select
 
 from app.kernel.db import Database
 from app.kernel.stream import Delivered, StreamEvent, StreamTopic, delivered, events_after
+from app.messaging import last_places, newest_events, room_events
 from app.realtime.frames import CHUNK_BYTES, Frame, Position, event_frame, log_frame
+from app.realtime.topics import room_of
 
 PAGE = 500
+ROOM_PAGE = 200
 LOG_PAGE = 2000
 RECENT = 16
 
@@ -91,8 +94,7 @@ class EventSource:
     def read(self, after: Position) -> Page:
         """Return the events after a number; numbers whose rows have expired are passed over."""
         rows = self._rows(events_after(self.topic, after[0], PAGE))
-        places = [after, *((row.seq,) for row in rows)]
-        frames = [event_frame(delivered(row), place) for row, place in zip(rows, places, strict=False)]
+        frames = _framed([delivered(row) for row in rows], after)
         return Page(frames, more=len(rows) == PAGE)
 
     def frames_of(self, events: Sequence[Delivered]) -> list[Frame]:
@@ -102,6 +104,35 @@ class EventSource:
     def _rows(self, query: Select[StreamEvent]) -> Sequence[StreamEvent]:
         with self._database.transaction() as session:
             return session.scalars(query).all()
+
+
+class RoomSource:
+    """The events of a chat room, which are its messages and what became of them."""
+
+    start: Position = (0,)
+
+    def __init__(self, database: Database, topic: str) -> None:
+        self._database = database
+        self.topic = topic
+        self._room_id = UUID(topic.removeprefix("room:"))
+
+    def open(self, position: Position) -> Opening:  # noqa: ARG002  as above
+        """Return the newest event and some before it."""
+        with self._database.transaction() as session:
+            events = newest_events(session, self._room_id, RECENT)
+            last = last_places(session, [self._room_id]).get(self._room_id, 0)
+        frames = _framed(events, (events[0].seq - 1,) if events else self.start)
+        return Opening(frames[-1].last if frames else (last,), frames, stale=False)
+
+    def read(self, after: Position) -> Page:
+        """Return the events after a number; numbers whose rows have gone are passed over."""
+        with self._database.transaction() as session:
+            events = room_events(session, self._room_id, after[0], ROOM_PAGE)
+        return Page(_framed(events, after), more=len(events) == ROOM_PAGE)
+
+    def frames_of(self, events: Sequence[Delivered]) -> list[Frame] | None:
+        """Return a frame for each, or None when one is only a hint."""
+        return None if any(not event.data for event in events) else [event_frame(one, (one.seq - 1,)) for one in events]
 
 
 class LogSource:
@@ -132,6 +163,22 @@ class LogSource:
         return
 
 
+def source_of(database: Database, topic: str) -> EventSource | RoomSource:
+    """Return where a topic of events is read."""
+    return EventSource(database, topic) if room_of(topic) is None else RoomSource(database, topic)
+
+
+def newest_places(database: Database, topics: Sequence[str]) -> dict[str, int]:
+    """Return the number of the newest event of each topic that has one."""
+    rooms = {topic: room_id for topic in topics if (room_id := room_of(topic)) is not None}
+    newest = newest_numbers(database, [topic for topic in topics if topic not in rooms])
+    if not rooms:
+        return newest
+    with database.transaction() as session:
+        places = last_places(session, list(rooms.values()))
+    return newest | {topic: places[room_id] for topic, room_id in rooms.items() if room_id in places}
+
+
 def newest_numbers(database: Database, topics: Iterable[str]) -> dict[str, int]:
     """Return the newest number of each topic that has one."""
     # One array, not a parameter each: the statement stays the same for any number of topics.
@@ -139,6 +186,11 @@ def newest_numbers(database: Database, topics: Iterable[str]) -> dict[str, int]:
     query = select(StreamTopic.topic, StreamTopic.last_seq).where(StreamTopic.topic == any_(wanted))
     with database.transaction() as session:
         return {row.topic: row.last_seq for row in session.execute(query)}
+
+
+def _framed(events: Sequence[Delivered], after: Position) -> list[Frame]:
+    places = [after, *((event.seq,) for event in events)]
+    return [event_frame(event, place) for event, place in zip(events, places, strict=False)]
 
 
 def _newest(topic: str, limit: int) -> Select[StreamEvent]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.clusters import Cluster
 from app.jobs import Job
 from app.kernel.principal import Principal, places_of
+from app.messaging import ChatRoom, visible_rooms
 from app.pipelines import Execution
 from app.tenancy import Organization, Workspace
 
@@ -33,12 +34,13 @@ KINDS: Final[Mapping[str, Kind]] = {
     "workspace": Kind(Workspace, "workspaces:read"),
     "cluster": Kind(Cluster, "clusters:read"),
     "organization": Kind(Organization, "organizations:read"),
+    "room": Kind(ChatRoom, "messages:read"),
 }
 
 
 class Visible(NamedTuple):
     """A topic that exists for a caller, and on what: a permission held in one of the places it lies in; what lies in
-    none is the caller's own."""
+    none is the caller's own. A chat room exists for those who are in it."""
 
     topic: str
     permission: str
@@ -51,6 +53,12 @@ def parse_topic(topic: str) -> tuple[str, UUID] | None:
     return (found["kind"], UUID(found["id"])) if found and found["kind"] in KINDS else None
 
 
+def room_of(topic: str) -> UUID | None:
+    """Return the chat room that a topic is about, if it is about one."""
+    parsed = parse_topic(topic)
+    return parsed[1] if parsed and parsed[0] == "room" else None
+
+
 def visible_topics(session: Session, caller: Principal, topics: Iterable[str]) -> dict[str, Visible]:
     """Return those of the topics that exist for `caller`, in one query for each kind."""
     ids: dict[str, list[UUID]] = defaultdict(list)
@@ -61,8 +69,10 @@ def visible_topics(session: Session, caller: Principal, topics: Iterable[str]) -
     return {visible.topic: visible for visible in found}
 
 
-def _visible(session: Session, caller: Principal, kind: str, ids: Iterable[UUID]) -> Iterable[Visible]:
+def _visible(session: Session, caller: Principal, kind: str, ids: Collection[UUID]) -> Iterable[Visible]:
     model, permission = KINDS[kind]
-    for row in session.scalars(select(model).where(model.id.in_(ids))):
+    is_room = model is ChatRoom
+    rows = visible_rooms(session, caller, ids) if is_room else session.scalars(select(model).where(model.id.in_(ids)))
+    for row in rows:
         if (caller.owns(row) and caller.permits(permission)) or caller.may(permission, *places_of(row)):
             yield Visible(f"{kind}:{row.id}", permission, places_of(row))

@@ -17,8 +17,10 @@ from app.realtime.admission import Admission, right_of
 from app.realtime.commands import Auth, Command, read_command
 from app.realtime.conversation import NOT_FOUND, RATE_LIMITED, UNAUTHORIZED, Conversation
 from app.realtime.dialects import tell_execution_update
-from app.realtime.frames import Batch, packet, websocket_head
+from app.realtime.frames import Batch, Frame, packet, websocket_head
 from app.realtime.listener import Keeper, Listener, Place, Right
+from app.realtime.talk import House as TalkHouse
+from app.realtime.talk import RoomTalk
 from app.realtime.topics import Visible
 from app.realtime.wire import Wire
 
@@ -33,7 +35,7 @@ FRAMES_PER_BEAT: Final = 500
 MOST_EARLY_BYTES: Final = 64 * 1024
 
 
-class House(Keeper, Protocol):
+class House(Keeper, TalkHouse, Protocol):
     """What a WebSocket needs of the hub beyond what any listener does."""
 
     admission: Admission
@@ -64,6 +66,7 @@ class WebSocket(Listener):
         "_inbox",
         "_is_of_execution",
         "_silent",
+        "_talk",
         "_wire",
     )
 
@@ -74,7 +77,8 @@ class WebSocket(Listener):
         self._house = house
         self._address = request.address
         self._is_of_execution = bool(request.topics)
-        self._conversation = Conversation(self, request)
+        self._talk = RoomTalk(house)
+        self._conversation = Conversation(self, request, self._talk)
         self._wire = Wire()
         self._inbox: deque[Command] = deque()
         self._answering: asyncio.Task[None] | None = None
@@ -151,11 +155,13 @@ class WebSocket(Listener):
             for topic, one in visible.items()
         )
         self.catch_up()
+        self._talk.appear(caller, visible)
 
     def remove(self, topics: frozenset[str]) -> None:
         """Hear topics no more."""
         removed = [place for place in self.places if place.topic in topics]
         self._stop_catching_up()
+        self._talk.disappear(topics)
         for place in removed:
             place.leave()
             self._house.release(place)
@@ -176,6 +182,8 @@ class WebSocket(Listener):
 
     def send_away(self, milliseconds: int) -> None:
         """End the connection because this process ends; the client is to come again after a while."""
+        if self.caller is not None and not self.connection.is_finished:
+            self.tell({"type": "server.shutdown", "reconnect_after_ms": milliseconds})
         self.close(CloseCode.GOING_AWAY, f"come again in {milliseconds} ms", retry_after_ms=milliseconds)
 
     def lose(self, rights: Collection[Right]) -> None:
@@ -196,6 +204,7 @@ class WebSocket(Listener):
         self._silent += 1
         self._idle += 1
         self._wire.frames = 0
+        self._talk.begin_turn()
         if self._silent > BEATS_OF_SILENCE:
             self.connection.drop()
         elif self._idle > BEATS_OF_IDLENESS and not self.places:
@@ -212,6 +221,11 @@ class WebSocket(Listener):
         recognize = self._house.admission.recognize
         caller: Principal = await self._house.read_apart(recognize, token, self._address)
         return caller
+
+    def mention(self, frame: Frame) -> None:
+        """Send what is not kept."""
+        if not self._is_of_execution:
+            self.connection.send(packet(frame.shape))
 
     async def admit(self, caller: Principal, topics: tuple[str, ...]) -> Mapping[str, Visible]:
         """Return those of the topics that exist for the caller; raises Refusal."""
@@ -255,6 +269,7 @@ class WebSocket(Listener):
 
     def _leave(self) -> None:
         super()._leave()
+        self._talk.leave()
         self._forget_deadline()
         if self._answering is not None and self._answering is not asyncio.current_task():
             self._answering.cancel()

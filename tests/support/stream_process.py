@@ -1,7 +1,8 @@
 """A stream process for tests: the real one, with logs and ended rights told by files in a folder.
 
 `<step id>.json` holds `{"attempts": {"1": [line, …]}, "ended": bool}`, `ended` the ids of logins and organizations that
-give no right any more, one a line. A token is the JSON of `{"user", "login", "organization"}`.
+give no right any more, one a line. A token is the JSON of `{"user", "login", "organization"}`; with a `secret` in the
+settings tokens are real ones, and rights those in the database.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
-from app.identity import TokenExpired, TokenInvalid, TokenRevoked
+from app.identity import TokenExpired, TokenInvalid, TokenReader, TokenRevoked, rights_ended
+from app.kernel.crypto import Vault
 from app.kernel.live import LiveReader
-from app.kernel.opening import open_database
+from app.kernel.opening import open_database, open_redis
+from app.kernel.presence import RedisPresence
 from app.kernel.principal import Principal
+from app.messaging import memberships_ended
 from app.realtime import Parts, Right, run_streams
 
 READING = frozenset({"jobs:read", "executions:read", "workspaces:read"})
@@ -96,26 +100,33 @@ async def main(settings: dict[str, Any]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     live = LiveReader.open(settings["redis_url"])
+    presence = RedisPresence.open(settings["redis_url"], uuid4().hex)
+    database = open_database(settings["database_url"], open_redis(settings["redis_url"]), pool_size=8)
+    secret = settings.get("secret")
 
     def ended(session: Session, rights: Collection[Right]) -> set[Right]:
-        assert session.is_active
+        if secret:
+            return {*rights_ended(session, rights), *memberships_ended(session, rights)}
         gone = ended_rights(folder)
         return {right for right in rights if {str(right.session_id), *map(str, right.places)} & set(gone)}
 
     parts = Parts(
         socket_path=Path(settings["socket"]),
         max_streams=settings["max_streams"],
-        database=open_database(settings["database_url"], None, pool_size=8),
+        database=database,
         live=live,
         log_reader=FileLogs(folder),
-        callers=FileCallers(folder),
+        callers=TokenReader(database, Vault(secret), "http://127.0.0.1") if secret else FileCallers(folder),
         ended=ended,
+        count_message=lambda caller: None,
+        presence=presence,
         max_websockets_per_client=settings["max_websockets"],
         beat_seconds=1,
         auth_seconds=settings["auth_seconds"],
     )
     await run_streams(parts, stop)
     await live.close()
+    await presence.close()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ LIMITS = {"max_streams": 2000, "max_websockets": 1000, "auth_seconds": 10.0}
 class StreamWorld:
     """One gunicorn and one stream process, which a test may kill and start again."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, **limits: float) -> None:
+    def __init__(self, folder: Path, database_url: str, redis_url: str, **limits: float | str) -> None:
         self.folder = folder
         self.socket_path = folder / "stream.sock"
         self._redis = open_redis(redis_url)

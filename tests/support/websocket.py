@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 SECONDS = 15.0
+PASSING = ("presence", "typing")
 
 
 class Talker:
@@ -62,6 +63,19 @@ class Talker:
         """Return the next message."""
         said: dict[str, Any] = json.loads(self.socket.recv(seconds))
         return said
+
+    def until(self, *kinds: str) -> dict[str, Any]:
+        """Return the next message of one of these types, passing over who is there and who types."""
+        while (said := self.next())["type"] not in kinds:
+            assert said["type"] in PASSING, said
+        return said
+
+    def ask_past(self, kind: str, **said: Any) -> dict[str, Any]:
+        """Send a message and return the next that is neither presence nor typing nor an event of a room."""
+        self.say(kind, **said)
+        while (answer := self.next())["type"] in PASSING or "topic" in answer:
+            pass
+        return answer
 
     def take(self, count: int) -> list[dict[str, Any]]:
         """Return the next messages."""
