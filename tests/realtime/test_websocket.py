@@ -155,8 +155,9 @@ def test_a_stopping_process_says_when_and_where_to_come_again(mortal_world: Stre
         talker.subscribe(job)
         talker.take(2)
         world.stop()
-        (closing,) = talker.rest()
+        shutdown, closing = talker.rest()
         assert talker.code == closing["code"] == 1001
+    assert (shutdown["type"], shutdown["reconnect_after_ms"]) == ("server.shutdown", closing["retry_after_ms"])
     assert closing["after"] == {job: "2"}
     assert 500 <= closing["retry_after_ms"] <= 3000
     world.publish(job, "c")

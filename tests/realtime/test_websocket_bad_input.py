@@ -151,8 +151,8 @@ JUNK = {
     '{"type":"subscribe","topics":["a"],"after":{"a":"9999999999999999999"}}': "VALIDATION_ERROR",
     '{"type":"unsubscribe","topics":null}': "VALIDATION_ERROR",
     '{"type":"auth","token":"x"}': "INVALID_STATE",
-    '{"type":"typing"}': "NOT_IMPLEMENTED",
-    '{"type":"message","content":"hello"}': "NOT_IMPLEMENTED",
+    '{"type":"typing"}': "VALIDATION_ERROR",
+    '{"type":"message","content":"hello"}': "INSUFFICIENT_PERMISSIONS",
 }
 
 
