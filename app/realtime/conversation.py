@@ -196,7 +196,7 @@ def _missing(topic: str) -> NotFound:
 
 
 def _error(refusal: HeadraceError) -> dict[str, Any]:
-    said = {"code": refusal.code, "message": refusal.message, "details": dict(refusal.details)}
+    said: dict[str, Any] = {"code": refusal.code, "message": refusal.message, "details": dict(refusal.details)}
     if isinstance(refusal, Refusal) and refusal.errors:
         said["errors"] = [{"field": fault.field, "message": fault.message} for fault in refusal.errors]
     return said
