@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -26,6 +28,17 @@ def make_root(root: Path) -> None:
     for name, target in links().items():
         (root / name).symlink_to(target)
     (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+
+
+def make_small_root(root: Path) -> None:
+    """Make the files of an image that has busybox alone in `/bin`: no bash, and none of GNU's tools."""
+    make_root(root)
+    (root / "bin").unlink()
+    (root / "bin").mkdir()
+    shutil.copy(shutil.which("busybox") or "", root / "bin/busybox")
+    listed = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
+    for applet in set(listed) - {"busybox"}:
+        (root / "bin" / applet).symlink_to("busybox")
 
 
 def image_tar() -> bytes:

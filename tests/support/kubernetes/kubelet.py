@@ -8,11 +8,13 @@ processors are those of control groups, where there are some.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tasks.pipelines.gateways.sandbox import remove_tree
+from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH
 from tasks.pipelines.gateways.sandbox.cgroups import ControlGroups
 from tests.support.containers.fake_container import FakeContainer
 from tests.support.containers.image import PROGRAMS, make_root
@@ -25,13 +27,15 @@ _IDLE = ["/bin/sh", "-c", "exec sleep 3600"]
 @dataclass
 class Kubelet:
     """The one node, `n1`. `images` are those that can be had; `labels` are the node's; `specs` are those of all pods
-    that were begun. A pod that asks for more than `memory` bytes has no place."""
+    that were begun; `make_root` and `path` are what all images hold and where they find programs."""
 
     folder: Path
     groups: ControlGroups | None = None
     images: set[str] = field(default_factory=set)
     labels: dict[str, str] = field(default_factory=dict)
     specs: list[Object] = field(default_factory=list)
+    make_root: Callable[[Path], None] = make_root
+    path: str = SYSTEM_PATH
     _pods: dict[str, dict[str, FakeContainer]] = field(default_factory=dict)
     _names: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -84,7 +88,7 @@ class Kubelet:
             self._pods[uid][one["name"]] = self._make(place / one["name"], spec, one, volumes)
 
     def _make(self, root: Path, spec: Object, one: Object, volumes: dict[str, Path]) -> FakeContainer:
-        make_root(root)
+        self.make_root(root)
         mounts = [{"Source": str(PROGRAMS), "Target": str(PROGRAMS), "ReadOnly": True}]
         for mount in one.get("volumeMounts") or ():
             (root / mount["mountPath"].lstrip("/")).mkdir(parents=True, exist_ok=True)
@@ -101,7 +105,8 @@ class Kubelet:
         command = one.get("command") or (() if one.get("args") else _IDLE)
         body = {
             "Entrypoint": [_expand(word) for word in (*command, *(one.get("args") or ()))],
-            "Env": [f"{pair['name']}={_expand(pair['value'])}" for pair in one.get("env") or ()],
+            "Env": [f"PATH={self.path}"]
+            + [f"{pair['name']}={_expand(pair['value'])}" for pair in one.get("env") or ()],
             "User": f"{uid}:{uid}",
             "WorkingDir": one.get("workingDir") or "/",
             "HostConfig": host,
