@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import clusters, identity, jobs, messaging, monitoring, pipelines, realtime, sre, tenancy
+from app import clusters, identity, jobs, messaging, monitoring, pipelines, realtime, runners, sre, tenancy
 from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
@@ -18,8 +18,8 @@ from app.kernel.opening import open_database, open_redis
 from app.kernel.stamp import Stamp
 from config.settings import Settings
 
-ROOMS: Sequence[Any] = (identity, tenancy, pipelines, clusters, monitoring, sre, messaging, jobs, realtime)
-LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook", "client", "message")
+ROOMS: Sequence[Any] = (identity, tenancy, pipelines, runners, clusters, monitoring, sre, messaging, jobs, realtime)
+LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook", "client", "message", "runner")
 # A request that does nothing with its transaction for so long stands still.
 IDLE_STATEMENTS = 3
 SAME_NAME = (
@@ -44,6 +44,8 @@ SAME_NAME = (
     "vcluster_address",
     "container_engine",
     "container_image",
+    "runner_lease_seconds",
+    "runner_bytes",
     "max_body_bytes",
     "metric_body_bytes",
     "metric_series",

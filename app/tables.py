@@ -8,6 +8,7 @@ from app.kernel.db import Base
 from app.messaging import models as messaging
 from app.monitoring import models as monitoring
 from app.pipelines import models as pipelines
+from app.runners import models as runners
 from app.sre import models as sre
 from app.tenancy import models as tenancy
 
@@ -24,6 +25,7 @@ __all__ = [
     "messaging",
     "monitoring",
     "pipelines",
+    "runners",
     "sre",
     "stream",
     "tenancy",

@@ -10,17 +10,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from app import jobs
 from app.kernel.db import Database
+from app.pipelines import Briefing
 from bench.caller import ONE_STEP, newcomer
 from bench.client import Connection, request_bytes
 from bench.findings import Finding, Goal, in_turns
 from bench.ground import Ground, Programs
 from tasks.pipelines.gateways.sandbox import Limits, StepCommand
 from tasks.pipelines.masking import Masker
+from tasks.pipelines.record_here import RecordHere
 from tasks.pipelines.step_log import StepLog
 from tasks.tools import Tools
 from workers.composition import open_tools, open_worker_database
@@ -53,6 +55,8 @@ class Log:
         if claimed is None:
             raise RuntimeError("the job of the execution is not there to be claimed")
         self._run = jobs.Run(self.database, claimed)
+        # It needs no briefing to write lines.
+        self._recorder = RecordHere(self._run, self.tools, cast("Briefing", None))
         self._workspace = workspace
         self._step_id = UUID(execution["stages"][0]["steps"][0]["id"])
         self.attempts = 0
@@ -83,7 +87,7 @@ class Log:
 
     def _attempt(self) -> StepLog:
         self.attempts += 1
-        return StepLog(self._run, self.tools, Masker(SECRETS), self._step_id, self.attempts)
+        return StepLog(self._run, self._recorder, Masker(SECRETS), self._step_id, self.attempts)
 
 
 def measure(ground: Ground) -> list[Finding]:

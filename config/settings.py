@@ -86,6 +86,7 @@ class Settings:
         "100/hour", "registrations of client applications per address, and logins of users per application and address"
     )
     rate_limit_message: str = setting("1000/hour", "messages of a user or key to rooms")
+    rate_limit_runner: str = setting("6000/minute", "requests of a runner")
     rate_limit_webhook: str = setting("1200/minute", "deliveries of code hosts per address")
 
     oauth_providers: str = setting(
@@ -111,6 +112,9 @@ class Settings:
     job_archive_url: str = setting(
         "", "where weeks of these two are written before they are dropped; any fsspec address", secret=True
     )
+    runner_lease_seconds: float = setting(60.0, "how long a silent runner keeps its stage")
+    runner_wait_seconds: float = setting(86_400.0, "how long a stage waits for a runner with its labels")
+    runner_bytes: int = setting(8 * 1024**3, "all that a runner may send of one attempt of a stage, logs and files")
     places_free: int = setting(
         5, "jobs of one organization of this plan that may be with the workers of a queue at once; 0 sets no limit"
     )

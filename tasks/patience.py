@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.jobs import Run
+from app.jobs import Stoppable
 from app.kernel.errors import Transient
 from app.kernel.outages import outage_of
 
@@ -21,7 +21,7 @@ PATIENCE = 600.0
 Written = TypeVar("Written")
 
 
-def patiently(run: Run, write: Callable[[], Written]) -> Written:
+def patiently(run: Stoppable, write: Callable[[], Written]) -> Written:
     """Call `write` until it succeeds; gives up after ten minutes, or at once when this attempt must end anyway."""
     deadline = time.monotonic() + PATIENCE
     while True:

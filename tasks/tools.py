@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app.clusters import CheckRules
 from app.kernel.addresses import AddressRules
@@ -41,6 +41,32 @@ class CacheLimits:
     days: int
 
 
+class Workbench(Protocol):
+    """What a stage is done with, by a worker as by a runner. `installation` tells its containers from another's on one
+    engine."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def installation(self) -> str: ...
+
+    @property
+    def sandbox(self) -> Sandbox: ...
+
+    @property
+    def containers(self) -> Containers | None: ...
+
+    @property
+    def workspaces(self) -> Path: ...
+
+    @property
+    def steps(self) -> StepDefaults: ...
+
+    @property
+    def caches(self) -> CacheLimits: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterRules:
     """Where clusters may be, and how they are looked after."""
@@ -73,7 +99,7 @@ class VirtualRules:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The outside world of a worker. `installation` tells its containers from another's on one engine."""
+    """The outside world of a worker; a `Workbench` too."""
 
     vault: Vault
     live: Live
@@ -89,6 +115,7 @@ class Tools:
     caches: CacheLimits
     clusters: ClusterRules
     metrics: MetricRules
+    runner_wait_seconds: float
     history_days: int
     message_days: int
     access_token_seconds: int

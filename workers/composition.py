@@ -68,6 +68,7 @@ def open_tools(settings: Settings) -> Tools:
             score_days=settings.scan_days,
             series=settings.metric_series,
         ),
+        runner_wait_seconds=settings.runner_wait_seconds,
         history_days=settings.job_history_days,
         message_days=settings.message_retention_days,
         access_token_seconds=settings.access_token_seconds,

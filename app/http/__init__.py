@@ -6,11 +6,19 @@ raise the kernel's refusals. Envelope, errors, paging, tags, idempotency, limits
 from app.http.assembly import make_api
 from app.http.blobs import send_blob
 from app.http.blueprint import API_PREFIX, Blueprint
-from app.http.bodies import UnsupportedMediaType, inspect_values, load_fields, read_body, read_json
+from app.http.bodies import (
+    UnsupportedMediaType,
+    inspect_values,
+    load_fields,
+    read_body,
+    read_json,
+    read_large,
+    receive_file,
+)
 from app.http.envelope import Reply, accepted, wants_json
 from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
-from app.http.guards import check, load, own_client, principal, public, requires
+from app.http.guards import check, load, own_client, principal, public, recognizes, requires
 from app.http.health import Check, Finding
 from app.http.limits import caller_network, limit_caller, limit_rate
 from app.http.platform import Platform, platform, transaction
@@ -51,6 +59,9 @@ __all__ = [
     "public",
     "read_body",
     "read_json",
+    "read_large",
+    "receive_file",
+    "recognizes",
     "requires",
     "send_blob",
     "transaction",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import marshmallow as ma
 import orjson
 from flask import request
 from marshmallow import fields
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from app.http.envelope import JSON
 from app.kernel.errors import FieldError, Invalid, Malformed, Refusal
@@ -125,6 +126,23 @@ def read_body(*content_types: str) -> bytes:
     if body and request.mimetype not in content_types and not (JSON in content_types and request.is_json):
         raise UnsupportedMediaType(f"The body must be {' or '.join(content_types)}.")
     return body
+
+
+def read_large(most_bytes: int) -> bytes:
+    """Return a body that may be larger than those of other routes; raises RequestEntityTooLarge."""
+    request.max_content_length = most_bytes + 1
+    return request.get_data(cache=False)
+
+
+def receive_file(most_bytes: int) -> tuple[IO[bytes], int]:
+    """Return what reads the body, and its length in bytes, which the request must tell; raises LengthRequired or
+    RequestEntityTooLarge."""
+    if request.content_length is None:
+        raise LengthRequired
+    if request.content_length > most_bytes:
+        raise RequestEntityTooLarge
+    request.max_content_length = most_bytes + 1
+    return request.stream, request.content_length
 
 
 def inspect_values(given: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ import orjson
 from flask import Response, g, request
 from flask.json.provider import JSONProvider
 
-from app.http.version import VERSION
 from app.kernel.clock import format_time, utc_now
+from app.kernel.version import VERSION
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"

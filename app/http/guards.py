@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from flask import g, request
+from flask import Request, g, request
 from sqlalchemy.orm import Session
 
 from app.http.audit import note_refused
@@ -41,13 +41,16 @@ Row = TypeVar("Row", bound=Owned)
 class Guard:
     """What a route asks of its caller; a public one asks nothing. Where `permission` has to be held, the rows tell that
     the route loads; or it is the whole `platform`, the caller's `own` account, or the `client` application that the
-    caller is or is a user of."""
+    caller is or is a user of. Where callers of another kind than people are let in, `recognize` tells who they are, and
+    they are counted by the limit of their own."""
 
     permission: str | None = None
     platform: bool = False
     own: bool = False
     client: bool = False
     public: bool = False
+    recognize: Callable[[Request], Principal] | None = None
+    limit: str = "user"
 
     @property
     def reading(self) -> str:
@@ -60,12 +63,12 @@ class Guard:
             count_address()
             return
         try:
-            caller = platform().authenticate(request)
+            caller = (self.recognize or platform().authenticate)(request)
         except AuthRequired:
             count_address()
             raise
         g.principal = caller
-        count_caller(caller)
+        count_caller(caller, self.limit)
         if not self._lets_in(caller):
             raise Forbidden(required_permission=self.permission)
 
@@ -95,6 +98,17 @@ def requires(
 
     def mark(view: View) -> View:
         view.guard = Guard(permission, platform, own, client)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def recognizes(recognize: Callable[[Request], Principal], *, limit: str) -> Callable[[View], View]:
+    """Let in nobody but those whom `recognize` knows, which raises AuthRequired for all others; they are counted by the
+    rate limit `limit`."""
+
+    def mark(view: View) -> View:
+        view.guard = Guard(recognize=recognize, limit=limit)  # type: ignore[attr-defined]
         return view
 
     return mark

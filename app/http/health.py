@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.http.platform import Platform
 from app.http.rate_limiter import RateLimiter
-from app.http.version import VERSION
 from app.kernel.db import Trouble
 from app.kernel.handover import ping as ping_streams
 from app.kernel.outages import outage_of
+from app.kernel.version import VERSION
 
 log = logging.getLogger(__name__)
 

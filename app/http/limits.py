@@ -13,9 +13,9 @@ from app.kernel.errors import RateLimited
 from app.kernel.principal import Principal
 
 
-def count_caller(caller: Principal) -> None:
+def count_caller(caller: Principal, name: str = "user") -> None:
     """Count a request of a caller who is known, each key by itself; raises RateLimited."""
-    _count("user", str(caller.counted_as))
+    _count(name, str(caller.counted_as))
 
 
 def count_address() -> None:

@@ -12,7 +12,7 @@ from flask import Flask
 from app.http import documents
 from app.http.blueprint import Blueprint
 from app.http.problems import CODES
-from app.http.version import VERSION
+from app.kernel.version import VERSION
 
 DESCRIPTION = """\
 Every long piece of work is a *job*: the request answers 202 with a job id, workers do the work, and the job is followed

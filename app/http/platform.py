@@ -61,6 +61,8 @@ class Platform:
     vcluster_address: str
     container_engine: str
     container_image: str
+    runner_lease_seconds: float
+    runner_bytes: int
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

@@ -19,6 +19,7 @@ from app.identity.errors import (
     TokenRevoked,
 )
 from app.identity.intents import PruneIdentity, SendMail
+from app.identity.key_texts import REGISTRATION_KEY, RUNNER_KEY, Keyed, draw_text, read_text
 from app.identity.keys import add_signing_key, ensure_signing_key, retire_superseded_keys
 from app.identity.known_callers import RIGHTS, tell_of_rights
 from app.identity.letters import Letter
@@ -75,7 +76,9 @@ __all__ = [
     "OWNER",
     "PERMISSIONS",
     "PERMISSIONS_OF_ROLE",
+    "REGISTRATION_KEY",
     "RIGHTS",
+    "RUNNER_KEY",
     "VIEWER",
     "AccountDisabled",
     "AccountMail",
@@ -83,6 +86,7 @@ __all__ = [
     "Desk",
     "EmailNotVerified",
     "InvalidCredentials",
+    "Keyed",
     "Letter",
     "Membership",
     "NameTaken",
@@ -105,6 +109,7 @@ __all__ = [
     "authenticate",
     "blueprints",
     "create_first_admin",
+    "draw_text",
     "ensure_signing_key",
     "find_account",
     "find_user",
@@ -124,6 +129,7 @@ __all__ = [
     "note_sent",
     "read_rights",
     "read_rights_of",
+    "read_text",
     "refuse_beyond",
     "register",
     "retire_superseded_keys",

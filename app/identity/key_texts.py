@@ -12,10 +12,14 @@ API_KEY: Final = "hr_live_"
 CLIENT_KEY: Final = "ck_live_"
 CLIENT_USER_KEY: Final = "sk_user_"
 
+RUNNER_KEY: Final = "hr_run_"
+REGISTRATION_KEY: Final = "hr_reg_"
+
 PUBLIC_BYTES: Final = 9
 SECRET_BYTES: Final = 32
 
-_FORM = re.compile(rf"({API_KEY}|{CLIENT_KEY}|{CLIENT_USER_KEY})([A-Za-z0-9_-]{{12}})[A-Za-z0-9_-]{{43}}")
+_OF_CALLERS: Final = (API_KEY, CLIENT_KEY, CLIENT_USER_KEY)
+_FORM = re.compile(r"([a-z]{2}_[a-z]{3,4}_)([A-Za-z0-9_-]{12})[A-Za-z0-9_-]{43}")
 
 
 class Keyed(Protocol):
@@ -42,11 +46,12 @@ def draw_text(vault: Vault, prefix: str, key: Keyed) -> str:
 
 
 def is_key(credential: str) -> bool:
-    """Tell whether a credential is meant to be one of these keys."""
-    return credential.startswith((API_KEY, CLIENT_KEY, CLIENT_USER_KEY))
+    """Tell whether a credential is meant to be the key of somebody who calls the API for people."""
+    return credential.startswith(_OF_CALLERS)
 
 
-def read_text(text: str) -> KeyText | None:
-    """Return what a text says of its key, or None when it is the text of no key."""
+def read_text(text: str, *prefixes: str) -> KeyText | None:
+    """Return what a text says of its key, or None when it is the text of no key with one of the prefixes: those of
+    callers, when none is named."""
     form = _FORM.fullmatch(text)
-    return None if form is None else KeyText(form[1], form[2])
+    return None if form is None or form[1] not in (prefixes or _OF_CALLERS) else KeyText(form[1], form[2])

@@ -70,13 +70,13 @@ NOT_FOR_KEYS: Final = frozenset({"account:write", "keys:write"})
 
 _WORK_READ = _spread(
     *("workspaces:read", "projects:read", "pipelines:read", "executions:read", "artifacts:read", "variables:read"),
-    *("secrets:read", "jobs:read", "members:read", "metrics:read", "alerts:read"),
+    *("secrets:read", "runners:read", "jobs:read", "members:read", "metrics:read", "alerts:read"),
 )
 _WORK = _spread(
     *("workspaces:write", "projects:write", "pipelines:write", "executions:run,cancel,retry,approve"),
     *("variables:write", "jobs:cancel,retry", "alerts:acknowledge"),
 )
-_WORK_ADMIN = _spread("members:write", "secrets:write", "artifacts:delete", "alerts:write")
+_WORK_ADMIN = _spread("members:write", "secrets:write", "runners:write", "artifacts:delete", "alerts:write")
 
 _VIEWER, _MEMBER, _ADMIN, _OWNER = _pile(
     _WORK_READ

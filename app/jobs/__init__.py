@@ -4,7 +4,20 @@ messages to the broker are hints that may be lost or doubled. What follows from 
 """
 
 from app.jobs.bulk import begin_bulk, move_in_bulk, next_in_bulk, pass_over, result_of
-from app.jobs.claiming import Beat, Claim, advance, beat, claim, fail_or_retry, give_back, hold, look, park
+from app.jobs.claiming import (
+    Beat,
+    Claim,
+    advance,
+    beat,
+    claim,
+    fail_or_retry,
+    give_back,
+    hold,
+    hold_attempt,
+    look,
+    park,
+    take,
+)
 from app.jobs.errors import Cancelled, HandedBack, JobEnded, JobNotRetryable, LeaseLost, WorkerLost
 from app.jobs.failures import function_of, identify
 from app.jobs.guarding import Standing, end_killed, find_standings
@@ -12,10 +25,10 @@ from app.jobs.history import act_as, acting_user, history_lines, make_history_pa
 from app.jobs.intents import MoveJobs, PruneHistory
 from app.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, RUNNING, STATUSES, SUCCEEDED, Job, JobBulk, topic_of
 from app.jobs.origin import carrying_on
-from app.jobs.places import forget_places, let_in_all, set_places
+from app.jobs.places import RUNNERS, forget_places, let_in_all, position_of, set_places
 from app.jobs.queries import visible_jobs
 from app.jobs.repair import count_waiting, expired, mark_unsent, prune, reap, take_unsent
-from app.jobs.running import Run
+from app.jobs.running import Run, Stoppable
 from app.jobs.sending import Sender, send_accepted, send_or_mark
 from app.jobs.service import Hint, accept, cancel, end, lock, queue_again, retry
 from app.jobs.subjects import follow
@@ -27,6 +40,7 @@ __all__ = [
     "FAILED",
     "FINAL",
     "QUEUED",
+    "RUNNERS",
     "RUNNING",
     "STATUSES",
     "SUCCEEDED",
@@ -45,6 +59,7 @@ __all__ = [
     "Run",
     "Sender",
     "Standing",
+    "Stoppable",
     "WorkerLost",
     "accept",
     "act_as",
@@ -68,6 +83,7 @@ __all__ = [
     "give_back",
     "history_lines",
     "hold",
+    "hold_attempt",
     "identify",
     "keep_watch",
     "let_in_all",
@@ -80,6 +96,7 @@ __all__ = [
     "old_history",
     "park",
     "pass_over",
+    "position_of",
     "prune",
     "queue_again",
     "reap",
@@ -88,6 +105,7 @@ __all__ = [
     "send_accepted",
     "send_or_mark",
     "set_places",
+    "take",
     "take_unsent",
     "topic_of",
     "visible_jobs",

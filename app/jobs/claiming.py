@@ -45,15 +45,9 @@ _IS_MINE = (
     (_JOBS.c.id == bindparam("job_id")) & (_JOBS.c.attempt == bindparam("its_attempt")) & (_JOBS.c.status == RUNNING)
 )
 # Made once: making a statement takes longer than running it.
-_CLAIM = (
+_TAKE = (
     update(_JOBS)
-    .where(
-        _JOBS.c.id == bindparam("job_id"),
-        _JOBS.c.status == QUEUED,
-        _JOBS.c.scheduled_for <= database_now(),
-        _JOBS.c.cancel_requested_at.is_(None),
-        has_place,
-    )
+    .where(_JOBS.c.id == bindparam("job_id"), _JOBS.c.status == QUEUED, _JOBS.c.cancel_requested_at.is_(None))
     .values(
         status=RUNNING,
         held=False,
@@ -69,6 +63,7 @@ _CLAIM = (
     )
     .returning(*(_JOBS.c[name] for name in ("attempt", "kind", "payload", "parent_id", "organization_id", "origin")))
 )
+_CLAIM = _TAKE.where(_JOBS.c.scheduled_for <= database_now(), has_place)
 _BEAT = (
     update(_JOBS)
     .where(_IS_MINE, _JOBS.c.lease_until.is_not(None))
@@ -89,10 +84,21 @@ def claim(session: Session, job_id: UUID, worker: str, lease_seconds: float) -> 
     """Take a queued job by compare-and-swap; None when another has it, it ended, it is not due, or its organization
     has no place for it: then it waits in line."""
     lock_line(session, job_id)
-    given = {"job_id": job_id, "its_worker": worker, "lease_seconds": lease_seconds}
-    row = session.execute(_CLAIM, given).one_or_none()
-    if row is None:
+    claimed = _swap(session, _CLAIM, job_id, worker, lease_seconds)
+    if claimed is None:
         hold_back(session, job_id)
+    return claimed
+
+
+def take(session: Session, job_id: UUID, worker: str, lease_seconds: float) -> Claim | None:
+    """Do the same for a job that waits for somebody to take it: it need not be due, and takes nobody's place."""
+    return _swap(session, _TAKE, job_id, worker, lease_seconds)
+
+
+def _swap(session: Session, statement: Any, job_id: UUID, worker: str, lease_seconds: float) -> Claim | None:
+    given = {"job_id": job_id, "its_worker": worker, "lease_seconds": lease_seconds}
+    row = session.execute(statement, given).one_or_none()
+    if row is None:
         return None
     publish(session, topic_of(job_id), "job.running", fresh_event(job_id, row.kind, RUNNING, row.attempt))
     return Claim(job_id, row.attempt, row.kind, row.payload, row.parent_id, row.organization_id, row.origin)

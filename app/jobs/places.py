@@ -37,6 +37,8 @@ from app.kernel.db import table_of
 EVERYONE = UUID(int=0)
 UNLIMITED = 2**31 - 1
 COUNTED = 10_000
+# The queue of what is done on an organization's own machines: it takes no places of the platform's workers.
+RUNNERS = "runners"
 
 _JOBS = table_of(Job)
 _OTHERS = _JOBS.alias("others")
@@ -88,7 +90,11 @@ _RUNNING = _count(
     _OTHERS.c.status == text("'running'"),
     _OTHERS.c.lease_until.is_not(None),
 )
-has_place: ColumnElement[bool] = or_(_JOBS.c.organization_id.is_(None), _places_of(_JOBS.c.organization_id) > _RUNNING)
+has_place: ColumnElement[bool] = or_(
+    _JOBS.c.organization_id.is_(None),
+    _JOBS.c.queue == RUNNERS,
+    _places_of(_JOBS.c.organization_id) > _RUNNING,
+)
 
 _LOCK_LINE = select(
     func.pg_advisory_xact_lock(func.hashtextextended(func.concat(_JOBS.c.organization_id, _JOBS.c.queue), 0))
@@ -161,6 +167,8 @@ def position_of(session: Session, job: Job) -> int | None:
     """
     if job.status != QUEUED:
         return None
+    if job.queue == RUNNERS:
+        return 1 + _count_up_to(session, _ahead_for_runners(job))
     mine = tuple_(*(bindparam(None, getattr(job, name), type_=_JOBS.c[name].type) for name in LINE[1:]))
     ahead = tuple_(*(_JOBS.c[name] for name in LINE[1:])) < mine
     waiting = select(_JOBS.c.id).where(_JOBS.c.status == text("'queued'"), _JOBS.c.queue == job.queue)
@@ -169,6 +177,15 @@ def position_of(session: Session, job: Job) -> int | None:
         return 1 + _count_up_to(session, sent.where(ahead))
     line = waiting.where(_JOBS.c.held, _JOBS.c.organization_id == job.organization_id, ahead)
     return 1 + _count_up_to(session, sent) + _count_up_to(session, line)
+
+
+def _ahead_for_runners(job: Job) -> Select[Any]:
+    """Select what the organization's runners are to take before a job; when it is due means nothing to them."""
+    ahead = tuple_(_JOBS.c.priority, _JOBS.c.id) < tuple_(
+        bindparam(None, job.priority, type_=_JOBS.c.priority.type), bindparam(None, job.id, type_=_JOBS.c.id.type)
+    )
+    waiting = select(_JOBS.c.id).where(_JOBS.c.status == text("'queued'"), _JOBS.c.queue == RUNNERS)
+    return waiting.where(_JOBS.c.organization_id == job.organization_id, ahead)
 
 
 def _count_up_to(session: Session, rows: Select[Any]) -> int:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -26,24 +27,16 @@ PROGRESS_INTERVAL = 0.5
 RELEVANT = ("phase", "message")
 
 
-class Run:
-    """One attempt of a job. `should_stop` is what long loops and sandboxes ask; `check` raises instead."""
+class Stoppable:
+    """An attempt of a job, and what may end it early. `should_stop` is what long loops and sandboxes ask; `check`
+    raises instead. `attempt` counts from 1, and is the fencing token."""
 
-    def __init__(self, database: Database, claimed: Claim, clock: Callable[[], float] = time.monotonic) -> None:
-        self.claim = claimed
-        self.settled = False
+    def __init__(self, job_id: UUID, attempt: int) -> None:
+        self.job_id = job_id
+        self.attempt = attempt
         self.cancel_requested = threading.Event()
         self.lease_lost = threading.Event()
         self.shutting_down = threading.Event()
-        self._database = database
-        self._clock = clock
-        self._told_at = 0.0
-        self._told: tuple[str | None, str | None] = (None, None)
-
-    @property
-    def attempt(self) -> int:
-        """Which attempt this is, from 1; the fencing token."""
-        return self.claim.attempt
 
     def should_stop(self) -> bool:
         """Tell whether this work must end now: cancelled, fenced off, or asked to go back to the queue."""
@@ -57,6 +50,19 @@ class Run:
             raise Cancelled
         if self.shutting_down.is_set():
             raise HandedBack
+
+
+class Run(Stoppable):
+    """An attempt made by a worker, which writes to the database what comes of it."""
+
+    def __init__(self, database: Database, claimed: Claim, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(claimed.job_id, claimed.attempt)
+        self.claim = claimed
+        self.settled = False
+        self._database = database
+        self._clock = clock
+        self._told_at = 0.0
+        self._told: tuple[str | None, str | None] = (None, None)
 
     @contextmanager
     def recording(self) -> Iterator[tuple[Session, Job]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import fsspec
 
@@ -37,6 +37,20 @@ class BlobMissing(Permanent):
     """The store has nothing under this key."""
 
     code = "BLOB_MISSING"
+
+
+class StreamCut(Transient):
+    """The bytes to be stored ended too soon."""
+
+    code = "STREAM_CUT"
+
+
+class Reads(Protocol):
+    """Gives bytes, some at a time."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,19 @@ class BlobStore:
             while block := source.read(BLOCK):
                 digest.update(block)
                 size += len(block)
+                target.write(block)
+        return Stored(size, digest.hexdigest())
+
+    def put_stream(self, key: str, source: Reads, size: int) -> Stored:
+        """Store exactly `size` bytes as they come; raises StoreAway, and StreamCut when there are fewer."""
+        digest, left = hashlib.sha256(), size
+        with _naming_faults(), self._writing(key) as target:
+            while left:
+                block = source.read(min(left, BLOCK))
+                if not block:
+                    raise StreamCut
+                digest.update(block)
+                left -= len(block)
                 target.write(block)
         return Stored(size, digest.hexdigest())
 

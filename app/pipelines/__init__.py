@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from app import jobs, tenancy
 from app.pipelines.admission import admit_executions
-from app.pipelines.caches import find_cache, has_cache, keep_cache, overdue_caches, remove_caches
+from app.pipelines.caches import find_cache, has_cache, keep_cache, may_read_cache, overdue_caches, remove_caches
 from app.pipelines.chaining import accept_followers, start_followers
 from app.pipelines.deploying import admit_deployments
-from app.pipelines.errors import ApprovalExpired, ConditionInvalid, IncludeInvalid, StageFailed, StageTimedOut
+from app.pipelines.errors import (
+    ApprovalExpired,
+    ConditionInvalid,
+    IncludeInvalid,
+    RunnerAwaitedInVain,
+    StageFailed,
+    StageTimedOut,
+)
+from app.pipelines.failing import stage_failure
 from app.pipelines.incoming import forget_deliveries
 from app.pipelines.intents import (
     AdmitDeployments,
@@ -24,12 +32,13 @@ from app.pipelines.intents import (
     ReportStatus,
     RunSchedules,
     RunStage,
+    RunStageElsewhere,
     StartFollowers,
 )
 from app.pipelines.keeping import Places
-from app.pipelines.log_format import LogLine, LogStream, Segment, encode_chunk, text_of
+from app.pipelines.log_format import LogLine, LogStream, Segment, decode_chunk, encode_chunk, text_of
 from app.pipelines.logs import LogFollower, LogReader
-from app.pipelines.models import Execution, Pipeline, Stage, Step, StoredCache
+from app.pipelines.models import FINAL, Artifact, Execution, LogChunk, Pipeline, Stage, Step, StoredCache
 from app.pipelines.planned import complete_execution
 from app.pipelines.progress import begin_execution, execution_job_ended, gate_job_ended, stage_job_ended
 from app.pipelines.quotas import QuotaExceeded, apply_quotas
@@ -40,6 +49,9 @@ from app.pipelines.recording import (
     add_log_chunk,
     expired_artifacts,
     finish_step,
+    log_key,
+    log_topic,
+    read_briefing,
     replace_artifacts,
     start_stage,
     start_step,
@@ -48,8 +60,10 @@ from app.pipelines.reporting import TOKENS as STATUS_TOKENS
 from app.pipelines.reporting import StatusReport, accept_report, read_report
 from app.pipelines.reports import record_report
 from app.pipelines.retrying import execution_job_retried
+from app.pipelines.runner_waits import describe as describe_wait
+from app.pipelines.runner_waits import end_wait, say_wait
 from app.pipelines.scheduling import run_next_due
-from app.pipelines.secrets import reveal_nearest, reveal_secrets
+from app.pipelines.secrets import OF_REPOSITORY, reveal_for_stage, reveal_nearest, reveal_secrets
 from app.pipelines.workspaces import refuse_while_running, tell_activity
 
 if TYPE_CHECKING:
@@ -60,18 +74,23 @@ tenancy.before_deletion(refuse_while_running)
 jobs.follow(ExecutePipeline.kind, ended=execution_job_ended, retried=execution_job_retried)
 jobs.follow(AwaitApproval.kind, ended=gate_job_ended)
 jobs.follow(RunStage.kind, ended=stage_job_ended)
+jobs.follow(RunStageElsewhere.kind, ended=stage_job_ended)
 
 __all__ = [
+    "FINAL",
+    "OF_REPOSITORY",
     "STATUS_TOKENS",
     "AdmitDeployments",
     "AdmitExecutions",
     "ApprovalExpired",
+    "Artifact",
     "AwaitApproval",
     "Briefing",
     "ConditionInvalid",
     "ExecutePipeline",
     "Execution",
     "IncludeInvalid",
+    "LogChunk",
     "LogFollower",
     "LogLine",
     "LogReader",
@@ -86,6 +105,8 @@ __all__ = [
     "ReportStatus",
     "RunSchedules",
     "RunStage",
+    "RunStageElsewhere",
+    "RunnerAwaitedInVain",
     "Segment",
     "Stage",
     "StageFailed",
@@ -104,21 +125,31 @@ __all__ = [
     "begin_execution",
     "blueprints",
     "complete_execution",
+    "decode_chunk",
+    "describe_wait",
     "encode_chunk",
+    "end_wait",
     "expired_artifacts",
     "find_cache",
     "finish_step",
     "forget_deliveries",
     "has_cache",
     "keep_cache",
+    "log_key",
+    "log_topic",
+    "may_read_cache",
     "overdue_caches",
+    "read_briefing",
     "read_report",
     "record_report",
     "remove_caches",
     "replace_artifacts",
+    "reveal_for_stage",
     "reveal_nearest",
     "reveal_secrets",
     "run_next_due",
+    "say_wait",
+    "stage_failure",
     "start_followers",
     "start_stage",
     "start_step",

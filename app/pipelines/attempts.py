@@ -50,7 +50,7 @@ def queue_stage_again(session: Session, execution: Execution, stage: Stage) -> N
     """Move an ended stage and its steps back to queued; their attempts and logs stay."""
     moment = now(session)
     stage.move(QUEUED, moment)
-    stage.job_id = stage.reason = stage.error = stage.turn_asked_at = None
+    stage.job_id = stage.reason = stage.error = stage.turn_asked_at = stage.runner = stage.runner_asked_at = None
     stage.blocks = False
     queue_steps_again(session, stage, steps_of(session, stage), moment)
     publish(session, execution.topic, "stage.status", stage.as_event())

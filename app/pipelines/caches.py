@@ -60,6 +60,12 @@ def find_cache(session: Session, briefing: Briefing, key: str, prefixes: Sequenc
     return None
 
 
+def may_read_cache(session: Session, briefing: Briefing, cache: StoredCache) -> bool:
+    """Tell whether a run reads a cache: one of its own scope, or of the default branch's."""
+    is_kept = cache.workspace_id == briefing.workspace_id and cache.deleted_at is None
+    return is_kept and cache.scope in _scopes(session, briefing)
+
+
 def has_cache(session: Session, briefing: Briefing, key: str) -> bool:
     """Tell whether the run's own scope has that key, which is then not written again."""
     own = _kept(briefing.workspace_id).where(

@@ -61,6 +61,9 @@ def end_stage(
     """Move a stage to its end, and with it the steps that never ran."""
     moment = now(session)
     stage.move(status, moment)
+    if stage.runner_asked_at is not None:
+        # What it waited for, the execution has said as well.
+        stage.runner_asked_at = execution.reason = None
     stage.reason = reason
     stage.error = error
     stage.blocks = stage.blocks or status == CANCELLED or (status in (FAILED, TIMED_OUT) and not stage.may_fail)

@@ -27,6 +27,12 @@ class StageTimedOut(Permanent):
     code = "STAGE_TIMED_OUT"
 
 
+class RunnerAwaitedInVain(Permanent):
+    """No runner with the stage's labels took it in time."""
+
+    code = "NO_RUNNER"
+
+
 class ApprovalRejected(Permanent):
     """Somebody who may approve the stage rejected it."""
 

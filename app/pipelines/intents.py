@@ -93,6 +93,18 @@ class RunStage(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class RunStageElsewhere(Intent):
+    """Have a stage run by a runner with its labels, which takes the job from the API. A worker that gets it looks after
+    the waiting: it says what is waited for, and gives up in the end."""
+
+    kind: ClassVar[str] = "pipelines.run_stage_elsewhere"
+    queue: ClassVar[str] = "runners"
+    on_lost_lease: ClassVar[LostLease] = "hold"
+
+    stage_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitApproval(Intent):
     """Wait for somebody to approve a stage: due when the approval expires, and then it has failed."""
 

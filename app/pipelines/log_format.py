@@ -17,6 +17,7 @@ from app.kernel.clock import format_time
 
 LogStream = Literal["stdout", "stderr", "system"]
 
+LAST_SEQ = 2**53
 LEVELS: dict[LogStream, str] = {"stdout": "info", "stderr": "warn", "system": "debug"}
 
 
@@ -60,6 +61,22 @@ def encode_chunk(segments: Iterable[Segment]) -> bytes:
         )
         for one in segments
     )
+
+
+def decode_chunk(chunk: bytes) -> list[Segment]:
+    """Read a chunk that somebody else has made; raises ValueError for whatever is not one."""
+    return [_read_segment(orjson.loads(stored)) for stored in chunk.split(b"\n")]
+
+
+def _read_segment(given: Any) -> Segment:
+    try:
+        first_seq, stream, text, at = given["q"], given["s"], given["x"], datetime.fromisoformat(given["t"])
+        is_text = stream in LEVELS and isinstance(text, str) and "\0" not in text
+    except (TypeError, KeyError) as error:
+        raise ValueError("is not a segment") from error
+    if not is_text or type(first_seq) is not int or not 0 < first_seq < LAST_SEQ or at.tzinfo is None:
+        raise ValueError("is not a segment of a log")
+    return Segment(first_seq, text.count("\n") + 1, stream, at, text)
 
 
 def lines_of(chunk: bytes) -> Iterator[LogLine]:

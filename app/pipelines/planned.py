@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.kernel.db import Base, table_of
 from app.kernel.ids import new_id
-from app.pipelines.definition import Plan
+from app.pipelines.definition import Plan, runner_labels
 from app.pipelines.environments import keep_environments, names_of
 from app.pipelines.models import QUEUED, Execution, Stage, Step
 
@@ -36,6 +36,7 @@ def stages_of(session: Session, plan: Plan, asked: Mapping[str, Any], execution_
                 "depends_on": list(planned.depends_on),
                 "retries_left": planned.retry_count,
                 "may_fail": planned.continue_on_error,
+                "runs_on": runner_labels(plan, planned),
                 "environment_id": environments.get(planned.deploys_to.name) if planned.deploys_to else None,
             }
         )

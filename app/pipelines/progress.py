@@ -20,9 +20,15 @@ from app.pipelines.attempts import queue_stage_again
 from app.pipelines.deployments import ask_to_deploy
 from app.pipelines.ends import end_execution, end_stage, finish_execution, now, stages_of
 from app.pipelines.environments import Door, door_of
-from app.pipelines.errors import ApprovalExpired, ConditionInvalid, DeploymentRefused, StageTimedOut
+from app.pipelines.errors import (
+    ApprovalExpired,
+    ConditionInvalid,
+    DeploymentRefused,
+    RunnerAwaitedInVain,
+    StageTimedOut,
+)
 from app.pipelines.events import ExecutionStarted
-from app.pipelines.intents import RunStage
+from app.pipelines.intents import RunStage, RunStageElsewhere
 from app.pipelines.models import (
     CANCELLED,
     FAILED,
@@ -36,10 +42,15 @@ from app.pipelines.models import (
     Stage,
     Step,
 )
+from app.pipelines.runner_waits import FIRST_LOOK, await_runner
 from app.pipelines.turns import wait_for_turn
 
 NOT_WANTED = "Its condition does not hold."
-ENDED_BY_ERROR = {StageTimedOut.code: TIMED_OUT, ApprovalExpired.code: TIMED_OUT}
+ENDED_BY_ERROR = {
+    StageTimedOut.code: TIMED_OUT,
+    ApprovalExpired.code: TIMED_OUT,
+    RunnerAwaitedInVain.code: TIMED_OUT,
+}
 
 
 def begin_execution(session: Session, execution: Execution, job: Job, commit_sha: str) -> None:
@@ -136,18 +147,22 @@ def _pass_door(session: Session, execution: Execution, job: Job, stage: Stage, d
 
 
 def run_stage(session: Session, execution: Execution, job: Job, stage: Stage) -> None:
-    """Have a stage run by a worker; `job` is the execution's, whose row the caller has locked."""
+    """Have a stage run by a worker, or by a runner where it asks for one; `job` is the execution's, whose row the
+    caller has locked."""
     stage.reason = None
     stage.job_id = jobs.accept(
         session,
-        RunStage(stage.id),
+        RunStageElsewhere(stage.id) if stage.runs_on else RunStage(stage.id),
         organization_id=execution.organization_id,
         workspace_id=execution.workspace_id,
         created_by=execution.created_by,
         resource=("stage", stage.id),
         parent_id=job.id,
+        delay=FIRST_LOOK if stage.runs_on else 0.0,
     )
     session.flush()
+    if stage.runs_on:
+        await_runner(session, execution, stage, now(session))
 
 
 def tell_progress(session: Session, job: Job, stages: list[Stage]) -> None:
@@ -170,7 +185,9 @@ def stage_job_ended(session: Session, job: Job) -> None:
     parent = session.get_one(Job, job.parent_id)
     status, reason = _stage_end_of(job)
     stage.blocks = bool((job.result or {}).get("blocks"))
-    if status in (FAILED, TIMED_OUT) and stage.retries_left > 0 and not parent.cancel_requested:
+    waited_in_vain = (job.error or {}).get("code") == RunnerAwaitedInVain.code
+    may_again = stage.retries_left > 0 and not parent.cancel_requested and not waited_in_vain
+    if status in (FAILED, TIMED_OUT) and may_again:
         _try_stage_again(session, execution, stage, status)
     else:
         end_stage(session, execution, stage, status, reason=reason, error=job.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,6 +92,12 @@ def start_stage(session: Session, stage_id: UUID) -> Briefing:
     plan = Plan.from_json(execution.plan)
     open_deployment(session, execution, stage, plan, moment)
     return _brief(session, execution, stage, plan, steps, moment)
+
+
+def read_briefing(session: Session, stage: Stage) -> Briefing:
+    """Return what is to be done in the attempt of a stage that runs, without starting another."""
+    execution = session.get_one(Execution, stage.execution_id)
+    return _brief(session, execution, stage, Plan.from_json(execution.plan), steps_of(session, stage), now(session))
 
 
 def _brief(
@@ -192,6 +199,16 @@ def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd, *, ag
         tell_progress(session, session.get_one(Job, job.parent_id), stages_of(session, execution))
 
 
+def log_key(step_id: UUID, attempt: int, first_seq: int) -> str:
+    """Return where the bytes of a chunk are stored."""
+    return f"{step_id}/{attempt}/{first_seq:012d}"
+
+
+def log_topic(step_id: UUID) -> str:
+    """Return the topic on which those who follow a step's log are woken."""
+    return f"log:{step_id}"
+
+
 _ADD_LOG_CHUNK = insert(table_of(LogChunk)).on_conflict_do_nothing()
 
 
@@ -203,7 +220,7 @@ def add_log_chunk(
     session.execute(_ADD_LOG_CHUNK, {**names, "size": size, "key": key})
 
 
-def replace_artifacts(session: Session, briefing: Briefing, kept: list[dict[str, Any]]) -> list[str]:
+def replace_artifacts(session: Session, briefing: Briefing, kept: Sequence[dict[str, Any]]) -> list[str]:
     """Let stored artifacts be seen, in the place of all that earlier attempts of the stage kept; returns the keys of
     those, whose bytes nobody can reach any more."""
     earlier = delete(Artifact).where(Artifact.stage_id == briefing.stage_id).returning(Artifact.key)

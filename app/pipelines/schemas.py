@@ -142,6 +142,14 @@ class StageSchema(Schema):
     job_id = fields.UUID(allow_none=True)
     environment_id = fields.UUID(allow_none=True, metadata={"description": "where it deploys to"})
     approval = fields.Nested(StageApprovalSchema, allow_none=True, metadata={"description": "the newest, if any"})
+    runs_on = fields.List(
+        fields.String(),
+        metadata={"description": "labels of the runner that takes it; empty: any worker of the platform"},
+    )
+    runner = fields.String(allow_none=True, metadata={"description": "the name of the runner that took it last"})
+    queue_position = fields.Integer(
+        allow_none=True, metadata={"description": "while it waits for a runner: its place among its organization's"}
+    )
     reason = fields.String(allow_none=True)
     error = fields.Nested(ErrorSchema, allow_none=True)
     started_at = Timestamp(allow_none=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, any_, func, or_, select
@@ -14,9 +14,12 @@ from app.kernel.errors import FieldError, Invalid
 from app.pipelines.keeping import Holder, Places, fresh, keep, nearest, note_written
 from app.pipelines.models import NEAREST_FIRST, Secret
 from app.pipelines.models.kept import vault_context
+from app.pipelines.recording import Briefing
 from app.tenancy import Workspace
 
 UNCHANGED: Any = object()
+OF_REPOSITORY: Final = ("REPOSITORY_USERNAME", "REPOSITORY_TOKEN")
+"""What a workspace keeps to open its repository, by name."""
 
 
 def create_secret(
@@ -62,6 +65,14 @@ def reveal_nearest(session: Session, vault: Vault, places: Places, names: Collec
     Undecryptable."""
     for_it = or_(Secret.workspace_ids.is_(None), any_(Secret.workspace_ids) == places.workspace_id)
     return _open(vault, nearest(session.execute(_stored(names).where(places.is_near(Secret), for_it))).values())
+
+
+def reveal_for_stage(session: Session, vault: Vault, briefing: Briefing) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what opens the workspace's repository and, of a trusted execution, what the stage's steps name; raises
+    Undecryptable."""
+    named = set().union(*(step.secrets for step in briefing.planned.steps)) if briefing.trusted else set()
+    opening = reveal_secrets(session, vault, briefing.workspace_id, OF_REPOSITORY)
+    return opening, reveal_nearest(session, vault, briefing.places, named) if named else {}
 
 
 def _stored(names: Collection[str]) -> Select[Any]:

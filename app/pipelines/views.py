@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.kernel.db import Base
 from app.pipelines.environments import gate_of
 from app.pipelines.models import Artifact, Execution, Stage, StageApproval, Step
+from app.pipelines.runner_waits import wait_position
 from app.pipelines.service import Started
 from app.pipelines.turns import position_of
 
@@ -25,7 +26,9 @@ def execution_view(session: Session, execution: Execution) -> dict[str, Any]:
     """Return an execution with its stages and steps, in the plan's order."""
     stages = session.scalars(select(Stage).where(Stage.execution_id == execution.id).order_by(Stage.position)).all()
     steps = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.position))
-    shown = _show(execution, map(_columns, stages), map(_columns, steps), _approvals_of(session, execution, stages))
+    waits = {stage.id: wait_position(session, stage) for stage in stages if stage.runs_on}
+    rows = (_columns(stage) | {"queue_position": waits.get(stage.id)} for stage in stages)
+    shown = _show(execution, rows, map(_columns, steps), _approvals_of(session, execution, stages))
     return shown | {"queue_position": position_of(session, execution)}
 
 
@@ -68,7 +71,7 @@ def _show(
 def _stage_view(stage: Values, steps: list[Values]) -> Values:
     place = f"/api/v1/executions/{stage['execution_id']}/logs/{quote(stage['name'], safe='')}"
     shown = [step | {"logs_url": f"{place}/{quote(step['name'], safe='')}"} for step in steps]
-    return stage | {"steps": shown}
+    return {"queue_position": None} | stage | {"steps": shown}
 
 
 def artifact_view(artifact: Artifact) -> dict[str, Any]:

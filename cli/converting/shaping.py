@@ -25,7 +25,18 @@ _ORDER: Final = {
     "": ("name", "triggers", "environment", "timeout", "retry_count", "concurrency", "stages"),
     "stages": (
         *("name", "description", "depends_on", "condition", "when", "approval", "deploys_to", "environment", "timeout"),
-        *("retry_count", "continue_on_error", "matrix", "image", "services", "artifacts", "cache", "reports", "steps"),
+        *(
+            "retry_count",
+            "continue_on_error",
+            "matrix",
+            "runs_on",
+            "image",
+            "services",
+            "artifacts",
+            "cache",
+            "reports",
+        ),
+        "steps",
     ),
     "steps": (
         *("name", "condition", "when", "continue_on_error", "timeout", "image", "working_directory", "environment"),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import IO, Final, cast
 from urllib.parse import SplitResult, urlsplit
 
 from app.kernel.addresses import AddressRules
@@ -20,6 +20,9 @@ from tasks.gateways.wire import Destination, Timeouts, Wire, open_wire
 
 _PORTS: Final = {"http": 80, "https": 443}
 _PIECE: Final = 256 * 1024
+
+Body = bytes | IO[bytes] | None
+"""A file goes out as it is read; its length is to be among the headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class HttpClient:
         target: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body = None,
         max_bytes: int,
         timeouts: Timeouts | None = None,
     ) -> Reply:
@@ -107,7 +110,7 @@ class HttpClient:
         target: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body = None,
         timeouts: Timeouts | None = None,
     ) -> Iterator[Streamed]:
         """Send a request and yield the answer once its head is there; raises an OutgoingError, also while it is read.
@@ -167,9 +170,9 @@ class HttpClient:
             self._idle = kept
 
     def _send(
-        self, wire: Wire, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+        self, wire: Wire, method: str, target: str, headers: Mapping[str, str], body: Body
     ) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection(self._destination.host, self._destination.port)
+        connection = http.client.HTTPConnection(self._destination.host, self._destination.port, blocksize=_PIECE)
         connection.auto_open = 0  # it must never connect by itself: that would go around the rules
         connection.sock = cast("ssl.SSLSocket", wire)
         with _readable():

@@ -17,12 +17,14 @@ from app.pipelines import (
     ReportStatus,
     RunSchedules,
     RunStage,
+    RunStageElsewhere,
     StartFollowers,
     admit_deployments,
     admit_executions,
     start_followers,
 )
 from tasks.handling import handles
+from tasks.pipelines.await_runner import await_runner
 from tasks.pipelines.begin import begin
 from tasks.pipelines.prune import prune_artifacts, prune_caches, prune_deliveries
 from tasks.pipelines.report_status import report_status
@@ -63,6 +65,12 @@ def let_approval_expire(_: Run, __: AwaitApproval, ___: Tools) -> None:
 def run_one_stage(run: Run, intent: RunStage, tools: Tools) -> dict[str, Any]:
     """Run the steps of a stage."""
     return run_stage(run, intent.stage_id, tools)
+
+
+@handles(RunStageElsewhere)
+def look_after_stage(run: Run, intent: RunStageElsewhere, tools: Tools) -> None:
+    """Let a stage wait for the runner that takes it from the API."""
+    await_runner(run, intent.stage_id, tools)
 
 
 @handles(PruneArtifacts)

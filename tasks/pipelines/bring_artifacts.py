@@ -9,16 +9,24 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
 
 from app.kernel.errors import Permanent
-from app.kernel.store import BlobStore
 from app.pipelines import NeededArtifact
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 MODE = 0o755
+
+
+class Opens(Protocol):
+    """Gives the bytes of artifacts."""
+
+    def open(self, key: str, /) -> AbstractContextManager[BinaryIO]:
+        """Open what is kept under a key; raises BlobMissing or Transient."""
+        ...
 
 
 class ArtifactInTheWay(Permanent):
@@ -27,8 +35,8 @@ class ArtifactInTheWay(Permanent):
     code = "ARTIFACT_IN_THE_WAY"
 
 
-def bring_artifacts(store: BlobStore, needed: Sequence[NeededArtifact], root: Path) -> None:
-    """Write the artifacts into `root`, over files of the same path; raises ArtifactInTheWay or StoreAway."""
+def bring_artifacts(store: Opens, needed: Sequence[NeededArtifact], root: Path) -> None:
+    """Write the artifacts into `root`, over files of the same path; raises ArtifactInTheWay, or as `open` does."""
     for artifact in needed:
         try:
             _write(store, artifact, root)
@@ -37,7 +45,7 @@ def bring_artifacts(store: BlobStore, needed: Sequence[NeededArtifact], root: Pa
             raise ArtifactInTheWay(f"The artifact {artifact.path!r} cannot be put here: {reason}.") from error
 
 
-def _write(store: BlobStore, artifact: NeededArtifact, root: Path) -> None:
+def _write(store: Opens, artifact: NeededArtifact, root: Path) -> None:
     path = PurePosixPath(artifact.path)
     if path.is_absolute() or ".." in path.parts:
         raise ArtifactInTheWay(f"The path of the artifact {artifact.path!r} leads out of the checkout.")

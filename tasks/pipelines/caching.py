@@ -9,39 +9,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import IO
 
-from app.jobs import Run
-from app.kernel.ids import new_id
-from app.kernel.store import BLOCK, BlobMissing, StoreAway
+from app.kernel.errors import Permanent, Transient
+from app.kernel.store import BLOCK
 from app.kernel.tracing import span
-from app.pipelines import Briefing, StoredCache, find_cache, has_cache, keep_cache
-from app.pipelines.definition import Cache, expand, expand_key, stage_variables
+from app.pipelines.definition import Cache, expand, expand_key
 from tasks.patience import patiently
-from tasks.pipelines.artifacts import ArtifactNameRefused, ArtifactsTooLarge, collect
-from tasks.pipelines.cache_archive import CacheRefused, Packed, pack, unpack
+from tasks.pipelines.artifacts import collect
+from tasks.pipelines.cache_archive import CacheRefused, pack, unpack
+from tasks.pipelines.recorder import FoundCache
+from tasks.pipelines.stage_work import StageWork
 from tasks.pipelines.workplace import Workplace
-from tasks.tools import Tools
 
 log = logging.getLogger(__name__)
 
 MEBIBYTE = 1024 * 1024
-FAULTS = (CacheRefused, StoreAway, BlobMissing, ArtifactsTooLarge, ArtifactNameRefused, OSError)
+FAULTS = (CacheRefused, Transient, Permanent, OSError)
 
 
 @dataclass(slots=True)
 class StageCaches:
     """The caches of one attempt. Keys are worked out after the checkout, and hold until the stage ends."""
 
-    run: Run
-    tools: Tools
-    briefing: Briefing
+    work: StageWork
     place: Workplace
     keys: dict[int, str] = field(default_factory=dict)
 
     @property
     def wanted(self) -> tuple[Cache, ...]:
         """What the stage asks for."""
-        return self.briefing.planned.cache or ()
+        return self.work.briefing.planned.cache or ()
 
     def restore(self) -> list[str]:
         """Bring what there is and return what there is to say of it, a line for each cache."""
@@ -61,26 +59,24 @@ class StageCaches:
 
     def _bring(self, cache: Cache, key: str) -> str:
         prefixes = [one for one in map(self._expand, cache.restore_keys) if one]
-        found = patiently(self.run, partial(self._find, key, prefixes))
+        found = patiently(self.work.run, partial(self.work.recorder.find_cache, key, prefixes))
         if found is None:
             return "miss"
-        with span("restore cache", size=found.size), tempfile.NamedTemporaryFile(dir=self.tools.workspaces) as file:
+        with span("restore cache", size=found.size), self._temporary() as file:
             self._download(found, Path(file.name))
-            brought = unpack(
-                Path(file.name), self.place.root, most_bytes=self.tools.caches.each_bytes, check=self.run.check
-            )
+            most = self.work.bench.caches.each_bytes
+            brought = unpack(Path(file.name), self.place.root, most_bytes=most, check=self.work.run.check)
         what = "hit" if found.key == key else f"restored from {found.key}"
         return f"{what} ({found.scope}), {brought.files:,} files, {brought.bytes / MEBIBYTE:,.1f} MiB"
 
-    def _find(self, key: str, prefixes: Sequence[str]) -> StoredCache | None:
-        with self.run.recording() as (session, _):
-            return find_cache(session, self.briefing, key, prefixes)
+    def _temporary(self) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(dir=self.work.bench.workspaces)
 
-    def _download(self, found: StoredCache, into: Path) -> None:
+    def _download(self, found: FoundCache, into: Path) -> None:
         digest, size = hashlib.sha256(), 0
-        with self.tools.artifact_store.open(found.blob) as source, into.open("wb") as target:
+        with self.work.recorder.open_cache(found) as source, into.open("wb") as target:
             while block := source.read(BLOCK):
-                self.run.check()
+                self.work.run.check()
                 digest.update(block)
                 size += len(block)
                 if size > found.size:
@@ -95,46 +91,25 @@ class StageCaches:
         try:
             return self._save(cache, self.keys[number])
         except FAULTS as error:
-            log.warning("a cache was not kept", extra={"stage_id": self.briefing.stage_id, "reason": _reason(error)})
+            told = {"stage_id": self.work.briefing.stage_id, "reason": _reason(error)}
+            log.warning("a cache was not kept", extra=told)
             return False
 
     def _save(self, cache: Cache, key: str) -> bool:
-        if patiently(self.run, partial(self._has, key)):
+        if patiently(self.work.run, partial(self.work.recorder.has_cache, key)):
             return False
-        globs = [expand(path, self._variables) for path in cache.paths]
-        with span("save cache"), tempfile.NamedTemporaryFile(dir=self.tools.workspaces) as file:
-            most = self.tools.caches.each_bytes
-            packed = pack(self.place.root, globs, file, most_bytes=most, check=self.run.check)
+        globs = [expand(path, self.work.variables) for path in cache.paths]
+        with span("save cache"), self._temporary() as file:
+            most = self.work.bench.caches.each_bytes
+            packed = pack(self.place.root, globs, file, most_bytes=most, check=self.work.run.check)
             file.flush()
-            return packed.files > 0 and self._keep(key, packed, Path(file.name))
-
-    def _keep(self, key: str, packed: Packed, archive: Path) -> bool:
-        blob = f"caches/{self.briefing.workspace_id}/{new_id()}"
-        stored = self.tools.artifact_store.put_file(blob, archive)
-        values = {"key": key, "blob": blob, "size": stored.size, "sha256": stored.sha256, "files": packed.files}
-        if patiently(self.run, partial(self._record, values)):
-            return True
-        self.tools.artifact_store.delete(blob)
-        return False
-
-    def _has(self, key: str) -> bool:
-        with self.run.reading() as session:
-            return has_cache(session, self.briefing, key)
-
-    def _record(self, values: dict[str, object]) -> bool:
-        with self.run.recording() as (session, _):
-            return keep_cache(session, self.briefing, **values)
+            return packed.files > 0 and self.work.recorder.keep_cache(key, Path(file.name), packed.files)
 
     def _expand(self, text: str) -> str:
-        return expand_key(text, self._variables, self._hash)
-
-    @property
-    def _variables(self) -> dict[str, str]:
-        told = self.briefing
-        return stage_variables(told.plan, told.planned, commit_sha=told.commit_sha, attempt=told.attempt)
+        return expand_key(text, self.work.variables, self._hash)
 
     def _hash(self, globs: Sequence[str]) -> str:
-        return hash_files(self.place.root, globs, self.tools.caches.each_bytes, self.run.check)
+        return hash_files(self.place.root, globs, self.work.bench.caches.each_bytes, self.work.run.check)
 
 
 def hash_files(root: Path, globs: Sequence[str], most_bytes: int, check: Callable[[], None]) -> str:

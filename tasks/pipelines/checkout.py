@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.jobs import Run
+from app.jobs import Stoppable
 from app.pipelines import Briefing
 from tasks.pipelines.gateways.base import CheckoutRequest, GitCredentials, Source
 from tasks.pipelines.workplace import Workplace
@@ -12,7 +12,7 @@ MOST_BYTES = 4 * 1024**3
 
 
 def checkout(
-    run: Run, source: Source, briefing: Briefing, login: GitCredentials | None, place: Workplace, seconds: float
+    run: Stoppable, source: Source, briefing: Briefing, login: GitCredentials | None, place: Workplace, seconds: float
 ) -> list[str]:
     """Check out the execution's commit and return what there is to say of it, line by line."""
     done = source.checkout(

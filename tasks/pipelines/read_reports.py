@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.jobs import Run
 from app.kernel.tracing import span
-from app.pipelines import Briefing, record_report
-from app.pipelines.definition import expand, stage_variables
+from app.pipelines.definition import expand
 from tasks.patience import patiently
 from tasks.pipelines.artifacts import ArtifactNameRefused, ArtifactsTooLarge, Found, collect
 from tasks.pipelines.junit import LONGEST_TEXT, MOST_BYTES, MOST_CASES, Case, ReportRefused, read_cases
 from tasks.pipelines.secrets import Secrets
+from tasks.pipelines.stage_work import StageWork
 from tasks.pipelines.workplace import Workplace
 
 MOST_FILES = 1000
@@ -73,26 +72,20 @@ class _Reading:
         return shown if len(shown) <= most else shown[: most - len(CUT)] + CUT
 
 
-def read_reports(run: Run, briefing: Briefing, secrets: Secrets, place: Workplace) -> dict[str, int]:
+def read_reports(work: StageWork, place: Workplace) -> dict[str, int]:
     """Record the tests that the stage's reports tell of; returns what its result says of them."""
-    wanted = briefing.planned.reports
+    wanted = work.briefing.planned.reports
     if wanted is None or not wanted.junit:
         return {}
-    with span("read reports", stage=briefing.planned.name) as told:
-        reading = _Reading(secrets)
-        for found in _find(reading, _globs(briefing, wanted.junit), place.root):
-            run.check()
+    with span("read reports", stage=work.briefing.planned.name) as told:
+        reading = _Reading(work.secrets)
+        globs = [expand(glob, work.variables) for glob in wanted.junit]
+        for found in _find(reading, globs, place.root):
+            work.run.check()
             reading.read(found)
-        patiently(run, lambda: _record(run, briefing, reading))
+        patiently(work.run, lambda: work.recorder.record_report(reading.cases, reading.faults))
         told.note(tests=len(reading.cases), faults=len(reading.faults))
     return {"tests": len(reading.cases)}
-
-
-def _globs(briefing: Briefing, globs: tuple[str, ...]) -> list[str]:
-    variables = stage_variables(
-        briefing.plan, briefing.planned, commit_sha=briefing.commit_sha, attempt=briefing.attempt
-    )
-    return [expand(glob, variables) for glob in globs]
 
 
 def _find(reading: _Reading, globs: list[str], root: Path) -> list[Found]:
@@ -111,8 +104,3 @@ def _cases_of(found: Found, most: int) -> Iterator[Case]:
         raise ReportRefused(f"It has {found.size:,} bytes; at most {MOST_BYTES:,} are read.")
     with found.path.open("rb") as source:
         yield from read_cases(source, most_cases=most)
-
-
-def _record(run: Run, briefing: Briefing, reading: _Reading) -> None:
-    with run.recording() as (session, _):
-        record_report(session, briefing, reading.cases, reading.faults)

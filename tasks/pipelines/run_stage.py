@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from app.jobs import Run
 from app.kernel.tracing import span
-from app.pipelines import Briefing, ConditionInvalid, StageFailed, StageTimedOut, replace_artifacts, start_stage
+from app.pipelines import Briefing, ConditionInvalid, StageTimedOut, stage_failure, start_stage
 from app.pipelines.definition import ConditionInvalid as ConditionFault
-from app.pipelines.definition import PlannedStage
 from tasks.patience import patiently
 from tasks.pipelines.caching import StageCaches
 from tasks.pipelines.gateways.base import CheckoutTimedOut
-from tasks.pipelines.keep_artifacts import forget_artifacts, keep_artifacts
+from tasks.pipelines.keep_artifacts import keep_artifacts
 from tasks.pipelines.read_reports import read_reports
+from tasks.pipelines.record_here import RecordHere
 from tasks.pipelines.run_steps import StageClock, StepRunner
 from tasks.pipelines.secrets import read_secrets
+from tasks.pipelines.sites import find_site
+from tasks.pipelines.stage_work import StageWork
 from tasks.pipelines.workplace import Workplace, open_workplace
 from tasks.tools import Tools
-
-log = logging.getLogger(__name__)
 
 NOT_WANTED = "Its condition does not hold."
 
 
 def run_stage(run: Run, stage_id: UUID, tools: Tools) -> dict[str, Any]:
-    """Run one attempt of a stage and return its result; raises StageFailed or StageTimedOut."""
+    """Run one attempt of a stage here and return its result; raises StageFailed or StageTimedOut."""
     briefing = patiently(run, lambda: _start(run, stage_id))
+    if (passed := pass_over(briefing)) is not None:
+        return passed
+    secrets = patiently(run, lambda: read_secrets(run, tools, briefing))
+    find_place = partial(find_site, run, tools, briefing.workspace_id)
+    return do_stage(StageWork(run, tools, RecordHere(run, tools, briefing), briefing, secrets, find_place))
+
+
+def pass_over(briefing: Briefing) -> dict[str, Any] | None:
+    """Return the result of a stage whose condition keeps it from running; raises StageTimedOut, ConditionInvalid."""
     if not _is_wanted(briefing):
         return {"status": "skipped", "reason": NOT_WANTED, "blocks": briefing.needs.failed}
     if briefing.seconds_left <= 0:
         raise StageTimedOut("The pipeline's time was up before the stage could start.")
+    return None
+
+
+def do_stage(work: StageWork) -> dict[str, Any]:
+    """Do what is to be done, wherever this is, and return the stage's result; raises StageFailed or StageTimedOut."""
+    briefing = work.briefing
     clock = StageClock.starting(min(briefing.planned.timeout, briefing.seconds_left))
-    secrets = patiently(
-        run, lambda: read_secrets(run, tools, briefing.places, briefing.planned.steps, trusted=briefing.trusted)
-    )
-    with secrets.hidden_in_errors(), open_workplace(tools.workspaces, briefing) as place:
-        runner = StepRunner(run, tools, briefing, secrets, place, clock)
+    with work.secrets.hidden_in_errors(), open_workplace(work.bench.workspaces, briefing) as place:
+        runner = StepRunner(work, place, clock)
         _checkout(runner, clock)
-        caches = StageCaches(run, tools, briefing, place)
+        caches = StageCaches(work, place)
         runner.note(caches.restore())
         failed = runner.run_all()
-        tests = read_reports(run, briefing, secrets, place)
-        kept = _keep_artifacts(tools, briefing, place)
+        tests = read_reports(work, place)
+        kept = _keep_artifacts(work, place)
         if not failed and not runner.out_of_time:
             caches.save()
-        forget_artifacts(tools, patiently(run, lambda: _record_artifacts(run, briefing, kept)))
+        work.recorder.replace_artifacts(kept)
     if failed or runner.out_of_time:
-        raise _failure(briefing.planned, failed, out_of_time=runner.out_of_time)
+        raise stage_failure(briefing.planned, failed, out_of_time=runner.out_of_time)
     return {"status": "succeeded", "artifacts": len(kept), **tests}
 
 
@@ -74,25 +86,10 @@ def _checkout(runner: StepRunner, clock: StageClock) -> None:
         raise
 
 
-def _keep_artifacts(tools: Tools, briefing: Briefing, place: Workplace) -> list[dict[str, Any]]:
-    if not briefing.planned.artifacts:
+def _keep_artifacts(work: StageWork, place: Workplace) -> list[Any]:
+    if not work.briefing.planned.artifacts:
         return []
-    with span("keep artifacts", stage=briefing.planned.name) as told:
-        kept = keep_artifacts(tools, briefing, place)
+    with span("keep artifacts", stage=work.briefing.planned.name) as told:
+        kept = keep_artifacts(work, place)
         told.note(artifacts=len(kept))
         return kept
-
-
-def _record_artifacts(run: Run, briefing: Briefing, kept: list[dict[str, Any]]) -> list[str]:
-    with run.recording() as (session, _):
-        return replace_artifacts(session, briefing, kept)
-
-
-def _failure(planned: PlannedStage, failed: dict[str, str], *, out_of_time: bool) -> StageFailed | StageTimedOut:
-    steps = ", ".join(f"{name} {status.replace('_', ' ')}" for name, status in failed.items())
-    first = next((step.name for step in planned.steps if step.name in failed), None)
-    details = {"steps": failed, "stage": planned.stage, "step": first}
-    if out_of_time:
-        return StageTimedOut(f"The stage's time was up.{f' Did not succeed: {steps}.' if steps else ''}", **details)
-    kind = StageTimedOut if "timed_out" in failed.values() else StageFailed
-    return kind(f"Did not succeed: {steps}.", **details)

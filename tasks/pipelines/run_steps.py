@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
+from uuid import UUID
 
-from app.jobs import Run
 from app.kernel.context import carried
 from app.kernel.errors import HeadraceError, Permanent
 from app.kernel.tracing import span
-from app.pipelines import Briefing, StepEnd, finish_step, start_step
+from app.pipelines import StepEnd
 from app.pipelines.definition import (
     ConditionInvalid,
     PathOutside,
@@ -29,11 +29,10 @@ from tasks.pipelines.checkout import checkout
 from tasks.pipelines.gateways.sandbox import SandboxUnavailable, StepCommand, StepOutcome
 from tasks.pipelines.gateways.sandbox.base import SYSTEM_PATH, WorkingDirectoryRefused
 from tasks.pipelines.outcomes import ends_as, limits_of, script_of, wants_retry
-from tasks.pipelines.secrets import Secrets
+from tasks.pipelines.stage_work import StageWork
 from tasks.pipelines.step_log import StepLog
 from tasks.pipelines.step_sandboxes import StepSandboxes
 from tasks.pipelines.workplace import Workplace
-from tasks.tools import Tools
 
 MOST_PARALLEL = 8
 SKIPPED = StepEnd("skipped", "A step before it failed.")
@@ -67,16 +66,15 @@ class StepRunner:
     `out_of_time` is set when the stage's clock stopped a step, or kept one from running.
     """
 
-    def __init__(
-        self, run: Run, tools: Tools, briefing: Briefing, secrets: Secrets, place: Workplace, clock: StageClock
-    ) -> None:
-        self._run = run
-        self._tools = tools
-        self._briefing = briefing
-        self._secrets = secrets
+    def __init__(self, work: StageWork, place: Workplace, clock: StageClock) -> None:
+        self._run = work.run
+        self._bench = work.bench
+        self._recorder = work.recorder
+        self._briefing = work.briefing
+        self._secrets = work.secrets
         self._place = place
         self._clock = clock
-        self._sandboxes = StepSandboxes(run, tools, briefing, place, clock.is_up)
+        self._sandboxes = StepSandboxes(work, place, clock.is_up)
         self._lock = Lock()
         self.failed: dict[str, str] = {}
         self.out_of_time = False
@@ -84,14 +82,14 @@ class StepRunner:
 
     def checkout(self) -> None:
         """Bring the source and what the needed stages kept; what there is to say of it opens the first step's log."""
-        self._run.progress(phase="checkout", message=f"checking out {self._briefing.commit_sha[:8]}")
+        self._recorder.progress(phase="checkout", message=f"checking out {self._briefing.commit_sha[:8]}")
         with span("checkout", commit=self._briefing.commit_sha):
             self._notes = checkout(
-                self._run, self._tools.source, self._briefing, self._secrets.login(), self._place, self._clock.left()
+                self._run, self._bench.source, self._briefing, self._secrets.login(), self._place, self._clock.left()
             )
         if needed := self._briefing.needed_artifacts:
             with span("bring artifacts", artifacts=len(needed)):
-                bring_artifacts(self._tools.artifact_store, needed, self._place.root)
+                bring_artifacts(self._recorder, needed, self._place.root)
 
     def note(self, lines: list[str]) -> None:
         """Say something more at the beginning of the first step's log."""
@@ -151,7 +149,7 @@ class StepRunner:
     def _run_with_retries(self, step: PlannedStep) -> StepEnd:
         for left in range(step.retry_count, -1, -1):
             with span("step", stage=self._briefing.planned.name, step=step.name) as told:
-                attempt = patiently(self._run, partial(self._start, step))
+                attempt = patiently(self._run, partial(self._recorder.start_step, self._step_id(step)))
                 ended = self._run_attempt(step, attempt)
                 again = wants_retry(ended, left) and not self._is_late()
                 self._record(step, ended, again=again)
@@ -161,7 +159,7 @@ class StepRunner:
         raise AssertionError("a step is run at least once")
 
     def _run_attempt(self, step: PlannedStep, attempt: int) -> StepEnd:
-        with StepLog(self._run, self._tools, self._secrets.masker, self._briefing.steps[step.name], attempt) as log:
+        with StepLog(self._run, self._recorder, self._secrets.masker, self._step_id(step), attempt) as log:
             self._open_log(log)
             try:
                 outcome = self._sandboxed(step, attempt, log)
@@ -193,8 +191,8 @@ class StepRunner:
             workspace=self._place.root,
             working_directory=self._place.relative(variables["WORKING_DIR"], self._sandboxes.seen_at(step)),
             environment=(variables if image else self._with_path(variables)) | self._secrets.given_to(step),
-            limits=limits_of(step, self._tools.steps.limits, self._clock.left()),
-            network=step.network and self._tools.steps.network,
+            limits=limits_of(step, self._bench.steps.limits, self._clock.left()),
+            network=step.network and self._bench.steps.network,
             image=expand(image, variables) if image else None,
         )
         return sandbox.run(command, log.hear, self._watch(log))
@@ -220,17 +218,12 @@ class StepRunner:
             raise WorkingDirectoryRefused(f"Its working directory is not one of the checkout: {error}.") from error
 
     def _with_path(self, variables: dict[str, str]) -> dict[str, str]:
-        added = self._tools.steps.path
+        added = self._bench.steps.path
         return {"PATH": f"{added}:{SYSTEM_PATH}" if added else SYSTEM_PATH, **variables}
 
-    def _start(self, step: PlannedStep) -> int:
-        with self._run.recording() as (session, _):
-            return start_step(session, self._briefing.steps[step.name])
+    def _step_id(self, step: PlannedStep) -> UUID:
+        return self._briefing.steps[step.name]
 
     def _record(self, step: PlannedStep, ended: StepEnd, *, again: bool = False) -> None:
         shown = replace(ended, reason=self._secrets.hide(ended.reason)) if ended.reason else ended
-        patiently(self._run, partial(self._finish, step, shown, again=again))
-
-    def _finish(self, step: PlannedStep, ended: StepEnd, *, again: bool) -> None:
-        with self._run.recording() as (session, job):
-            finish_step(session, job, self._briefing.steps[step.name], ended, again=again)
+        patiently(self._run, partial(self._recorder.finish_step, self._step_id(step), shown, again=again))

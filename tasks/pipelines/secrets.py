@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
 from app.jobs import Run
 from app.kernel.errors import HeadraceError
-from app.pipelines import Places, reveal_nearest, reveal_secrets
+from app.pipelines import OF_REPOSITORY, Briefing, reveal_for_stage, reveal_secrets
 from app.pipelines.definition import PlannedStep
 from tasks.pipelines.gateways.base import GitCredentials
 from tasks.pipelines.masking import Masker
 from tasks.tools import Tools
 
-USERNAME, PASSWORD = OF_REPOSITORY = "REPOSITORY_USERNAME", "REPOSITORY_TOKEN"
+USERNAME, PASSWORD = OF_REPOSITORY
 DEFAULT_USERNAME: Final = "git"
 # With the variables of a step this stays well below the two mebibytes that Linux takes.
 MOST_BYTES: Final = 1024 * 1024
@@ -74,13 +74,11 @@ class Secrets:
             raise
 
 
-def read_secrets(run: Run, tools: Tools, places: Places, steps: Iterable[PlannedStep], *, trusted: bool) -> Secrets:
-    """Read what opens the repository and, of a trusted execution, what these steps name; raises Undecryptable."""
-    names = set().union(*(step.secrets for step in steps)) if trusted else set()
+def read_secrets(run: Run, tools: Tools, briefing: Briefing) -> Secrets:
+    """Read what opens the repository and, of a trusted execution, what its steps name; raises Undecryptable."""
     with run.reading() as session:
-        opening = reveal_secrets(session, tools.vault, places.workspace_id, OF_REPOSITORY)
-        values = reveal_nearest(session, tools.vault, places, names) if names else {}
-    return Secrets(opening, values, trusted=trusted)
+        opening, values = reveal_for_stage(session, tools.vault, briefing)
+    return Secrets(opening, values, trusted=briefing.trusted)
 
 
 def read_login(run: Run, tools: Tools, workspace_id: UUID) -> Secrets:

@@ -1,8 +1,6 @@
 """The log of one attempt of a step: captured, stored in chunks, shown at once.
 
-A chunk's bytes are stored first and its row is written after, so no reader meets a row without bytes; then those who
-follow the log are woken. While the store or the database is away the chunks wait here, and past sixteen megabytes
-the step waits with them.
+While what records it is away the chunks wait here, and past sixteen megabytes the step waits with them.
 """
 
 from __future__ import annotations
@@ -15,15 +13,14 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.jobs import Run
-from app.kernel.clock import format_time, utc_now
+from app.jobs import Stoppable
+from app.kernel.clock import utc_now
 from app.kernel.errors import Transient
-from app.kernel.stream import Delivered
-from app.pipelines import LogStream, add_log_chunk
+from app.pipelines import LogStream
 from tasks.patience import patiently
 from tasks.pipelines.capture import CHUNK_BYTES, Capture, Chunk
 from tasks.pipelines.masking import Masker
-from tasks.tools import Tools
+from tasks.pipelines.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +32,9 @@ MOST_WAITING_BYTES = 16 * 1024 * 1024
 class StepLog:
     """Takes a step's output; leaving the block writes what is left."""
 
-    def __init__(self, run: Run, tools: Tools, masker: Masker, step_id: UUID, attempt: int) -> None:
+    def __init__(self, run: Stoppable, recorder: Recorder, masker: Masker, step_id: UUID, attempt: int) -> None:
         self._run = run
-        self._tools = tools
+        self._recorder = recorder
         self._step_id = step_id
         self._attempt = attempt
         self._capture = Capture(masker, utc_now)
@@ -101,29 +98,5 @@ class StepLog:
 
     def _write_waiting(self) -> None:
         while self._waiting:
-            self._write_chunk(self._waiting[0])
+            self._recorder.add_log(self._step_id, self._attempt, self._waiting[0])
             self._waiting.popleft()
-
-    def _write_chunk(self, chunk: Chunk) -> None:
-        key = f"{self._step_id}/{self._attempt}/{chunk.first_seq:012d}"
-        self._tools.log_store.put(key, chunk.data)
-        with self._run.adding() as session:
-            add_log_chunk(
-                session,
-                self._step_id,
-                self._attempt,
-                first_seq=chunk.first_seq,
-                last_seq=chunk.last_seq,
-                size=len(chunk.data),
-                key=key,
-            )
-        self._wake_followers(chunk)
-
-    def _wake_followers(self, chunk: Chunk) -> None:
-        woken = Delivered(
-            f"log:{self._step_id}", chunk.last_seq, "log", format_time(utc_now()), {"attempt": self._attempt}
-        )
-        try:
-            self._tools.live.send([woken])
-        except Exception:  # noqa: BLE001 - those who follow find the rows by themselves
-            log.debug("Redis is away; followers of a log are not woken")

@@ -12,9 +12,7 @@ from pathlib import PurePosixPath
 from threading import Lock
 from types import TracebackType
 
-from app.jobs import Run
 from app.kernel.tracing import span
-from app.pipelines import Briefing
 from app.pipelines.definition import PlannedStep, expand, stage_variables
 from app.pipelines.definition import Service as PlannedService
 from tasks.pipelines.gateways.containers import (
@@ -28,9 +26,8 @@ from tasks.pipelines.gateways.containers import (
 )
 from tasks.pipelines.gateways.sandbox import Sandbox, SandboxUnavailable
 from tasks.pipelines.outcomes import limits_of
-from tasks.pipelines.sites import find_site
+from tasks.pipelines.stage_work import StageWork
 from tasks.pipelines.workplace import Workplace
-from tasks.tools import Tools
 
 WAIT_SECONDS = 0.1
 NONE_HERE = "It names an image, and this installation has no container sandbox."
@@ -42,12 +39,11 @@ NOT_AT_ONCE = (
 class StepSandboxes:
     """Gives each step its sandbox; leaving the block takes away what was opened. Safe for steps that run at once."""
 
-    def __init__(
-        self, run: Run, tools: Tools, briefing: Briefing, place: Workplace, time_is_up: Callable[[], bool]
-    ) -> None:
-        self._run = run
-        self._tools = tools
-        self._briefing = briefing
+    def __init__(self, work: StageWork, place: Workplace, time_is_up: Callable[[], bool]) -> None:
+        self._run = work.run
+        self._tools = work.bench
+        self._briefing = work.briefing
+        self._find_site = work.find_site
         self._place = place
         self._time_is_up = time_is_up
         self._lock = Lock()
@@ -132,7 +128,7 @@ class StepSandboxes:
             at_once=told.planned.parallel,
             node_selector=told.planned.node_selector or {},
             network=self._tools.steps.network and any(step.network for step in boxed),
-            site=find_site(self._run, self._tools, told.places.workspace_id) if self._engine().on_clusters else None,
+            site=self._find_site() if self._engine().on_clusters and self._find_site else None,
         )
 
     def _shape_of(self, step: PlannedStep, variables: Mapping[str, str]) -> Shape:
@@ -144,7 +140,7 @@ class StepSandboxes:
     def _owner(self) -> Owner:
         return Owner(
             installation=self._tools.installation,
-            job=str(self._run.claim.job_id),
+            job=str(self._run.job_id),
             attempt=self._run.attempt,
             execution=str(self._briefing.execution_id),
             stage=str(self._briefing.stage_id),

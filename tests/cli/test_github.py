@@ -106,6 +106,13 @@ def test_a_condition_that_cannot_be_said_is_refused(text: str) -> None:
         read_condition(text, SCOPE)
 
 
+def test_a_job_for_machines_of_ones_own_waits_for_a_runner(converted: Converter) -> None:
+    a, b = "{runs-on: [self-hosted, GPU], steps: [{run: make}]}", "{runs-on: self-hosted, steps: [{run: make}]}"
+    done = converted("github", f"jobs: {{a: {a}, b: {b}}}")
+    assert [stage.runs_on for stage in parse(done.text, "yaml").stages] == [("gpu",), ("self-hosted",)]
+    assert [note.what for note in done.notes if note.weight == "check"] == ["runs-on", "runs-on"]
+
+
 def test_a_container_and_its_services_are_taken_over(converted: Converter) -> None:
     text = """
 jobs:

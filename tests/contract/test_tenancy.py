@@ -23,7 +23,19 @@ from app.identity.tokens import issue_token
 from app.kernel.audit import AuditEntry
 from app.kernel.db import Database
 from tests.contract.operations import Call, find_calls
-from tests.contract.who_may import ACCOUNT, CLIENT, CLIENTS, KNOWN, LIST, OWN, PLATFORM, PUBLIC, ROOM, TENANT
+from tests.contract.who_may import (
+    ACCOUNT,
+    CLIENT,
+    CLIENTS,
+    KNOWN,
+    LIST,
+    OWN,
+    PLATFORM,
+    PUBLIC,
+    ROOM,
+    RUNNER,
+    TENANT,
+)
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, make_person
 from tests.support.rights import give, make_role
@@ -177,6 +189,28 @@ def test_to_another_application_and_its_users_none_of_it_exists(
                 see_nothing_of(world, call, reply)
 
 
+def test_what_runners_call_lets_in_nobody_else(client: FlaskClient, world: World, calls: list[Call]) -> None:
+    for call in (one for one in calls if one.kind == RUNNER):
+        expect(call, ask(client, call, {}), 401, "AUTH_REQUIRED")
+        for somebody in (world.alice, world.mary, world.shop, world.ann):
+            reply = ask(client, call, somebody.headers)
+            assert reply.status_code == 401, f"{call.name} → {reply.get_data(as_text=True)}"
+
+
+def test_the_token_of_a_runner_opens_nothing_else(client: FlaskClient, world: World, calls: list[Call]) -> None:
+    for call in guarded(calls):
+        expect(call, ask(client, call, world.runner_headers), 401, "TOKEN_INVALID")
+
+
+def test_to_a_runner_no_work_exists_that_it_was_not_given(
+    client: FlaskClient, world: World, calls: list[Call], database: Database
+) -> None:
+    for call in (one for one in calls if one.kind == RUNNER and "/jobs/" in one.path):
+        with undoing(database):
+            reply = ask(client, call, world.runner_headers)
+        assert reply.status_code in (404, 411, 422), f"{call.name} → {reply.get_data(as_text=True)}"
+
+
 def expect_beyond(world: World, call: Call, reply: TestResponse, held: Collection[str]) -> None:
     """Hold the reply to an application, or to a user of one, against what is theirs: nothing of this."""
     if call.permission and call.permission not in held:
@@ -193,7 +227,7 @@ def test_every_write_that_succeeds_is_in_the_audit_log(
     root = make_person(app, database, "root-admin", role="admin")
     unlogged = set()
     for call in calls:
-        if call.is_reading or call.kind == PUBLIC or call.name in NO_WRITES | NO_ACTS:
+        if call.is_reading or call.kind in (PUBLIC, RUNNER) or call.name in NO_WRITES | NO_ACTS:
             continue
         with undoing(database):
             before = count_entries(database)
@@ -212,7 +246,7 @@ def count_entries(database: Database) -> int:
 
 
 def guarded(calls: list[Call]) -> Iterator[Call]:
-    return (call for call in calls if call.kind != PUBLIC)
+    return (call for call in calls if call.kind not in (PUBLIC, RUNNER))
 
 
 def ask(client: FlaskClient, call: Call, headers: Headers) -> TestResponse:

@@ -10,12 +10,13 @@ CLIENT    a client application by its own key; all others are told what they lac
 CLIENTS   the client application whose user it is, and that user; for all others it does not exist
 ROOM      a client application in its rooms, and its users in those they are in; for all others these do not exist
 PLATFORM  administrators of the platform
+RUNNER    a runner, by its own token; nobody else is known there
 """
 
 from __future__ import annotations
 
-PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, ROOM, PLATFORM = (
-    *("public", "known", "account", "own", "tenant", "list", "client", "clients", "room", "platform"),
+PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, ROOM, PLATFORM, RUNNER = (
+    *("public", "known", "account", "own", "tenant", "list", "client", "clients", "room", "platform", "runner"),
 )
 
 _SAID = {
@@ -29,7 +30,7 @@ _SAID = {
         POST /api/v1/auth/mfa/challenge
         GET POST /api/v1/auth/{provider}, GET /api/v1/auth/{provider}/callback, POST /api/v1/auth/login/{provider}
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
-        POST /api/v1/clients
+        POST /api/v1/clients, POST /api/v1/runner/register
     """,
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events, GET /api/v1/cluster-providers",
     ACCOUNT: """
@@ -150,8 +151,27 @@ _SAID = {
         GET /api/v1/sre/scans/{scan_id}, GET /api/v1/sre/scans/{scan_id}/scores
         GET /api/v1/sre/anomalies/{anomaly_id}, PUT /api/v1/sre/anomalies/{anomaly_id}/acknowledge
         POST /api/v1/sre/scan-schedules, GET PUT PATCH DELETE /api/v1/sre/scan-schedules/{schedule_id}
+        GET /api/v1/organizations/{organization_id}/runners, GET /api/v1/workspaces/{workspace_id}/runners
+        GET PATCH DELETE /api/v1/runners/{runner_id}, DELETE /api/v1/runner-tokens/{token_id}
+        GET POST /api/v1/organizations/{organization_id}/runner-tokens
+        GET POST /api/v1/workspaces/{workspace_id}/runner-tokens
         GET /api/v1/jobs/{job_id}, GET /api/v1/jobs/{job_id}/events, GET /api/v1/jobs/{job_id}/history
         POST /api/v1/jobs/{job_id}/cancel, POST /api/v1/jobs/{job_id}/retry
+    """,
+    RUNNER: """
+        GET DELETE /api/v1/runner, POST /api/v1/runner/claim
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/heartbeat
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/finish
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/steps/{step_id}/start
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/steps/{step_id}/finish
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/steps/{step_id}/log
+        GET /api/v1/runner/jobs/{job_id}/attempts/{attempt}/artifacts/{key}
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/artifacts
+        PUT /api/v1/runner/jobs/{job_id}/attempts/{attempt}/files
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/report
+        POST /api/v1/runner/jobs/{job_id}/attempts/{attempt}/caches/find
+        GET /api/v1/runner/jobs/{job_id}/attempts/{attempt}/caches/{cache_id}
+        PUT /api/v1/runner/jobs/{job_id}/attempts/{attempt}/caches
     """,
     PLATFORM: """
         PUT /api/v1/organizations/{organization_id}/plan

@@ -11,8 +11,8 @@ from flask import Flask, Request
 from flask.testing import FlaskClient
 
 from app.http import Platform, make_api
-from app.http.version import VERSION
 from app.kernel.principal import Principal
+from app.kernel.version import VERSION
 from tests.support import toy_room
 from tests.support.toy_room import CALLERS
 

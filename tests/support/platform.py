@@ -30,6 +30,7 @@ STOP_SECONDS = 10.0
 # Short, so that what a lost process costs is paid in seconds.
 SHORT = {
     "JOB_LEASE_SECONDS": "4",
+    "RUNNER_LEASE_SECONDS": "15",
     "RELAY_INTERVAL_SECONDS": "0.5",
     "RELAY_RESEND_SECONDS": "3",
 }

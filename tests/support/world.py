@@ -25,10 +25,12 @@ from tests.support.identity import Person, data_of, join, make_person
 from tests.support.metrics import make_alert, make_anomaly
 from tests.support.rights import give, make_role
 from tests.support.rooms import make_room, send
+from tests.support.runners import make_runner
 from tests.support.tenancy import make_workspace
 
 API = "/api/v1"
 DEFINITION = {"name": "shop", "stages": [{"name": "build", "steps": [{"name": "compile", "run": "true"}]}]}
+KEY = {"name": "k", "scopes": ["jobs:read"]}
 CLUSTER = {"name": "production", "server": "https://kube.example.com:6443", "token": "canary-of-the-world"}
 NAMES = {"provider": "github", "stage": "build", "step": "compile", "name": "TOKEN"}
 
@@ -43,6 +45,7 @@ class World:
     ann: Holder
     values: dict[str, str]
     special: dict[str, dict[str, str]]
+    runner_headers: dict[str, str]
 
     def fill(self, template: str) -> str:
         """Return a path of the document with its parameters replaced; raises KeyError for one nobody has made."""
@@ -70,7 +73,6 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
     execution = _make(client, alice, f"/pipelines/{pipeline['id']}/executions", {}, 202)
     environment_id = _furnish(client, alice, workspace, pipeline["id"])
     _keep_artifact(app, database, UUID(execution["id"]))
-    key = {"name": "k", "scopes": ["jobs:read"]}
     ann = make_user(client, shop := make_client(client))
     values = _say_something(client, shop, ann) | {
         "client_id": shop.id,
@@ -90,16 +92,23 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "invitation_id": _invite(client, alice, organization, "nobody@example.com")["id"],
         "role_id": str(make_role(database, organization, ["jobs:read"], "unused").id),
         "assignment_id": _let_in(database, mary, workspace),
-        "key_id": _make(client, alice, "/api-keys", key)["id"],
+        "key_id": _make(client, alice, "/api-keys", KEY)["id"],
     }
-    of_organization = _make(client, alice, f"/organizations/{organization}/api-keys", key)["id"]
-    special = {
+    runner = _make_runner(client, alice, organization)
+    special = _make_special(client, alice, mary, ann)
+    values |= _name_runners(client, alice, workspace, runner["id"])
+    return World(alice, mary, shop, ann, values, special, {"Authorization": f"Bearer {runner['token']}"})
+
+
+def _make_special(client: FlaskClient, alice: Person, mary: Person, ann: Holder) -> dict[str, dict[str, str]]:
+    """Return the values for paths in which a name stands for something else."""
+    keys = f"/organizations/{alice.organization_id}/api-keys"
+    return {
         r"^/api/v1/users/{user_id}$|/rooms/{room_id}/(members/{user_id}|unread)": {"user_id": ann.id},
         r"/artifacts/{name}": {"name": "kept.txt"},
         r"/invitations/{token}": {"token": _invite(client, mary, mary.organization_id, alice)["token"]},
-        r"/organizations/.*/api-keys": {"key_id": of_organization},
+        r"/organizations/.*/api-keys": {"key_id": _make(client, alice, keys, KEY)["id"]},
     }
-    return World(alice, mary, shop, ann, values, special)
 
 
 def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, str]:
@@ -154,6 +163,22 @@ def _make_project(client: FlaskClient, alice: Person, mary: Person, path: str) -
     project = str(_make(client, alice, path, {"name": "world"})["id"])
     _make(client, alice, f"{path}/{project}/members", {"user_id": str(mary.user.id), "role": "viewer"})
     return project
+
+
+def _make_runner(client: FlaskClient, alice: Person, organization_id: UUID) -> dict[str, Any]:
+    token = _make(client, alice, f"/organizations/{organization_id}/runner-tokens", {})["token"]
+    return make_runner(client, token)
+
+
+def _name_runners(client: FlaskClient, alice: Person, workspace: Workspace, runner_id: str) -> dict[str, str]:
+    token = _make(client, alice, f"/workspaces/{workspace.id}/runner-tokens", {})["id"]
+    return {
+        "runner_id": runner_id,
+        "token_id": token,
+        "attempt": "1",
+        "step_id": str(new_id()),
+        "key": "world/kept",
+    }
 
 
 def _make(client: FlaskClient, person: Person, path: str, body: Any, status: int = 201) -> dict[str, Any]:

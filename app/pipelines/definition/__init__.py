@@ -52,6 +52,7 @@ from app.pipelines.definition.variables import (
     built_in_variables,
     find_group,
     parse_variables,
+    runner_labels,
     stage_variables,
     step_variables,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "parse_tree",
     "parse_variables",
     "planned_names",
+    "runner_labels",
     "should_run",
     "stage_variables",
     "step_variables",

@@ -68,6 +68,7 @@ def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[
     _check_artifacts(stage["artifacts"], child(path, "artifacts"), axes, faults)
     _check_caches(stage.get("cache", ()), child(path, "cache"), axes, faults)
     _check_reports(stage.get("reports", {}), child(path, "reports"), axes, faults)
+    _check_labels(stage.get("runs_on", ()), child(path, "runs_on"), axes, faults)
     _check_references((stage.get("deploys_to") or {}).get("url") or "", f"{path}.deploys_to.url", axes, faults)
     check_containers(stage, path, faults, executors, lambda text, at: _check_references(text, at, axes, faults))
     _check_unique(stage["steps"], child(path, "steps"), "step", faults)
@@ -151,6 +152,12 @@ def _check_reports(reports: Draft, path: str, axes: set[str], faults: Faults) ->
         for index, glob in enumerate(globs):
             own = item(child(path, kind), index)
             _check_references(glob or "", own if faults.knows(own) else child(path, kind), axes, faults)
+
+
+def _check_labels(labels: Sequence[str | None], path: str, axes: set[str], faults: Faults) -> None:
+    for index, label in enumerate(labels):
+        own = item(path, index)
+        _check_references(label or "", own if faults.knows(own) else path, axes, faults)
 
 
 def _check_step(step: Draft, path: str, axes: set[str], faults: Faults, executors: Collection[str]) -> None:

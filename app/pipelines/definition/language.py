@@ -109,6 +109,12 @@ NODE_SELECTOR = Record(
     ),
     at_most=20,
 )
+RUNNER_LABEL = Text(
+    at_most=200,
+    pattern=r"(?!-)[A-Za-z0-9._${}:-]+",
+    hint="a label is letters, digits, '.', '_' and '-'; it may hold ${NAME}",
+    strict=True,
+)
 LIMITS = Record(
     {
         "memory": Key(size(1024**2, 1024**4), "Memory of the step's processes, in bytes or as 512Mi."),
@@ -240,6 +246,10 @@ STAGE = Record(
         "retry_count": Key(RETRIES, "How often a failed stage is run again; the pipeline's when it is left out."),
         "continue_on_error": Key(Flag(), "Whether the pipeline goes on although this stage failed.", default=False),
         "network": Key(Flag(), "Whether the stage's steps have a network.", default=True),
+        "runs_on": Key(
+            Either(RUNNER_LABEL, ListOf(RUNNER_LABEL, at_least=1, at_most=20)),
+            "Labels of the runner that takes the stage, all of them; without any the platform's own workers take it.",
+        ),
         "image": Key(IMAGE, "Container image its steps run in; may hold ${NAME}."),
         "services": Key(ListOf(SERVICE, at_most=10), "Containers beside its steps, such as a database."),
         "node_selector": Key(NODE_SELECTOR, "Labels that a node must have where its containers run in pods."),

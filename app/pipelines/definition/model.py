@@ -171,6 +171,7 @@ class Stage:
     image: str | None = None
     services: tuple[Service, ...] | None = None
     node_selector: Environment | None = None
+    runs_on: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def _normal_stages(stages: Iterable[Draft | None], faults: Faults) -> Iterable[D
         kept = {"artifacts": artifacts, **({"reports": reports} if reports else {})}
         if isinstance(target := stage.get("deploys_to"), str):
             kept["deploys_to"] = {"name": target}
+        if isinstance(label := stage.get("runs_on"), str):
+            kept["runs_on"] = [label]
         yield {**stage, "depends_on": depends_on, **kept, "steps": steps}
 
 

@@ -113,6 +113,7 @@ class PlannedStage:
     cache: tuple[Cache, ...] | None = None
     services: tuple[Service, ...] | None = None
     node_selector: Environment | None = None
+    runs_on: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,7 @@ def _plan_stage(definition: Definition, stage: Stage, name: str, cell: Cell, nee
         cache=stage.cache,
         services=stage.services,
         node_selector=stage.node_selector,
+        runs_on=stage.runs_on,
         steps=tuple(_plan_step(stage, step, timeout) for step in stage.steps),
     )
 

@@ -125,6 +125,15 @@ def stage_variables(
     )
 
 
+def runner_labels(plan: Plan, stage: PlannedStage) -> list[str]:
+    """The labels that a stage's runner must have, in small letters; none where any worker may take it.
+
+    A label that a value has made empty stays: it asks for a runner of its own all the same.
+    """
+    variables = stage_variables(plan, stage)
+    return sorted({expand(label, variables).lower() for label in stage.runs_on or ()})
+
+
 def step_variables(
     plan: Plan, stage: PlannedStage, step: PlannedStep, *, commit_sha: str, attempt: int, directories: Directories
 ) -> dict[str, str]:

@@ -173,6 +173,9 @@ class Stage(Moving, Base):
     was cancelled, or was skipped because a stage it needs blocks it. A stage that `may_fail` blocks none by failing.
     One whose plan asks for approval waits until it is `approved`, which holds for its retries, not for a re-run. One
     that deploys to an environment waits for its turn there from `turn_asked_at` on.
+
+    One that `runs_on` labels is done by a runner that has them all: it waits for one from `runner_asked_at` on. The one
+    that took it last is `runner`, by its name, and has sent `received_bytes` of this attempt.
     """
 
     __tablename__ = "stages"
@@ -200,6 +203,10 @@ class Stage(Moving, Base):
     approved: Mapped[bool] = mapped_column(server_default=false())
     environment_id: Mapped[UUID | None] = mapped_column(ForeignKey("environments.id", ondelete="SET NULL"))
     turn_asked_at: Mapped[datetime | None]
+    runs_on: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    runner_asked_at: Mapped[datetime | None]
+    runner: Mapped[str | None]
+    received_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
     job_id: Mapped[UUID | None] = mapped_column(index=True)
     reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]

@@ -26,6 +26,7 @@ _KNOWN: Final = frozenset(
         *("continue-on-error", "permissions", "environment", "container", "services"),
     )
 )
+SELF_HOSTED: Final = "self-hosted"
 _LEFT_OUT: Final = {
     "concurrency": "of a job is left out; pipelines have it",
     "outputs": "do not pass from stage to stage; files do, as artifacts",
@@ -123,6 +124,12 @@ def _system_axis(labels: list[str]) -> str | None:
 
 
 def _note_labels(node: Node, labels: list[str], axis: str | None, notes: Notes, stage: Tree) -> None:
+    if SELF_HOSTED in labels and not any("${{" in label for label in labels):
+        own = [label.lower() for label in labels if label != SELF_HOSTED] or [SELF_HOSTED]
+        stage["runs_on"] = own
+        said = f"it waits for a runner of yours with {'all of ' if len(own) > 1 else ''}{', '.join(own)}"
+        notes.check(line_of(get(node, "runs-on")), "runs-on", said, stage)
+        return
     unusual = [label for label in labels if not label.startswith("ubuntu") and "matrix." not in label]
     if unusual or (axis is None and any("${{" in label for label in labels)):
         notes.check(
