@@ -5,7 +5,7 @@ from typing import Any
 
 from app.pipelines.definition.caching import keys_of, without_hashes
 from app.pipelines.definition.conditions import Condition, ConditionInvalid, parse_condition, with_state
-from app.pipelines.definition.containers import check_containers
+from app.pipelines.definition.containers import CONTAINER, check_containers
 from app.pipelines.definition.expansion import malformed_reference, matrix_axes
 from app.pipelines.definition.faults import Faults, child, item, shorten
 from app.pipelines.definition.graph import check_graph
@@ -70,7 +70,9 @@ def _check_stage(stage: Draft, path: str, faults: Faults, executors: Collection[
     _check_reports(stage.get("reports", {}), child(path, "reports"), axes, faults)
     _check_labels(stage.get("runs_on", ()), child(path, "runs_on"), axes, faults)
     _check_references((stage.get("deploys_to") or {}).get("url") or "", f"{path}.deploys_to.url", axes, faults)
-    check_containers(stage, path, faults, executors, lambda text, at: _check_references(text, at, axes, faults))
+    # What a runner has for containers is the runner's own.
+    here = {*executors, CONTAINER} if stage.get("runs_on") else executors
+    check_containers(stage, path, faults, here, lambda text, at: _check_references(text, at, axes, faults))
     _check_unique(stage["steps"], child(path, "steps"), "step", faults)
     for index, step in enumerate(stage["steps"]):
         _check_step(step, item(child(path, "steps"), index), axes, faults, executors)

@@ -3,6 +3,7 @@
 import pytest
 
 from app.pipelines.definition import (
+    SHELL_ONLY,
     DefinitionInvalid,
     Plan,
     RunContext,
@@ -47,6 +48,13 @@ def test_a_plan_of_a_definition_without_labels_does_not_speak_of_them():
     plan = make_plan(parse(SMALL, "yaml"), RunContext.blank("x"))
     assert "runs_on" not in plan.to_json()["stages"][0]
     assert runner_labels(plan, plan.stages[0]) == []
+
+
+def test_a_runners_containers_are_its_own():
+    text = "stages: [{name: a, RUNS image: node, steps: [{name: b, run: make}]}]"
+    parse(text.replace("RUNS", "runs_on: gpu,"), "yaml", executors=SHELL_ONLY)
+    with pytest.raises(DefinitionInvalid):
+        parse(text.replace("RUNS ", ""), "yaml", executors=SHELL_ONLY)
 
 
 @pytest.mark.parametrize(
