@@ -16,6 +16,7 @@ from typing import Any, Literal
 from config.values import KUBERNETES, convert_value, find_container_faults, find_value, read_labels
 
 REQUIRED = ""
+PLANS = ("free", "standard", "pro", "enterprise")
 NEEDED = ("database_url", "redis_url", "secret_key")
 
 
@@ -255,22 +256,14 @@ class Settings:
     @property
     def plan_places(self) -> dict[str, int]:
         """The places of an organization in each queue, by its plan."""
-        return {
-            "free": self.places_free,
-            "standard": self.places_standard,
-            "pro": self.places_pro,
-            "enterprise": self.places_enterprise,
-        }
+        amounts = (self.places_free, self.places_standard, self.places_pro, self.places_enterprise)
+        return dict(zip(PLANS, amounts, strict=True))
 
     @property
     def plan_executions(self) -> dict[str, int]:
         """The unfinished executions of an organization, by its plan."""
-        return {
-            "free": self.executions_free,
-            "standard": self.executions_standard,
-            "pro": self.executions_pro,
-            "enterprise": self.executions_enterprise,
-        }
+        amounts = (self.executions_free, self.executions_standard, self.executions_pro, self.executions_enterprise)
+        return dict(zip(PLANS, amounts, strict=True))
 
     @property
     def is_development(self) -> bool:

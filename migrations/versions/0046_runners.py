@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0043_runners"
-down_revision = "0042_messaging"
+revision = "0046_runners"
+down_revision = "0045_virtual_clusters"
 branch_labels = None
 depends_on = None
 
