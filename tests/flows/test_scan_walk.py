@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -18,6 +23,14 @@ from tests.support.servers import ROOT, Servers
 
 NAMES = ("web", "worker-sre", "relay")
 START = 1767225600
+ALERTED = """
+route: {{receiver: us, group_wait: 0s, group_interval: 1s}}
+receivers:
+  - name: us
+    webhook_configs:
+      - url: {base}/api/v1/alerts/ingest
+        http_config: {{authorization: {{credentials: {token}}}}}
+"""
 SCRAPED = """
 global: {{scrape_interval: 1s}}
 scrape_configs:
@@ -62,6 +75,17 @@ def test_what_is_written_is_scanned_by_a_worker(platform: Platform) -> None:
     assert "2026-01-05T04:00:00.000Z" <= found[0]["detected_at"] < "2026-01-05T04:30:00.000Z"
 
 
+@contextmanager
+def running(*command: str) -> Iterator[None]:
+    """A server of somebody else, for as long as the block lasts."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="no prometheus is installed here")
 @pytest.mark.timeout(300)
 def test_a_real_prometheus_writes_here_and_its_rates_are_ours(platform: Platform, tmp_path: Path) -> None:
@@ -69,18 +93,53 @@ def test_a_real_prometheus_writes_here_and_its_rates_are_ours(platform: Platform
     port = free_port()
     settings = tmp_path / "prometheus.yml"
     settings.write_text(SCRAPED.format(port=port, base=platform.base, token=alice.token))
-    command = ["prometheus", f"--config.file={settings}", f"--storage.tsdb.path={tmp_path / 'data'}"]
     listening = f"--web.listen-address=127.0.0.1:{port}"
-    with subprocess.Popen([*command, listening], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as prometheus:
-        try:
-            query = "/metrics/query?query=count_over_time(up%5B1m%5D)"
-            wait_for(lambda: any(p[-1][1] >= 3 for p in _points(alice, query)), 60)
-            rates = "/metrics/query?query=sum(rate(prometheus_http_requests_total%5B1m%5D))"
-            assert wait_for(lambda: any(p[-1][1] > 0 for p in _points(alice, rates)), 60)
-        finally:
-            prometheus.terminate()
-            prometheus.wait(20)
+    with running("prometheus", f"--config.file={settings}", f"--storage.tsdb.path={tmp_path / 'data'}", listening):
+        wait_for(lambda: any(value >= 12 for value in _values(alice, "count_over_time(up[1m])")), 90)
+        # Between two scrapes: Prometheus 2 counts a sample at the very start of a range, Prometheus 3 and we do not.
+        at = int(time.time()) - 1.5003
+        query = "sum(rate(prometheus_tsdb_head_samples_appended_total[10s]))"
+
+        def agree() -> bool:
+            theirs = _ask(f"http://127.0.0.1:{port}/api/v1/query", query=query, time=at)["data"]["result"]
+            return _values(alice, query, time=at) == [pytest.approx(float(theirs[0]["value"][1]), rel=1e-3)]
+
+        # A scrape that took long, and what waits to be sent, are there a moment later.
+        wait_for(agree, 30)
 
 
-def _points(user: User, query: str) -> list[list[list[float]]]:
-    return [line["points"] for line in user.get(query).data()["result"]]
+@pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None, reason="no Alertmanager is installed here")
+@pytest.mark.timeout(300)
+def test_a_real_alertmanager_tells_us_what_fires_and_what_is_over(platform: Platform, tmp_path: Path) -> None:
+    alice = User.registered(platform.base, "alerted")
+    port = free_port()
+    settings = tmp_path / "alertmanager.yml"
+    settings.write_text(ALERTED.format(base=platform.base, token=alice.token))
+    listening = (f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=")
+    with running("prometheus-alertmanager", f"--config.file={settings}", f"--storage.path={tmp_path}", *listening):
+        alerts = f"http://127.0.0.1:{port}/api/v2/alerts"
+        down = {"labels": {"alertname": "Down", "node": "n1"}, "annotations": {"summary": "n1 is down"}}
+        wait_for(lambda: _send(alerts, [down]), 30)
+        found = wait_for(lambda: alice.get("/alerts?status=firing").data(), 60)
+        assert [(one["name"], one["title"], one["labels"]["node"]) for one in found] == [("Down", "n1 is down", "n1")]
+        _send(alerts, [down | {"endsAt": "2026-01-01T00:00:00Z"}])
+        wait_for(lambda: alice.get("/alerts?status=resolved").data(), 60)
+
+
+def _values(user: User, query: str, **asked: Any) -> list[float]:
+    found = user.get(f"/metrics/query?{urlencode({'query': query, 'time': time.time(), **asked})}").data()["result"]
+    return [line["points"][-1][1] for line in found]
+
+
+def _ask(url: str, **asked: Any) -> Any:
+    with urllib.request.urlopen(f"{url}?{urlencode(asked)}", timeout=10) as reply:
+        return json.loads(reply.read())
+
+
+def _send(url: str, body: Any) -> bool:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
