@@ -51,11 +51,16 @@ class EnvironmentChangeSchema(Schema):
         fields.String(validate=validate.Regexp(rf"(?:{_APPROVER})\Z", error=APPROVER)),
         validate=MOST,
         metadata={
-            "description": "who lets deployments go on: names of users, or `role:` and a role; empty: nobody has to;"
-            " they take the place of the approvers that a stage names"
+            "description": "who lets deployments go on: names of users, or `role:` and a role; they take the place of"
+            " the approvers that a stage names; empty: nobody in particular"
         },
     )
-    not_by_starter = fields.Boolean(metadata={"description": "whether it must be somebody else than who began the run"})
+    not_by_starter = fields.Boolean(
+        metadata={
+            "description": "whether it must be somebody else than who began the run; without approvers anybody else who"
+            " may approve"
+        }
+    )
 
 
 class EnvironmentReplacementSchema(EnvironmentChangeSchema):

@@ -81,11 +81,11 @@ def _environment_of(session: Session, execution: Execution, stage: Stage, name: 
 
 def _combine(environment: Environment, own: dict[str, Any] | None) -> dict[str, Any] | None:
     """The environment's approvers take the place of those the stage names: who writes a definition does not choose."""
-    if not environment.approvers:
+    if not (environment.approvers or environment.not_by_starter):
         return own
-    gate = {"expires_in": DEFAULT_APPROVAL, "not_by_starter": False} | (own or {})
+    gate: dict[str, Any] = {"expires_in": DEFAULT_APPROVAL, "approvers": [], "not_by_starter": False} | (own or {})
     stricter = environment.not_by_starter or gate["not_by_starter"]
-    return gate | {"approvers": environment.approvers, "not_by_starter": stricter}
+    return gate | {"approvers": environment.approvers or gate["approvers"], "not_by_starter": stricter}
 
 
 def _refusal_of(environment: Environment, execution: Execution) -> str | None:

@@ -80,6 +80,19 @@ def test_who_began_the_run_may_not_let_it_through_where_the_environment_says_so(
     assert decide(engine_of_alice, seen, Principal(bob.id, "bob")).statuses == {"deploy": "succeeded"}
 
 
+@pytest.mark.parametrize("own", [{}, {"approval": {"approvers": ["alice", "bob"]}}])
+def test_nor_where_it_names_no_approvers(
+    engine_of_alice: Engine, app: Flask, database: Database, own: dict[str, Any]
+) -> None:
+    bob = make_person(app, database, "bob").user
+    protect(engine_of_alice, not_by_starter=True)
+    seen = engine_of_alice.run(release(**own))
+    assert seen.statuses == {"deploy": "waiting"}
+    with pytest.raises(NotAnApprover):
+        decide(engine_of_alice, seen, engine_of_alice.caller)
+    assert decide(engine_of_alice, seen, Principal(bob.id, "bob")).statuses == {"deploy": "succeeded"}
+
+
 def test_its_secrets_are_for_stages_that_deploy_to_it(engine_of_alice: Engine) -> None:
     protect(engine_of_alice)
     vault = engine_of_alice.tools.vault
