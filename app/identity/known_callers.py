@@ -45,19 +45,20 @@ class _Known:
 
 
 class KnownCallers:
-    """The callers of one process, by a hash of what they sent: a token or a key itself is kept nowhere."""
+    """The callers of one process, by a hash of what they sent, and as what: a token or a key itself is kept nowhere."""
 
     def __init__(self, stamp: Stamp) -> None:
         self._stamp = stamp
         self._lock = Lock()
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
-    def recognize(self, credential: str, look_up: Callable[[], Principal]) -> Principal:
-        """Return who sends a credential, by `look_up` unless they are known; what that raises is not kept."""
+    def recognize(self, kind: str, credential: str, look_up: Callable[[], Principal]) -> Principal:
+        """Return who sends a credential, by `look_up` unless they are known; what that raises is not kept. `kind` tells
+        `look_up`s from each other: what one of them lets in, another may not."""
         stamp = self._stamp.read()
         if stamp is None:
             return look_up()
-        key = blake2b(credential.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+        key = blake2b(credential.encode("utf-8", "surrogatepass"), digest_size=32, person=kind.encode()).digest()
         known = self._known.get(key)
         if known is not None and known.stamp == stamp and time.monotonic() < known.until and _is_on(known.caller):
             return known.caller

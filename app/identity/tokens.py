@@ -90,9 +90,9 @@ def authenticate(request: Request) -> Principal:
     key = _presented_key(request)
     if key is not None:
         look_up = partial(authenticate_key, platform().database, platform().vault, key, request.remote_addr)
-        return known.recognize(key, look_up)
+        return known.recognize("key", key, look_up)
     token = request.headers.get("Authorization", "")
-    return known.recognize(token, lambda: _caller(platform().database, _read_token(token)))
+    return known.recognize("token", token, lambda: _caller(platform().database, _read_token(token)))
 
 
 def _presented_key(request: Request) -> str | None:

@@ -185,3 +185,11 @@ def test_without_redis_each_request_asks_the_database(
     with database.transaction() as session:
         session.execute(update(LoginSession).values(expires_at=LoginSession.expires_at - sql_seconds(10**7)))
     assert error_of(client.get(VERIFY, headers=alice.headers), 401)["code"] == "TOKEN_REVOKED"
+
+
+def test_a_key_that_is_known_lets_in_as_a_key_alone(client: FlaskClient, alice: Person) -> None:
+    key = _key_of(client, alice)["X-API-Key"]
+    for headers in ({"Authorization": key}, {"X-API-Key": alice.headers["Authorization"]}):
+        for known in ({"X-API-Key": key}, alice.headers):
+            data_of(client.get(VERIFY, headers=known))
+        assert client.get(VERIFY, headers=headers).status_code == 401
