@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.identity.account_mails import ask_for_verification, give_notice
@@ -23,13 +21,15 @@ from app.identity.passwords import demand_password, hash_password, refuse_weak, 
 from app.identity.permissions import ADMIN, USER
 from app.identity.security_log import EMAIL_CHANGED, EMAIL_VERIFIED, PASSWORD_CHANGED, note_security
 from app.identity.security_log import PASSWORD_RESET as PASSWORD_WAS_RESET
+from app.identity.taken import refuse_taken
 from app.kernel.db import Database
 
 Welcome = Callable[[Session, User], None]
 
 _welcomes: list[Welcome] = []
 
-_TAKEN = {"uq_users_username_lower": "username", "uq_users_email_lower": "email"}
+_FIELDS = {"uq_users_username_lower": "username", "uq_users_email_lower": "email"}
+_TAKEN = "An account with this {field} exists already."
 
 
 def after_registration(welcome: Welcome) -> Welcome:
@@ -45,7 +45,7 @@ def register(session: Session, username: str, email: str, password_hash: str | N
     """Make an account and everything that belongs to a new one. Raises NameTaken, which names the field."""
     user = User(username=username, email=email, password_hash=password_hash, role=role)
     session.add(user)
-    with _refuse_taken():
+    with refuse_taken(_FIELDS, NameTaken, _TAKEN):
         session.flush()
     for welcome in _welcomes:
         welcome(session, user)
@@ -77,7 +77,7 @@ def update_profile(session: Session, user: User, changes: dict[str, Any], origin
         setattr(user, name, value)
     if has_moved:
         user.email_verified = False
-    with _refuse_taken():
+    with refuse_taken(_FIELDS, NameTaken, _TAKEN):
         session.flush()
     if has_moved:
         note_security(session, user.id, EMAIL_CHANGED, origin)
@@ -147,14 +147,3 @@ def set_password(session: Session, user: User, password_hash: str, kept_session:
     close_challenges(session, user.id)
     note_security(session, user.id, PASSWORD_CHANGED, origin)
     give_notice(session, user, "password_changed", origin)
-
-
-@contextmanager
-def _refuse_taken() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        field = _TAKEN.get(getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "")
-        if field is None:
-            raise
-        raise NameTaken(f"An account with this {field} exists already.", field=field) from error

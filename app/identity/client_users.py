@@ -3,26 +3,26 @@ and addresses are their application's business, nobody mails them, and nothing b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from app.identity.client_keys import give_user_key, revoke_client_keys
 from app.identity.errors import AccountDisabled, NameTaken, PlanLimitExceeded
 from app.identity.models import Client, ClientKey, User
 from app.identity.permissions import CLIENT_PLANS
+from app.identity.taken import refuse_taken
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault
 from app.kernel.errors import NotFound
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 
-_TAKEN = {"uq_users_client_username_lower": "username", "uq_users_client_email_lower": "email"}
+_FIELDS = {"uq_users_client_username_lower": "username", "uq_users_client_email_lower": "email"}
+_TAKEN = "A user of this client application has this {field} already."
 
 
 def visible_users(caller: Principal, filters: Mapping[str, Any]) -> Select[User]:
@@ -87,7 +87,7 @@ def _write(session: Session, user: User, fields: Mapping[str, Any]) -> None:
         fields["client_permissions"] = sorted(set(fields["client_permissions"]))
     for name, value in fields.items():
         setattr(user, name, value)
-    with _refuse_taken():
+    with refuse_taken(_FIELDS, NameTaken, _TAKEN):
         session.flush()
 
 
@@ -100,14 +100,3 @@ def _refuse_beyond_plan(session: Session, client_id: UUID) -> None:
     some = select(User.id).where(User.client_id == client_id).limit(most).subquery()
     if (session.scalar(select(func.count()).select_from(some)) or 0) >= most:
         raise PlanLimitExceeded(limit="users", most=most, plan=plan)
-
-
-@contextmanager
-def _refuse_taken() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        field = _TAKEN.get(getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "")
-        if field is None:
-            raise
-        raise NameTaken(f"A user of this client application has this {field} already.", field=field) from error

@@ -3,18 +3,17 @@ let in nobody any more, for it is asked about at each of their requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.identity.client_keys import give_client_key, revoke_client_keys
 from app.identity.errors import ClientNameTaken
 from app.identity.models import Client, ClientKey
+from app.identity.taken import refuse_taken
 from app.kernel.audit import name_actor, note_change
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault
@@ -24,6 +23,8 @@ ACTIVE: Final = "active"
 DISABLED: Final = "disabled"
 STATUSES: Final = (ACTIVE, DISABLED)
 
+_FIELDS: Final = {"uq_clients_name_lower": "name"}
+
 
 def register_client(session: Session, vault: Vault, fields: Mapping[str, Any]) -> tuple[Client, str]:
     """Make an application and return it with the text of its key, which nobody can tell again.
@@ -32,7 +33,7 @@ def register_client(session: Session, vault: Vault, fields: Mapping[str, Any]) -
     """
     client = Client(**fields)
     session.add(client)
-    with _refuse_taken():
+    with refuse_taken(_FIELDS, ClientNameTaken):
         session.flush()
     name_actor(client.id, client.name)
     return client, give_client_key(session, vault, client)
@@ -63,7 +64,7 @@ def change_client(session: Session, client: Client, fields: Mapping[str, Any]) -
     """Write the given fields. Raises ClientNameTaken."""
     for name, value in fields.items():
         setattr(client, name, value)
-    with _refuse_taken():
+    with refuse_taken(_FIELDS, ClientNameTaken):
         session.flush()
     session.refresh(client, ["disabled_at"])
     return client
@@ -96,11 +97,3 @@ def delete_client(session: Session, client: Client) -> None:
     session.flush()
     if ended:
         note_change(session, "updated", "client", client.id, keys_of_users=[ended, 0])
-
-
-@contextmanager
-def _refuse_taken() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        raise ClientNameTaken(field="name") from error
