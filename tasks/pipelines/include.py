@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.jobs import Run
 from app.pipelines import Execution, IncludeInvalid
-from app.pipelines.definition import DefinitionInvalid, Plan, include_all
+from app.pipelines.definition import SHELL_AND_CONTAINERS, SHELL_ONLY, DefinitionInvalid, Plan, include_all
 from tasks.pipelines.gateways.base import CheckoutRequest, GitCredentials, ReadFile
 from tasks.tools import Tools
 
@@ -37,12 +37,12 @@ def read_includes(
             credentials=login,
         )
         with tools.source.reading(request, run.check) as read:
-            return _include(plan, read)
+            return _include(plan, read, SHELL_AND_CONTAINERS if tools.containers else SHELL_ONLY)
 
 
-def _include(plan: Plan, read: ReadFile) -> Plan:
+def _include(plan: Plan, read: ReadFile, executors: frozenset[str]) -> Plan:
     try:
-        return include_all(plan, read)
+        return include_all(plan, read, executors=executors)
     except DefinitionInvalid as error:
         first, *others = error.faults
         more = f" (and {len(others)} more)" if others else ""

@@ -17,7 +17,7 @@ from app.pipelines.definition.graph import find_cycles
 from app.pipelines.definition.language import MAX_STAGES
 from app.pipelines.definition.model import Definition, Stage
 from app.pipelines.definition.plan import Included, Plan, complete_plan
-from app.pipelines.definition.reading import SHELL_ONLY, read_part
+from app.pipelines.definition.reading import SHELL_AND_CONTAINERS, read_part
 
 MAX_FILES: Final = 20
 MAX_DEPTH: Final = 5
@@ -38,7 +38,7 @@ class _Part:
         return ((self, index, stage) for index, stage in enumerate(self.definition.stages))
 
 
-def include_all(plan: Plan, read: ReadFile, *, executors: frozenset[str] = SHELL_ONLY) -> Plan:
+def include_all(plan: Plan, read: ReadFile, *, executors: frozenset[str] = SHELL_AND_CONTAINERS) -> Plan:
     """The plan with the stages of the files that it includes, each of which `read` gives by its path.
 
     Raises DefinitionInvalid, whose faults name their files, and what `read` raises.
