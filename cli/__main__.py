@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+from typing import Final
 
 from cli.import_command import add_import_command
 from cli.problem import Problem
 from cli.run_command import add_run_command
 from cli.runner_command import add_runner_command
+
+UNREAD: Final = 128 + signal.SIGPIPE
+INTERRUPTED: Final = 128 + signal.SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,9 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments, argparse.Namespace(environment=os.environ))
     try:
         status: int = options.command(options)
+        sys.stdout.flush()
     except Problem as problem:
         print(f"headrace: {problem}", file=sys.stderr)
         return problem.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has gone. What is left of it must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     return status
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cli.converting import KINDS, Conversion, NotConvertible, convert
 from cli.problem import Problem
-from cli.sources import Group, find_groups, read_sources
+from cli.sources import Group, find_groups, fit_names, read_sources
 
 _SIGNS: Final = {"lost": "left out", "check": "check", "moot": "no need"}
 _ENDS: Final = ("whole", "with losses", "refused")
@@ -40,22 +40,27 @@ def run_import(options: argparse.Namespace) -> int:
     groups = find_groups(paths, options.kind)
     if not groups:
         raise Problem("found no file of GitHub Actions, GitLab CI or Woodpecker here")
-    return max(_import_group(group, _target(group, options, len(groups)), options) for group in groups)
+    targets = _targets(groups, options)
+    return max(_import_group(group, target, options) for group, target in zip(groups, targets, strict=True))
 
 
-def _target(group: Group, options: argparse.Namespace, count: int) -> Path | None:
+def _targets(groups: Sequence[Group], options: argparse.Namespace) -> list[Path | None]:
+    """Return where each pipeline is written, None for standard output; raises Problem before anything is."""
     if options.output is not None and str(options.output) == "-":
-        return None
-    if options.output is not None and count == 1 and not options.output.is_dir():
-        target: Path = options.output
-        return target
-    folder = options.output if options.output is not None else Path()
-    return Path(folder) / ("headrace.yml" if count == 1 else f"headrace-{group.name}.yml")
+        return [None] * len(groups)
+    if options.output is not None and len(groups) == 1 and not options.output.is_dir():
+        targets = [options.output]
+    else:
+        folder = options.output if options.output is not None else Path()
+        names = ["headrace"] if len(groups) == 1 else fit_names([f"headrace-{group.name}" for group in groups])
+        targets = [folder / f"{name}.yml" for name in names]
+    for target in targets:
+        if target.exists() and not options.force:
+            raise Problem(f"{target} is there already; --force writes over it")
+    return targets
 
 
 def _import_group(group: Group, target: Path | None, options: argparse.Namespace) -> int:
-    if target is not None and target.exists() and not options.force:
-        raise Problem(f"{target} is there already; --force writes over it")
     try:
         made = convert(group.kind, read_sources(group))
     except NotConvertible as fault:
@@ -64,10 +69,17 @@ def _import_group(group: Group, target: Path | None, options: argparse.Namespace
     if target is None:
         sys.stdout.write(made.text)
     else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(made.text)
+        _write(target, made.text)
     _list_notes(made, target, quiet=options.quiet)
     return 0
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Problem(f"{target} cannot be written: {error.strerror}") from None
 
 
 def _list_notes(made: Conversion, target: Path | None, *, quiet: bool) -> None:

@@ -50,7 +50,9 @@ def add_run_command(commands: Any) -> None:
     parser.add_argument("--tag", help="run as for this tag")
     parser.add_argument("--commit", metavar="SHA", help="a clean checkout of a commit, not the work tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many stages run at once")
-    parser.add_argument("--sandbox", choices=("auto", "bubblewrap", "plain"), default="auto")
+    parser.add_argument(
+        "--sandbox", choices=("auto", "bubblewrap", "plain"), default="auto", help="how steps are confined; auto tries"
+    )
     parser.add_argument("--see", action="append", default=[], type=Path, metavar="DIR", help="what steps may read too")
     parser.add_argument("--list", action="store_true", help="list the stages and steps, and run nothing")
     parser.set_defaults(command=run_pipeline)
@@ -65,8 +67,8 @@ def run_pipeline(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="headrace-run-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         commit = take_source(top, home / "source", options.commit)
-        place = home / "source" / definition_path.absolute().resolve().relative_to(top.resolve())
-        plan = _plan(_read(place, definition_path), commit, home / "source", options)
+        definition = _read(home / "source", _within(top, definition_path), definition_path)
+        plan = _plan(definition, commit, home / "source", options)
         if options.list:
             return _list(plan, options, screen)
         try:
@@ -101,9 +103,19 @@ def _run(plan: Plan, home: Path, secrets: Secrets, screen: Screen, options: argp
     return INTERRUPTED if stop.is_set() else 0 if succeeded else 1
 
 
-def _read(place: Path, shown: Path) -> Definition:
+def _within(top: Path, path: Path) -> Path:
+    """Return the path of a file from the top of its repository; raises Problem for one that lies elsewhere."""
+    place = path.absolute().resolve()
+    if not place.is_relative_to(top.resolve()):
+        raise Problem(f"{path} leads out of the repository at {top}")
+    return place.relative_to(top.resolve())
+
+
+def _read(source: Path, place: Path, shown: Path) -> Definition:
+    if not (source / place).is_file() and shown.is_file():
+        raise Problem(f"{shown} is no part of what runs: git ignores it, or the commit does not have it")
     try:
-        return parse(place.read_bytes(), "json" if place.suffix == ".json" else "yaml")
+        return parse((source / place).read_bytes(), "json" if place.suffix == ".json" else "yaml")
     except OSError as error:
         raise Problem(f"{shown}: {error.strerror}") from None
     except DefinitionInvalid as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
@@ -70,9 +71,21 @@ def read_sources(group: Group) -> list[Source]:
     return [Source(str(path), _read(path)) for path in group.paths]
 
 
+def fit_names(names: Iterable[str]) -> list[str]:
+    """Return names of files for pipelines of the same name, too: the second of them is numbered, and so on."""
+    fitting: list[str] = []
+    for name in names:
+        numbered = (f"{name}-{number}" for number in count(2))
+        fitting.append(next(one for one in chain([name], numbered) if one not in fitting))
+    return fitting
+
+
 def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise NotConvertible(f"cannot be read: {error.strerror}") from None
     if len(content) > MOST_BYTES:
         raise NotConvertible(f"has more than {MOST_BYTES} bytes")
     try:

@@ -30,7 +30,7 @@ def find_top(place: Path) -> Path:
 
 def take_source(top: Path, into: Path, wanted: str | None) -> Commit:
     """Bring the work tree, or the commit `wanted`, into a folder that does not exist; raises Problem."""
-    sha = _git(top, "rev-parse", "--verify", "--end-of-options", f"{wanted or 'HEAD'}^{{commit}}").strip()
+    sha = _find_commit(top, wanted or "HEAD")
     _git(top, "clone", "--quiet", "--no-checkout", "--no-hardlinks", str(top), str(into))
     if wanted is not None:
         _git(into, "checkout", "--quiet", "--detach", sha)
@@ -39,6 +39,13 @@ def take_source(top: Path, into: Path, wanted: str | None) -> Commit:
         _git(into, "reset", "--quiet", sha)
     branch = _git(top, "rev-parse", "--abbrev-ref", "HEAD").strip() if wanted is None else ""
     return Commit(sha, "" if branch == "HEAD" else branch, "")
+
+
+def _find_commit(top: Path, name: str) -> str:
+    try:
+        return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+    except Problem:
+        raise Problem(f"the repository at {top} has no commit {name}") from None
 
 
 def _copy_work_tree(top: Path, into: Path) -> None:

@@ -43,6 +43,28 @@ def test_each_workflow_becomes_a_file_of_its_own(folder: Path) -> None:
     assert sorted(path.name for path in folder.glob("*.yml")) == ["headrace-dynamic.yml", "headrace-tests.yml"]
 
 
+def test_workflows_of_one_name_do_not_write_over_each_other(folder: Path) -> None:
+    shutil.copytree(FILES / "github" / ".github", folder / ".github")
+    shutil.copytree(folder / ".github", folder / ".gitea")
+    shutil.copy(folder / ".github/workflows/tests.yml", folder / ".github/workflows/tests.yaml")
+    assert main(["import", "--force"]) == 0
+    names = ["headrace-dynamic-2", "headrace-dynamic", "headrace-tests-2", "headrace-tests-3", "headrace-tests"]
+    assert sorted(path.name for path in folder.glob("*.yml")) == [f"{name}.yml" for name in names]
+
+
+def test_nothing_is_written_where_one_file_of_several_is_there(folder: Path) -> None:
+    shutil.copytree(FILES / "github" / ".github", folder / ".github")
+    (folder / "headrace-tests.yml").write_text("mine")
+    assert main(["import"]) == 2
+    assert [path.name for path in folder.glob("*.yml")] == ["headrace-tests.yml"]
+
+
+def test_a_place_that_cannot_be_written_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(FILES / "gitlab" / ".gitlab-ci.yml", folder)
+    assert main(["import", "--output", ".gitlab-ci.yml/headrace.yml"]) == 2
+    assert "headrace: .gitlab-ci.yml/headrace.yml cannot be written: " in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_converted_is_named_with_its_line(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -203,3 +203,32 @@ def test_every_option_is_in_the_docs(capsys: Said) -> None:
 def test_colours_are_for_terminals(capsys: Said) -> None:
     Screen(sys.stdout, colours=True).lines("a", "b", "text")
     assert capsys.readouterr().out == "\x1b[36ma / b |\x1b[0m text\x1b[0m\n"
+
+
+def test_a_definition_outside_of_the_repository_is_refused(tmp_path: Path, capsys: Said) -> None:
+    folder = in_repository(tmp_path, "stages: [{name: a, steps: [{name: b, run: 'true'}]}]")
+    (folder / "evil.yml").symlink_to("/etc/passwd")
+    assert main(["run", str(folder / "evil.yml")]) == 2
+    assert "evil.yml leads out of the repository" in capsys.readouterr().err
+
+
+def test_what_keeps_a_run_from_beginning_is_told(tmp_path: Path, capsys: Said) -> None:
+    folder = in_repository(tmp_path, "stages: [{name: a, steps: [{name: b, run: 'true'}]}]")
+    assert main(["run", str(folder), "--commit", "nowhere"]) == 2
+    assert "has no commit nowhere" in capsys.readouterr().err
+    (folder / ".gitignore").write_text("*.yml")
+    (folder / "other.yml").write_text("stages: []")
+    assert main(["run", str(folder / "other.yml")]) == 2
+    assert "git ignores it" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path) -> None:
+    steps = ", ".join(f"{{name: s{number}, run: 'true'}}" for number in range(9))
+    folder = in_repository(tmp_path, f"stages: [{{name: a, steps: [{steps}]}}]")
+    command = [ROOT / "headrace", "run", folder, "--list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 141
