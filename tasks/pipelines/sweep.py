@@ -9,7 +9,7 @@ from uuid import UUID
 from app import jobs
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
-from tasks.pipelines.gateways.containers import Containers, Left
+from tasks.pipelines.gateways.containers import ContainerRefused, Containers, Left
 from tasks.pipelines.sites import find_sites
 
 log = logging.getLogger(__name__)
@@ -21,12 +21,20 @@ def sweep(database: Database, containers: Containers, vault: Vault) -> int:
     What is there is listed first: whatever comes later belongs to attempts that this does not judge.
     """
     sites = find_sites(database, vault) if containers.on_clusters else ()
-    abandoned = _find_abandoned(database, list(containers.find_left(sites)))
-    for left in abandoned:
+    removed = sum(_remove(containers, left) for left in _find_abandoned(database, list(containers.find_left(sites))))
+    if removed:
+        log.warning("removed abandoned containers and networks", extra={"count": removed})
+    return removed
+
+
+def _remove(containers: Containers, left: Left) -> bool:
+    """Take one away; what an engine will not let go is tried again by the next sweep, and keeps no other from going."""
+    try:
         containers.remove(left)
-    if abandoned:
-        log.warning("removed abandoned containers and networks", extra={"count": len(abandoned)})
-    return len(abandoned)
+    except ContainerRefused as error:
+        log.warning("cannot be removed: %s", error.message, extra={"kind": left.kind, "id": left.name})
+        return False
+    return True
 
 
 def _find_abandoned(database: Database, found: Iterable[Left]) -> list[Left]:

@@ -13,7 +13,7 @@ from app.jobs import QUEUED, RUNNING, Job
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.ids import new_id
-from tasks.pipelines.gateways.containers import Containers, Left
+from tasks.pipelines.gateways.containers import ContainerRefused, Containers, Left
 from tasks.pipelines.sweep import sweep
 from tests.support.pipelines import Engine, pipeline, stage
 
@@ -25,16 +25,19 @@ class Kept:
     left: list[Left]
     removed: list[Left] = field(default_factory=list)
     on_clusters: bool = False
+    stuck: Left | None = None
 
     def find_left(self, _sites: object) -> list[Left]:
         return self.left
 
     def remove(self, left: Left) -> None:
+        if left == self.stuck:
+            raise ContainerRefused("network has active endpoints")
         self.removed.append(left)
 
 
-def swept(database: Database, *left: Left) -> list[Left]:
-    kept = Kept(list(left))
+def swept(database: Database, *left: Left, stuck: Left | None = None) -> list[Left]:
+    kept = Kept(list(left), stuck=stuck)
     assert sweep(database, cast("Containers", cast("Any", kept)), Vault("k" * 32)) == len(kept.removed)
     return kept.removed
 
@@ -70,3 +73,8 @@ def test_what_a_job_had_that_waits_again_goes(database: Database, job_id: UUID) 
 def test_what_a_job_had_that_nobody_knows_goes_and_what_names_none_stays(database: Database) -> None:
     left = Left("containers", "a", str(new_id()), 1)
     assert swept(database, left, Left("containers", "b", "not a job", 1)) == [left]
+
+
+def test_what_an_engine_does_not_let_go_keeps_nothing_else_from_going(database: Database) -> None:
+    stuck, other = (Left("networks", name, str(new_id()), 1) for name in "ab")
+    assert swept(database, stuck, other, stuck=stuck) == [other]
