@@ -17,7 +17,9 @@ _IMAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ImageRules:
-    """`allowed` are globs over whole names as they are written, such as `python:*`; none allows all."""
+    """`allowed` are globs over whole names as they are written, such as `python:*`; none allows all. What a glob says
+    before its first `/` is all that it allows there: else `python:*` would allow `python:5000/any`, of a host `python`.
+    """
 
     allowed: Sequence[str] = ()
     pull: Pull = "if-missing"
@@ -28,6 +30,12 @@ class ImageRules:
         if match is None:
             raise ImageRefused(f"{image[:200]!r} is not the name of an image.")
         whole = image if match["tag"] or match["digest"] else f"{image}:latest"
-        if self.allowed and not any(fnmatchcase(whole, glob) for glob in self.allowed):
+        if self.allowed and not any(_matches(whole, glob) for glob in self.allowed):
             raise ImageRefused(f"The image {whole[:200]} is not one that this installation allows.")
         return whole
+
+
+def _matches(image: str, glob: str) -> bool:
+    first, slash, _ = image.partition("/")
+    first_allowed, slash_allowed, _ = glob.partition("/")
+    return slash == slash_allowed and fnmatchcase(first, first_allowed) and fnmatchcase(image, glob)
