@@ -1,4 +1,4 @@
-"""Every test of the sandbox contract runs on each kind of sandbox."""
+"""Every test of the sandbox contract runs on each kind of sandbox; and the engine of the tests, by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.containers import benches, pods
-from tests.support.containers.benches import Engines
+from tests.support.containers.benches import Engines, let_others_pass
+from tests.support.containers.docker_api import DockerApi, serving
 from tests.support.containers.image import IMAGE
 from tests.support.containers.pods import Ground, PodSandboxOfEach, pods_running
 from tests.support.kubernetes import ApiServer
@@ -50,3 +51,21 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, engines: Engines) -> I
         return
     with benches.opened(engines.address(request.param), workspace) as sandbox:
         yield Bench(sandbox, workspace, image=IMAGE, fake=request.param == benches.FAKE)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[DockerApi]:
+    """An engine that has the image of the tests."""
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    let_others_pass(tmp_path)
+    with serving(folder, images={IMAGE}) as found:
+        yield found
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """An empty one."""
+    place = tmp_path / "workspace"
+    place.mkdir()
+    return place

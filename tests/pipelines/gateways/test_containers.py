@@ -1,13 +1,11 @@
-"""Containers of a Docker or podman engine: what is asked of it, images, services, and what is left behind."""
+"""Containers of a Docker or podman engine: what is asked of it, images, and what is left behind."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,54 +14,14 @@ from tasks.pipelines.gateways.containers import (
     ImageRefused,
     ImageRules,
     ImageUnavailable,
-    ServiceFailed,
 )
-from tasks.pipelines.gateways.containers.listening import listens
 from tasks.pipelines.gateways.sandbox import Limits, StepCommand, StepOutcome
-from tests.support.containers.benches import let_others_pass, make_containers, needs_of, service_of
-from tests.support.containers.docker_api import DockerApi, serving
+from tests.support.containers.benches import make_containers, needs_of, service_of
+from tests.support.containers.docker_api import DockerApi
 from tests.support.containers.image import IMAGE
-from tests.support.sandboxes import choose_sandbox
+from tests.support.containers.stages import Stage, needs_bubblewrap
 
-pytestmark = pytest.mark.skipif(
-    choose_sandbox("auto").name != "bubblewrap", reason="the engine of the tests needs bubblewrap"
-)
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[DockerApi]:
-    """An engine that has the image of the tests."""
-    folder = tmp_path / "engine"
-    folder.mkdir()
-    let_others_pass(tmp_path)
-    with serving(folder, images={IMAGE}) as found:
-        yield found
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    """An empty one."""
-    place = tmp_path / "workspace"
-    place.mkdir()
-    return place
-
-
-class Stage:
-    """A stage on an engine, and what its steps and the engine said."""
-
-    def __init__(self, api: DockerApi, workspace: Path, rules: ImageRules | None = None) -> None:
-        self.containers = make_containers(api.address, workspace, rules)
-        self.workspace = workspace
-        self.said: list[str] = []
-        self.heard: list[tuple[str, bytes]] = []
-
-    def run(self, script: str = "true", *services: Any, image: str = IMAGE, **fields: Any) -> StepOutcome:
-        """Open the stage, run one step, and close it."""
-        limits = Limits(seconds=fields.pop("seconds", 20), memory_bytes=64 << 20, cpus=0.5, processes=20)
-        should_stop = fields.pop("should_stop", lambda: False)
-        command = StepCommand(script, self.workspace, ".", {"TOKEN": "s3cret"}, limits, False, image=image)
-        with self.containers.open_stage(needs_of(self.workspace, *services), lambda: None, self.said.append) as box:
-            return box.run(replace(command, **fields), lambda *heard: self.heard.append(heard), should_stop)
+pytestmark = needs_bubblewrap
 
 
 def test_a_step_runs_in_its_image_and_nothing_is_left(api: DockerApi, workspace: Path) -> None:
@@ -139,6 +97,16 @@ def test_an_image_without_a_tag_is_the_latest() -> None:
     assert rules.admit("host.example:5000/team/tool:1") == "host.example:5000/team/tool:1"
 
 
+@pytest.mark.parametrize(
+    ("glob", "image"),
+    [("python:*", "python:5000/miner"), ("python*", "python.example/miner"), ("team/*", "team.example/miner")],
+)
+def test_a_glob_allows_no_host_that_it_does_not_name(glob: str, image: str) -> None:
+    with pytest.raises(ImageRefused):
+        ImageRules([glob]).admit(image)
+    assert ImageRules([glob]).admit(glob.replace("*", "x"))
+
+
 def test_a_slow_fetch_is_stopped_by_a_cancel_and_by_the_clock(api: DockerApi, workspace: Path) -> None:
     api.registry["slow:latest"], api.pull_seconds = None, 20
     asked = time.monotonic()
@@ -170,65 +138,15 @@ def test_what_an_engine_refuses_is_told(api: DockerApi, workspace: Path) -> None
         Stage(api, workspace).run()
 
 
-def test_services_run_beside_the_steps_and_are_gone_afterwards(api: DockerApi, workspace: Path) -> None:
-    service = service_of("db", "/bin/sh", "-c", "sleep 0.3; touch /tmp/up; sleep 60", ready="test -e /tmp/up")
-    stage = Stage(api, workspace)
-    assert stage.run("true", service).exit_code == 0
-    started, step = api.made
-    assert step["HostConfig"]["ExtraHosts"] == ["db:10.0.0.2"]
-    assert step["HostConfig"]["NetworkMode"] == started["HostConfig"]["NetworkMode"] != "none"
-    assert "ReadonlyRootfs" not in started["HostConfig"]
-    assert any(line.startswith("The service db was ready after") for line in stage.said)
-    assert not api.containers
-    assert not api.networks
-
-
-def test_the_network_of_services_leads_nowhere_and_only_a_step_with_a_network_is_on_another(
-    api: DockerApi, workspace: Path
-) -> None:
-    made: list[dict[str, Any]] = []
-    connect = api.networks.__class__
-
-    class Remembering(connect):  # type: ignore[misc, valid-type]
-        def __setitem__(self, name: str, body: dict[str, Any]) -> None:
-            made.append(body)
-            super().__setitem__(name, body)
-
-    api.networks = Remembering()
-    Stage(api, workspace).run("true", service_of("db", "/usr/bin/sleep", "60"))
-    assert [body["Internal"] for body in made] == [True]
-    Stage(api, workspace).run("true", service_of("db", "/usr/bin/sleep", "60"), network=True)
-    assert [body["Internal"] for body in made] == [True, True, False]
-
-
-def test_a_service_that_ends_fails_with_its_last_words(api: DockerApi, workspace: Path) -> None:
-    stage = Stage(api, workspace)
-    service = service_of("db", "/bin/sh", "-c", "echo no password given; exit 3", ready="false")
-    with pytest.raises(ServiceFailed, match="The service db ended with exit code 3"):
-        stage.run("true", service)
-    assert "db: no password given" in stage.said
-    assert not api.containers
-
-
-def test_a_service_that_is_never_ready_fails_in_its_time(api: DockerApi, workspace: Path) -> None:
-    service = service_of("db", "/usr/bin/sleep", "60", ready="false", seconds=0.5)
-    with pytest.raises(ServiceFailed, match=r"was not ready after"):
-        Stage(api, workspace).run("true", service)
-    assert not api.containers
-    assert not api.networks
-
-
-def test_a_service_that_cannot_start_says_why(api: DockerApi, workspace: Path) -> None:
-    with pytest.raises(ServiceFailed, match="could not be started"):
-        Stage(api, workspace).run("true", service_of("db", "/missing"))
-
-
-def test_a_port_counts_when_others_can_reach_it() -> None:
-    table = "  sl  local_address rem_address   st\n   0: {}:1F90 00000000:0000 0A 00000000:00000000"
-    assert listens(table.format("00000000"), 8080)
-    assert not listens(table.format("0100007F"), 8080)
-    assert not listens(table.format("00000000"), 80)
-    assert listens(table.format("00000000000000000000000000000000"), 8080)
+def test_volumes_of_an_image_cannot_be_written(api: DockerApi, workspace: Path) -> None:
+    api.volumes = ("/data", "/data/", "/tmp", "/home", "/workspace")
+    assert Stage(api, workspace).run().exit_code == 0
+    (body,) = api.made
+    mounts = {mount["Target"]: mount for mount in body["HostConfig"]["Mounts"]}
+    assert len(mounts) == len(body["HostConfig"]["Mounts"])
+    assert mounts["/data"] == {"Type": "volume", "Target": "/data", "ReadOnly": True}
+    assert mounts["/home"]["TmpfsOptions"]["SizeBytes"] < 1 << 20
+    assert {mounts[target]["Type"] for target in ("/tmp", "/workspace")} == {"bind"}
 
 
 @pytest.mark.parametrize(
@@ -288,6 +206,6 @@ def test_the_engine_sees_the_workspace_where_it_is_for_it(api: DockerApi, tmp_pa
     (real / "stage").mkdir(parents=True)
     (tmp_path / "work").symlink_to(real)
     containers = make_containers(api.address, real)
-    place = replace(containers._find()[1], seen_workspaces=Path("/elsewhere"))
+    place = replace(containers._find(), seen_workspaces=Path("/elsewhere"))
     assert place.seen(real / "stage") == "/elsewhere/stage"
     assert place.seen(Path("/tmp/other")) == "/tmp/other"

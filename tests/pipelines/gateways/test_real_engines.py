@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from tasks.pipelines.gateways.containers import DockerContainers, StageNeeds
 from tasks.pipelines.gateways.sandbox import Limits, Sandbox, StepCommand
 from tests.support.containers import engines
 from tests.support.containers.benches import Engines, make_containers, needs_of, service_of
-from tests.support.containers.image import IMAGE
+from tests.support.containers.image import IMAGE, VOLUME
 from tests.support.sandboxes import Marker
 
 ASK = "python3 -c 'import urllib.request as u; print(u.urlopen(\"http://web:8123/\", timeout=5).status)'"
@@ -68,6 +70,14 @@ def test_stages_do_not_reach_each_others_services(containers: DockerContainers, 
             assert ran(stranger, other, ask, network=True)[0] != 0
 
 
+def test_a_volume_of_the_image_cannot_be_written(containers: DockerContainers, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    needs = needs_of(workspace)
+    with containers.open_stage(needs, lambda: None, lambda _: None) as box:
+        assert ran(box, needs, f"test -d {VOLUME}; ! touch {VOLUME}/x")[0] == 0
+
+
 def test_a_step_without_a_network_has_its_own_machine_alone(containers: DockerContainers, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
@@ -75,6 +85,41 @@ def test_a_step_without_a_network_has_its_own_machine_alone(containers: DockerCo
     with containers.open_stage(needs, lambda: None, lambda _: None) as box:
         code, said = ran(box, needs, "grep -c : /proc/net/dev")
     assert (code, said) == (0, b"1\n")
+
+
+REACHES = """python3 - <<'END'
+import socket, time
+time.sleep(2)  # an address of version 6 is not good at once
+for address in {addresses}:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(socket.getaddrinfo(address, {port})[0][4])
+            print("reached", address)
+        except OSError:
+            pass
+END"""
+
+
+def test_a_step_without_a_network_does_not_reach_the_host(containers: DockerContainers, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    needs = needs_of(workspace, WEB)
+    with (
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as host,
+        containers.open_stage(needs, lambda: None, lambda _: None) as box,
+    ):
+        first = ran(box, needs, "getent hosts web")[1].split()[0].decode().rpartition(".")[0] + ".1"
+        addresses = [first, *addresses_of_host()]
+        script = REACHES.format(addresses=addresses, port=host.getsockname()[1])
+        assert ran(box, needs, script) == (0, b"")
+
+
+def addresses_of_host() -> list[str]:
+    """Addresses of version 6 of this machine's networks, as seen by who is on one of them."""
+    lines = [line.split() for line in Path("/proc/net/if_inet6").read_text().splitlines()]
+    found = [str(ipaddress.IPv6Address(int(words[0], 16))) for words in lines if words[5] != "lo"]
+    return [f"{address}%eth0" if address.startswith("fe80") else address for address in found]
 
 
 CALLER = """

@@ -24,11 +24,12 @@ Answer = tuple[int, Any]
 @dataclass
 class DockerApi:
     """The engine. `registry` are the images that can be fetched, each with the error that its fetching ends in, if any;
-    `failing` answers calls whose path matches with a status and a message."""
+    `failing` answers calls whose path matches with a status and a message; every image wants `volumes`."""
 
     folder: Path
     groups: ControlGroups | None = None
     images: set[str] = field(default_factory=set)
+    volumes: tuple[str, ...] = ()
     registry: dict[str, str | None] = field(default_factory=dict)
     pull_seconds: float = 0.0
     failing: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -84,7 +85,9 @@ def _info(api: DockerApi, *_: Any) -> Answer:
 
 
 def _image(api: DockerApi, _: Any, __: Any, name: str) -> Answer:
-    return (200, {"Id": name}) if name in api.images else (404, {"message": f"No such image: {name}"})
+    if name not in api.images:
+        return 404, {"message": f"No such image: {name}"}
+    return 200, {"Id": name, "Config": {"Volumes": {volume: {} for volume in api.volumes} or None}}
 
 
 def _create(api: DockerApi, _: Any, body: dict[str, Any]) -> Answer:

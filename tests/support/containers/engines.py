@@ -19,7 +19,7 @@ from app.kernel.addresses import AddressRules
 from app.kernel.errors import HeadraceError
 from tasks.gateways import HttpClient
 from tasks.pipelines.gateways.containers.docker.engine import Engine
-from tests.support.containers.image import IMAGE, image_tar
+from tests.support.containers.image import IMAGE, VOLUME, image_tar
 
 START_SECONDS = 20.0
 PODMAN = """\
@@ -74,7 +74,10 @@ def _start(kind: str, folder: Path) -> subprocess.Popen[bytes]:
             *("--iptables=false", "--ip6tables=false", "--bridge=none", "--default-ulimit", "nofile=1024:1024"),
         ]
     with output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+        # Where it is started, podman's monitor leaves a file when a container runs out of memory.
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=folder
+        )
 
 
 def _is_plain_v2() -> bool:
@@ -100,7 +103,7 @@ def _import(address: str) -> None:
     name, _, tag = IMAGE.partition(":")
     client = HttpClient(address, rules=AddressRules())
     headers = {"Content-Type": "application/x-tar"}
-    target = f"/images/create?fromSrc=-&repo={name}&tag={tag}"
+    target = f"/images/create?fromSrc=-&repo={name}&tag={tag}&changes=VOLUME%20{VOLUME}"
     reply = client.request("POST", target, headers=headers, body=image_tar(), max_bytes=1 << 20)
     client.close()
     if reply.status != 200:

@@ -136,6 +136,7 @@ class FakeContainer:
         mounts += [
             ("--ro-bind" if mount["ReadOnly"] else "--bind", mount["Source"], mount["Target"])
             for mount in host.get("Mounts", ())
+            if mount["Type"] == "bind"  # others are folders of the root
         ]
         mounts += [("--ro-bind", path, f"/sys/fs/cgroup{end}") for path, end in self._group_folders()]
         uid, _, gid = self.body.get("User", "0:0").partition(":")

@@ -10,6 +10,8 @@ import tarfile
 from pathlib import Path
 
 IMAGE = "headrace-test:latest"
+VOLUME = "/data"
+"""A folder that real engines are told the image wants a volume at."""
 FOLDERS = ("usr", "etc", "tmp", "var/tmp", "proc", "dev", "sys/fs/cgroup/memory", "sys/fs/cgroup/cpuacct", "home")
 PROGRAMS = Path("/usr")
 """What an engine has to mount for the image to have programs."""

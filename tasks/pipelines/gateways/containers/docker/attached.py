@@ -34,6 +34,8 @@ class Attached:
     def __init__(self, address: str, engine: Engine, container: str, check: Check) -> None:
         self._socket = _connect(address)
         self._buffer = bytearray()
+        self._stream: Stream | None = None
+        self._left = 0
         self.ended = False
         try:
             self._begin(engine.path_of(f"/containers/{container}/attach", dict.fromkeys(_WANTED, 1)), check)
@@ -43,9 +45,9 @@ class Attached:
 
     def read(self, seconds: float) -> Iterator[tuple[Stream, bytes]]:
         """Wait for output, at most so long, and yield what has come; at its end `ended` is set."""
-        if not self._frames_waiting() and select.select([self._socket], [], [], seconds)[0]:
+        if select.select([self._socket], [], [], seconds)[0]:
             self._receive()
-        yield from self._take_frames()
+        yield from self._take()
 
     def send(self, word: str) -> None:
         """Say something to the container's first process; that it has gone is no error."""
@@ -91,32 +93,40 @@ class Attached:
         self._buffer += piece
         self.ended = not piece
 
-    def _frames_waiting(self) -> bool:
-        return len(self._buffer) >= _HEAD and len(self._buffer) >= _HEAD + self._length_at(0)
+    def _take(self) -> Iterator[tuple[Stream, bytes]]:
+        """Give out what is there, of a frame that has not come whole too: a head may say four gigabytes. Neighbouring
+        frames of one stream go out together, for an engine makes one of every line or so."""
+        pieces, held = list[bytes](), self._stream
+        for piece in self._pieces():
+            if self._stream != held:
+                yield from _joined(held, pieces)
+                pieces, held = [], self._stream
+            pieces.append(piece)
+        yield from _joined(held, pieces)
 
-    def _length_at(self, place: int) -> int:
-        return int.from_bytes(self._buffer[place + 4 : place + _HEAD], "big")
-
-    def _take_frames(self) -> Iterator[tuple[Stream, bytes]]:
-        """Neighbouring frames of one stream go out together: an engine makes one of every line or so."""
-        place, pieces, held = 0, list[bytes](), None
-        while place + _HEAD <= len(self._buffer):
-            stop = place + _HEAD + self._length_at(place)
-            if stop > len(self._buffer):
-                break
-            stream = _STREAMS.get(self._buffer[place])
-            if stream != held and held and pieces:
-                yield held, b"".join(pieces)
-                pieces = []
-            held = stream
-            pieces.append(bytes(self._buffer[place + _HEAD : stop]))
-            place = stop
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield the data of frames, each of `_stream`."""
+        place = 0
+        while place < len(self._buffer):
+            if not self._left:
+                if place + _HEAD > len(self._buffer):
+                    break
+                self._stream = _STREAMS.get(self._buffer[place])
+                self._left = int.from_bytes(self._buffer[place + 4 : place + _HEAD], "big")
+                place += _HEAD
+            piece = bytes(self._buffer[place : place + self._left])
+            self._left -= len(piece)
+            place += len(piece)
+            yield piece
         del self._buffer[:place]
-        if held and (whole := b"".join(pieces)):
-            yield held, whole
 
 
 _WANTED: Final = ("stream", "stdin", "stdout", "stderr")
+
+
+def _joined(stream: Stream | None, pieces: list[bytes]) -> Iterator[tuple[Stream, bytes]]:
+    if stream and (whole := b"".join(pieces)):
+        yield stream, whole
 
 
 def read_frames(raw: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -23,6 +24,7 @@ SERVICE_CAPABILITIES: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SET
 _OPEN_FILES: Final = 16_384
 _USERS_PROCESSES: Final = 16_384
 _PERIOD: Final = 1_000_000_000
+_MOUNT_POINTS: Final = 64 * 1024
 
 
 def step_body(
@@ -31,8 +33,7 @@ def step_body(
     inside: PurePosixPath,
     user: str,
     mounts: list[Body],
-    network: str,
-    hosts: Mapping[str, str],
+    networks: Body,
     labels: Mapping[str, str],
 ) -> Body:
     """Return the container of a step: its own user, a root that cannot be written, and three folders that can.
@@ -54,9 +55,8 @@ def step_body(
         **{f"Attach{stream}": True for stream in ("Stdin", "Stdout", "Stderr")},
         "HostConfig": {
             **_confined(command.limits, OWN_PROCESSES),
+            **networks,
             "ReadonlyRootfs": True,
-            "NetworkMode": network,
-            "ExtraHosts": [f"{name}:{address}" for name, address in hosts.items()],
             "Mounts": mounts,
             "Ulimits": _resource_limits(command.limits),
             "LogConfig": {"Type": "none"},
@@ -64,9 +64,7 @@ def step_body(
     }
 
 
-def service_body(
-    service: Service, image: str, network: str, needs: StageNeeds, hosts: Mapping[str, str], extra: Sequence[Path]
-) -> Body:
+def service_body(service: Service, image: str, needs: StageNeeds, networks: Body, extra: Sequence[Path]) -> Body:
     """Return the container of a service: as its image wants to be started, on the stage's own network alone."""
     return {
         "Image": image,
@@ -76,10 +74,9 @@ def service_body(
         **({"Cmd": list(service.command)} if service.command is not None else {}),
         "HostConfig": {
             **_confined(needs.service_limits, 0),
+            **networks,
             "Mounts": read_only_mounts(extra),
             "CapAdd": list(SERVICE_CAPABILITIES),
-            "NetworkMode": network,
-            "ExtraHosts": [f"{name}:{address}" for name, address in hosts.items()],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}},
         },
     }
@@ -90,11 +87,20 @@ def read_only_mounts(paths: Sequence[Path]) -> list[Body]:
     return [_bind(str(path), str(path), read_only=True) for path in paths]
 
 
-def step_mounts(command: StepCommand, scratch: Scratch, seen: Mapping[Path, str], extra: Sequence[Path]) -> list[Body]:
-    """Return the folders a step sees; `seen` are their paths as the engine has them."""
+def step_mounts(
+    command: StepCommand, scratch: Scratch, seen: Mapping[Path, str], extra: Sequence[Path], volumes: Sequence[str]
+) -> list[Body]:
+    """Return the folders a step sees; `seen` are their paths as the engine has them, `volumes` the folders at which the
+    image wants volumes, which could be written without limit and are read-only therefore."""
     workspace = command.workspace.resolve()
+    given = [*read_only_mounts(extra), *_writable_mounts(workspace, scratch, seen)]
+    taken = [mount["Target"] for mount in given]
+    wanted = dict.fromkeys(posixpath.normpath(volume) for volume in volumes)
+    return [*(_volume(volume, taken) for volume in wanted if volume not in taken), *given]
+
+
+def _writable_mounts(workspace: Path, scratch: Scratch, seen: Mapping[Path, str]) -> list[Body]:
     return [
-        *read_only_mounts(extra),
         _bind(seen[workspace], str(WORKSPACE)),
         _bind(seen[scratch.home], STEP_HOME),
         _bind(seen[scratch.temporary], "/tmp"),  # noqa: S108
@@ -124,6 +130,13 @@ def _resource_limits(limits: Limits) -> list[Body]:
     if limits.file_bytes is not None:
         amounts["fsize"] = limits.file_bytes
     return [{"Name": name, "Soft": amount, "Hard": amount} for name, amount in amounts.items()]
+
+
+def _volume(target: str, others: Sequence[str]) -> Body:
+    if any(other.startswith(f"{target}/") for other in others):
+        # Folders that others are mounted at have to be made in it.
+        return {"Type": "tmpfs", "Target": target, "TmpfsOptions": {"SizeBytes": _MOUNT_POINTS}}
+    return {"Type": "volume", "Target": target, "ReadOnly": True}
 
 
 def _bind(source: str, target: str, *, read_only: bool = False) -> Body:

@@ -54,29 +54,27 @@ class DockerContainers:
         self._folders = (workspaces, seen_workspaces, scratch)
         self._step_uid = step_uid
         self._extra = extra_read_only
-        self._found: tuple[str, Place] | None = None
+        self._place: Place | None = None
         self.facts: Mapping[str, str] = {"engine": address}
         remove_abandoned_scratch(scratch)
 
     @contextmanager
     def open_stage(self, needs: StageNeeds, check: Check, say: Say) -> Iterator[StageSandbox]:
         """Start the services and give the sandbox; see Containers.open_stage."""
-        name, place = self._find()
+        place = self._find()
         networks, fetching = Networks(place, needs.owner), Fetching(place, self._rules)
-        engine = place.connect()
-        services = Services(engine, networks, fetching, check, say)
+        services = Services(networks, fetching, check, say)
         try:
             if needs.services:
                 services.start(needs)
-            yield StepSandbox(name, self.facts, place, needs.owner, networks, fetching)
+            yield StepSandbox(place.facts.name, self.facts, place, needs.owner, networks, fetching)
         finally:
             services.remove()
             networks.remove()
-            engine.close()
 
     def find_left(self, _sites: Iterable[Site] = ()) -> Iterable[Left]:
         """Return what carries our labels; see Containers.find_left."""
-        engine = self._find()[1].connect()
+        engine = self._find().connect()
         try:
             label = f"{INSTALLATION}={self._installation}"
             containers = [_left("containers", one) for one in engine.list_labelled("containers", label)]
@@ -87,7 +85,7 @@ class DockerContainers:
 
     def remove(self, left: Left) -> None:
         """Take it away; see Containers.remove."""
-        engine = self._find()[1].connect()
+        engine = self._find().connect()
         try:
             with suppress(NotThere):
                 query: dict[str, str | int] = {"force": 1, "v": 1} if left.kind == "containers" else {}
@@ -95,28 +93,17 @@ class DockerContainers:
         finally:
             engine.close()
 
-    def _find(self) -> tuple[str, Place]:
-        if self._found is None:
+    def _find(self) -> Place:
+        if self._place is None:
             engine = Engine(self._address)
             try:
                 facts = engine.read_facts()
             finally:
                 engine.close()
             workspaces, seen, scratch = self._folders
-            place = Place(
-                self._address,
-                facts.api,
-                facts.cgroup,
-                facts.rootless,
-                workspaces,
-                seen,
-                scratch,
-                self._step_uid,
-                self._extra,
-            )
+            self._place = Place(self._address, facts, workspaces, seen, scratch, self._step_uid, self._extra)
             self.facts = {**self.facts, "sandbox": f"{facts.name} {facts.version}", "rootless": str(facts.rootless)}
-            self._found = facts.name, place
-        return self._found
+        return self._place
 
 
 def _left(kind: str, found: Mapping[str, Any]) -> Left | None:

@@ -21,6 +21,9 @@ from tasks.gateways import HttpClient, OutgoingError, Streamed, Timeouts
 from tasks.pipelines.gateways.containers.base import Check, ContainerRefused, ContainersUnavailable, ImageUnavailable
 
 NEWEST_KNOWN: Final = (1, 44)
+PODMAN: Final = "/v4.0.0/libpod"
+"""Where podman serves an API of its own, beside the one that both serve."""
+
 _OPERATORS_OWN: Final = AddressRules(allow_private=True, allow_loopback=True)
 _CALL: Final = Timeouts(connect=5.0, first_byte=60.0, idle=60.0, whole=90.0)
 _PULL: Final = Timeouts(connect=5.0, first_byte=300.0, idle=300.0, whole=3600.0)
@@ -67,13 +70,13 @@ class Engine:
             cgroup=str(info.get("CgroupVersion") or "1") if held else None,
         )
 
-    def call(self, method: str, path: str, body: Any = None, **query: str | int) -> Any:
-        """Ask for something and return the answer's JSON, None where it has none."""
+    def call(self, method: str, path: str, body: Any = None, *, prefix: str | None = None, **query: str | int) -> Any:
+        """Ask for something and return the answer's JSON, None where it has none; `prefix` is another API's."""
         encoded = None if body is None else orjson.dumps(body)
         headers = {"Content-Type": "application/json"} if encoded else {}
         with _told():
             reply = self._http.request(
-                method, self._target(path, query), headers=headers, body=encoded, max_bytes=_MOST_BYTES
+                method, self._target(path, query, prefix), headers=headers, body=encoded, max_bytes=_MOST_BYTES
             )
         _refuse(reply.status, reply.body)
         is_json = "json" in reply.headers.get("content-type", "")
@@ -90,13 +93,13 @@ class Engine:
                 _refuse(answer.status, answer.read(_MOST_BYTES))
             yield answer
 
-    def has_image(self, image: str) -> bool:
-        """Tell whether the engine has an image."""
+    def find_image(self, image: str) -> dict[str, Any] | None:
+        """Return what an image says of its containers; None where the engine does not have it."""
         try:
-            self.call("GET", f"/images/{quote(image, safe='/:@')}/json")
+            found = self.call("GET", f"/images/{quote(image, safe='/:@')}/json")
         except NotThere:
-            return False
-        return True
+            return None
+        return (found or {}).get("Config") or {}
 
     def pull(self, image: str) -> None:
         """Fetch an image; raises ImageUnavailable with what the engine says."""
@@ -120,8 +123,9 @@ class Engine:
         """Return the whole path of a request that somebody else sends."""
         return self._target(path, query)
 
-    def _target(self, path: str, query: Mapping[str, str | int]) -> str:
-        return f"{self._prefix}{path}?{urlencode(query)}" if query else f"{self._prefix}{path}"
+    def _target(self, path: str, query: Mapping[str, str | int], prefix: str | None = None) -> str:
+        place = f"{self._prefix if prefix is None else prefix}{path}"
+        return f"{place}?{urlencode(query)}" if query else place
 
 
 def clean(text: object) -> str:

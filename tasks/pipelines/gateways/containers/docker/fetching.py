@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 from tasks.pipelines.gateways.containers.base import ContainerRefused, ImageUnavailable
 from tasks.pipelines.gateways.containers.docker.engine import Engine
@@ -14,6 +15,14 @@ from tasks.pipelines.gateways.containers.waiting import Waiting
 from tasks.pipelines.gateways.sandbox.base import OnOutput
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that is there: its whole name, and the folders that it wants volumes at."""
+
+    name: str
+    volumes: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Fetching:
     """The images of one stage. Of steps that run at once one fetches, and the others wait."""
@@ -21,31 +30,31 @@ class Fetching:
     place: Place
     rules: ImageRules
     _lock: Lock = field(default_factory=Lock)
-    _fetched: set[str] = field(default_factory=set)
+    _fetched: dict[str, Image] = field(default_factory=dict)
 
-    def fetch(self, image: str, waiting: Waiting, on_output: OnOutput) -> str:
-        """See to it that an image is there and return its whole name; raises Stopped, ImageRefused, ImageUnavailable
-        or ContainersUnavailable. Its time counts as the step's."""
+    def fetch(self, image: str, waiting: Waiting, on_output: OnOutput) -> Image:
+        """See to it that an image is there and return it; raises Stopped, ImageRefused, ImageUnavailable or
+        ContainersUnavailable. Its time counts as the step's."""
         whole = self.rules.admit(image)
         while not self._lock.acquire(timeout=0.1):
             waiting()
         try:
             if whole not in self._fetched:
-                self._fetch(whole, self.place.connect(waiting), on_output)
-                self._fetched.add(whole)
+                self._fetched[whole] = self._fetch(whole, self.place.connect(waiting), on_output)
+            return self._fetched[whole]
         finally:
             self._lock.release()
-        return whole
 
-    def _fetch(self, image: str, engine: Engine, on_output: OnOutput) -> None:
+    def _fetch(self, image: str, engine: Engine, on_output: OnOutput) -> Image:
         try:
-            self._ensure(image, engine, lambda line: on_output("system", f"{line}\n".encode()))
+            told = self._ensure(image, engine, lambda line: on_output("system", f"{line}\n".encode()))
         finally:
             engine.close()
+        return Image(image, tuple(told.get("Volumes") or ()))
 
-    def _ensure(self, image: str, engine: Engine, say: Callable[[str], None]) -> None:
-        if self.rules.pull != "always" and engine.has_image(image):
-            return
+    def _ensure(self, image: str, engine: Engine, say: Callable[[str], None]) -> dict[str, Any]:
+        if self.rules.pull != "always" and (told := engine.find_image(image)) is not None:
+            return told
         if self.rules.pull == "never":
             raise ImageUnavailable(f"The image {image} is not here, and this installation fetches none.")
         say(f"Fetching the image {image}.")
@@ -55,5 +64,6 @@ class Fetching:
             raise
         except ContainerRefused as error:
             raise ImageUnavailable(f"The image {image} cannot be had: {error.message}") from error
-        if not engine.has_image(image):
+        if (fetched := engine.find_image(image)) is None:
             raise ImageUnavailable(f"The image {image} cannot be had: the engine did not say why.")
+        return fetched

@@ -1,21 +1,29 @@
 """The networks of one stage: one inside, on which its services are reached, and one that leads out.
 
 Steps of other stages are on neither. A service is never on the one that leads out, a step only when it has a network.
+Nor is the host on the one inside, as it is on any other that an engine makes: what listens there, such as a database,
+would be reached by whoever has a service.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
+from typing import Any, Final
 
 from app.kernel.errors import HeadraceError
 from app.kernel.ids import new_id
 from tasks.pipelines.gateways.containers.base import ContainersUnavailable, Owner
-from tasks.pipelines.gateways.containers.docker.engine import Engine
+from tasks.pipelines.gateways.containers.docker.engine import PODMAN, Engine
 from tasks.pipelines.gateways.containers.docker.place import Place
 
-NONE = "none"
+NONE: Final = "none"
+# Where it makes no address of version 4 for the host, an engine still gives its end of the network one of version 6.
+_IP6: Final = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+_WITHOUT_IP6: Final = {f"net.ipv6.conf.{which}.disable_ipv6": "1" for which in ("all", "default")}
 
 
 @dataclass(slots=True)
@@ -29,11 +37,20 @@ class Networks:
     _lock: Lock = field(default_factory=Lock)
     _made: dict[str, str] = field(default_factory=dict)
 
-    def mode(self, outside: bool) -> str:
-        """Return the network a step's container is made on."""
+    def of_step(self, *, outside: bool) -> dict[str, Any]:
+        """Return what the container of a step is made with; see `join` for one that has services and goes outside."""
         if self.hosts:
-            return self.inside()
-        return self.outside() if outside else NONE
+            return self._of(self.inside(), is_alone=not outside)
+        return self._of(self.outside() if outside else NONE, is_alone=False)
+
+    def of_service(self) -> dict[str, Any]:
+        """Return what the container of a service is made with."""
+        return self._of(self.inside(), is_alone=True)
+
+    def _of(self, network: str, *, is_alone: bool) -> dict[str, Any]:
+        hosts = [f"{name}:{address}" for name, address in self.hosts.items()]
+        without = {"Sysctls": _WITHOUT_IP6} if is_alone and _IP6.exists() else {}
+        return {"NetworkMode": network, "ExtraHosts": hosts, **without}
 
     def join(self, engine: Engine, container: str, outside: bool) -> None:
         """Put a container that is made on the services' network on the one that leads out too, if it has a network."""
@@ -42,11 +59,11 @@ class Networks:
 
     def inside(self) -> str:
         """Return the name of the network of services and steps."""
-        return self._ensure("inside", internal=True)
+        return self._ensure("inside", self._make_inside)
 
     def outside(self) -> str:
         """Return the name of the network that leads out."""
-        return self._ensure("outside", internal=False)
+        return self._ensure("outside", self._make_outside)
 
     def remove(self) -> None:
         """Take them away; what an engine that is away keeps is swept up later."""
@@ -68,15 +85,28 @@ class Networks:
             raise ContainersUnavailable("The container engine gave a service no address.")
         return str(address)
 
-    def _ensure(self, kind: str, *, internal: bool) -> str:
+    def _ensure(self, kind: str, make: Callable[[Engine, str], None]) -> str:
         with self._lock:
             if kind not in self._made:
                 name = f"headrace-{new_id()}"
-                body = {"Name": name, "Driver": "bridge", "Internal": internal, "Labels": self.owner.labels()}
                 engine = self.place.connect()
                 try:
-                    engine.call("POST", "/networks/create", body)
+                    make(engine, name)
                 finally:
                     engine.close()
                 self._made[kind] = name
             return self._made[kind]
+
+    def _make_outside(self, engine: Engine, name: str) -> None:
+        engine.call("POST", "/networks/create", {"Name": name, "Driver": "bridge", "Labels": self.owner.labels()})
+
+    def _make_inside(self, engine: Engine, name: str) -> None:
+        labels = self.owner.labels()
+        if self.place.facts.name == "podman":
+            # Without a name server the host has no address there either; only podman's own API can say so.
+            body = {"name": name, "driver": "bridge", "internal": True, "dns_enabled": False, "labels": labels}
+            engine.call("POST", "/networks/create", body, prefix=PODMAN)
+        else:
+            options = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+            body = {"Name": name, "Driver": "bridge", "Internal": True, "Options": options, "Labels": labels}
+            engine.call("POST", "/networks/create", body)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.pipelines.gateways.containers.base import Check
-from tasks.pipelines.gateways.containers.docker.engine import Engine
+from tasks.pipelines.gateways.containers.docker.engine import Engine, EngineFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,7 @@ class Place:
     where that is another path: with the engine outside of the worker's own container."""
 
     address: str
-    api: tuple[int, int]
-    cgroup: str | None
-    rootless: bool
+    facts: EngineFacts
     workspaces: Path
     seen_workspaces: Path | None = None
     scratch: Path | None = None
@@ -27,7 +25,7 @@ class Place:
 
     def connect(self, check: Check = lambda: None) -> Engine:
         """Return the API for one thread."""
-        return Engine(self.address, check, self.api)
+        return Engine(self.address, check, self.facts.api)
 
     def seen(self, path: Path) -> str:
         """Return a folder's path as the engine has it."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from app.kernel.errors import HeadraceError
+from tasks.gateways import Streamed
 from tasks.pipelines.gateways.containers.base import (
     Check,
     ContainerRefused,
@@ -18,7 +19,6 @@ from tasks.pipelines.gateways.containers.base import (
 )
 from tasks.pipelines.gateways.containers.docker.attached import read_frames
 from tasks.pipelines.gateways.containers.docker.bodies import service_body
-from tasks.pipelines.gateways.containers.docker.engine import Engine
 from tasks.pipelines.gateways.containers.docker.fetching import Fetching
 from tasks.pipelines.gateways.containers.docker.networks import Networks
 from tasks.pipelines.gateways.containers.listening import listens
@@ -28,21 +28,30 @@ _LOOK_SECONDS: Final = 0.25
 _NO_IMAGE_LIMIT: Final = 3600.0
 _LAST_LINES: Final = 30
 _MOST_LOG: Final = 64 * 1024
+_WHOLE_LOG: Final = 32 * 1024 * 1024
+"""More than the engine keeps of a service's log."""
 _MOST_SAID: Final = 256 * 1024
 _CANNOT_RUN: Final = (126, 127)
 """The image has no such program."""
 
 
+class _NotInTime(Exception):
+    """A service has not become ready in its time."""
+
+
 class Services:
     """The services of one stage, on its inner network."""
 
-    def __init__(self, engine: Engine, networks: Networks, fetching: Fetching, check: Check, say: Say) -> None:
-        self._engine = engine
+    def __init__(self, networks: Networks, fetching: Fetching, check: Check, say: Say) -> None:
         self._networks = networks
         self._fetching = fetching
         self._check = check
         self._say = say
         self._made: list[str] = []
+        self._give_up = float("inf")
+        # What is made is made to its end, else nobody would know of it.
+        self._engine = networks.place.connect()
+        self._asking = networks.place.connect(self._keep)
 
     def start(self, needs: StageNeeds) -> None:
         """Start them in order, each once the one before it runs, and wait until all are ready."""
@@ -52,15 +61,17 @@ class Services:
 
     def remove(self) -> None:
         """Take them away, the last one first, with the volumes of their images."""
+        self._asking.close()
         for container in reversed(self._made):
             with suppress(HeadraceError):
                 self._engine.call("DELETE", f"/containers/{container}", force=1, v=1)
+        self._engine.close()
 
     def _start(self, service: Service, needs: StageNeeds) -> str:
         waiting = Waiting(self._is_asked_to_stop, _NO_IMAGE_LIMIT)
         image = self._fetching.fetch(service.image, waiting, lambda _, data: self._say(data.decode().strip()))
         extra = self._networks.place.extra_read_only
-        body = service_body(service, image, self._networks.inside(), needs, self._networks.hosts, extra)
+        body = service_body(service, image.name, needs, self._networks.of_service(), extra)
         container = str(self._engine.call("POST", "/containers/create", body)["Id"])
         self._made.append(container)
         try:
@@ -74,18 +85,27 @@ class Services:
         self._check()
         return False
 
+    def _keep(self) -> None:
+        """Called while the engine is waited for: a program that tells whether a service is ready may hang."""
+        self._check()
+        if time.monotonic() > self._give_up:
+            raise _NotInTime
+
     def _wait(self, service: Service, container: str) -> None:
-        give_up = time.monotonic() + service.seconds
         began = time.monotonic()
-        while not self._is_ready(service, container):
-            self._check()
-            if time.monotonic() > give_up:
-                self._fail(service, container, f"was not ready after {service.seconds:.0f} s")
-            time.sleep(_LOOK_SECONDS)
+        self._give_up = began + service.seconds
+        try:
+            while not self._is_ready(service, container):
+                self._keep()
+                time.sleep(_LOOK_SECONDS)
+        except _NotInTime:
+            self._give_up = float("inf")
+            self._fail(service, container, f"was not ready after {service.seconds:.0f} s")
+        self._give_up = float("inf")
         self._say(f"The service {service.name} was ready after {time.monotonic() - began:.1f} s.")
 
     def _is_ready(self, service: Service, container: str) -> bool:
-        state: dict[str, Any] = (self._engine.call("GET", f"/containers/{container}/json") or {}).get("State") or {}
+        state: dict[str, Any] = (self._asking.call("GET", f"/containers/{container}/json") or {}).get("State") or {}
         if not state.get("Running"):
             self._fail(service, container, f"ended with exit code {state.get('ExitCode')}")
         if service.ready is not None:
@@ -102,10 +122,10 @@ class Services:
         """Run a program in a service's container; its exit code and what it said."""
         asked = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
         try:
-            made = self._engine.call("POST", f"/containers/{container}/exec", asked)
-            with self._engine.stream("POST", f"/exec/{made['Id']}/start", {"Detach": False, "Tty": False}) as answer:
-                said = read_frames(answer.read(_MOST_SAID))
-            return self._engine.call("GET", f"/exec/{made['Id']}/json").get("ExitCode"), said
+            made = self._asking.call("POST", f"/containers/{container}/exec", asked)
+            with self._asking.stream("POST", f"/exec/{made['Id']}/start", {"Detach": False, "Tty": False}) as answer:
+                said = read_frames(_beginning(answer))
+            return self._asking.call("GET", f"/exec/{made['Id']}/json").get("ExitCode"), said
         except ContainerRefused:
             return _CANNOT_RUN[-1], b""
 
@@ -118,6 +138,14 @@ class Services:
         path = f"/containers/{container}/logs"
         with suppress(HeadraceError):
             with self._engine.stream("GET", path, stdout=1, stderr=1, tail=_LAST_LINES) as answer:
-                said = read_frames(answer.read(_MOST_SAID))[-_MOST_LOG:]
+                said = read_frames(answer.read(_WHOLE_LOG))[-_MOST_LOG:]
             return said.decode(errors="replace").splitlines()
         return []
+
+
+def _beginning(answer: Streamed) -> bytes:
+    """Return the first part of what a program says, who may say more without end until its time is up."""
+    said = bytearray()
+    for piece in answer.pieces():
+        said += piece[: _MOST_SAID - len(said)]
+    return bytes(said)

@@ -14,7 +14,7 @@ from tasks.pipelines.gateways.containers.base import Owner
 from tasks.pipelines.gateways.containers.docker.attached import Attached
 from tasks.pipelines.gateways.containers.docker.bodies import WORKSPACE, Body, step_body, step_mounts
 from tasks.pipelines.gateways.containers.docker.engine import Engine
-from tasks.pipelines.gateways.containers.docker.fetching import Fetching
+from tasks.pipelines.gateways.containers.docker.fetching import Fetching, Image
 from tasks.pipelines.gateways.containers.docker.follow import ContainerFollower
 from tasks.pipelines.gateways.containers.docker.networks import Networks
 from tasks.pipelines.gateways.containers.docker.place import Place
@@ -75,7 +75,7 @@ class StepSandbox:
     def _run(
         self, command: StepCommand, body: Body, scratch: Scratch, waiting: Waiting, on_output: OnOutput
     ) -> StepOutcome:
-        held = f"cgroup{self.place.cgroup}" if self.place.cgroup else "rlimits"
+        held = f"cgroup{self.place.facts.cgroup}" if self.place.facts.cgroup else "rlimits"
         engine = self.place.connect(waiting)
         try:
             with self._made(engine, body, waiting) as container:
@@ -91,19 +91,18 @@ class StepSandbox:
         finally:
             engine.close()
 
-    def _body(self, command: StepCommand, image: str, inside: PurePosixPath, scratch: Scratch) -> Body:
+    def _body(self, command: StepCommand, image: Image, inside: PurePosixPath, scratch: Scratch) -> Body:
         user = self._hand_over(command.workspace, scratch)
         workspace = command.workspace.resolve()
         folders = (workspace, scratch.home, scratch.temporary, scratch.control)
-        mounts = step_mounts(
-            command, scratch, {one: self.place.seen(one) for one in folders}, self.place.extra_read_only
-        )
-        network = self.networks.mode(command.network)
-        return step_body(command, image, inside, user, mounts, network, self.networks.hosts, self.owner.labels())
+        seen = {one: self.place.seen(one) for one in folders}
+        mounts = step_mounts(command, scratch, seen, self.place.extra_read_only, image.volumes)
+        networks = self.networks.of_step(outside=command.network)
+        return step_body(command, image.name, inside, user, mounts, networks, self.owner.labels())
 
     def _hand_over(self, workspace: Path, scratch: Scratch) -> str:
         """Return the user to be. A rootless engine's root is the worker's own user, and so owns what that owns."""
-        if self.place.rootless:
+        if self.place.facts.rootless:
             return "0:0"
         uid = os.geteuid()
         if uid == 0:
