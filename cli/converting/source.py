@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from app.pipelines.definition.faults import DefinitionInvalid, Faults
 from app.pipelines.definition.tree import MAX_CHARACTERS, Entry, Listing, Mapping, Node, Scalar
 from app.pipelines.definition.yaml_text import load_yaml
 from cli.converting.notes import NotConvertible, Notes
+
+_LONGEST_NUMBER: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ def text_of(node: Node | None) -> str | None:
 def flag_of(node: Node | None) -> bool | None:
     """Return the truth value of a scalar, or None where it is none."""
     return node.value if isinstance(node, Scalar) and isinstance(node.value, bool) else None
+
+
+def whole_of(text: str | None) -> int | None:
+    """Return the whole number that a text writes; None for what is none, or larger than anything that is counted."""
+    return int(text) if text and text.isdecimal() and len(text) < _LONGEST_NUMBER else None
 
 
 def items(node: Node | None) -> tuple[Node, ...]:

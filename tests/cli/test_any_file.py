@@ -16,6 +16,7 @@ GROUPS = find_groups([FILES / name for name in ("github", "gitlab", "woodpecker"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [" + ", ".join([f"*{chr(97 + n)}"] * 9) + "]\n" for n in range(8)
 )
+LONG = "9" * 5000
 HOSTILE = {
     "empty": "",
     "a list": "[1, 2]",
@@ -30,6 +31,9 @@ HOSTILE = {
     "a circle": "a: {extends: b, script: x}\nb: {extends: a, script: x}",
     "a comment in a name": 'jobs: {"a\\n- evil: 1": {name: "b\\u2028# c", steps: [{run: x, name: "x\\n  run: rm"}]}}',
     "blank lines of hashes": "#\n \n" * 5000 + "spec: {}\n",
+    "no number of minutes": "jobs: {a: {timeout-minutes: nan, steps: [{run: x, timeout-minutes: 1e400}]}}",
+    "numbers of 5000 digits": f"a: {{script: x, retry: {LONG}, parallel: {LONG}, timeout: {LONG}}}\n"
+    f"jobs: {{b: {{steps: [{{uses: actions/upload-artifact@v4, with: {{path: x, retention-days: {LONG}}}}}]}}}}",
 }
 
 

@@ -13,7 +13,7 @@ from cli.converting.github.templates import as_text
 from cli.converting.notes import shown
 from cli.converting.paths import outside, within
 from cli.converting.shaping import fit_name
-from cli.converting.source import entries, get, line_of, text_of
+from cli.converting.source import entries, get, line_of, text_of, whole_of
 
 TOOLS: Final = {
     "actions/setup-python": "Python",
@@ -154,8 +154,8 @@ def _upload(job: Job, step: Node) -> None:
         except Unreadable as error:
             job.notes.lost(line, "upload-artifact", f"{error}; it is left out", job.stage)
             continue
-        if days and days.isdecimal() and int(days) > 0:
-            artifact["retention"] = f"{min(int(days), 365)}d"
+        if kept := whole_of(days):
+            artifact["retention"] = f"{min(kept, 365)}d"
         job.stage.setdefault("artifacts", []).append(artifact)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -47,12 +48,19 @@ def read_timeout(node: Node | None, scope: Scope, notes: Notes, part: Tree) -> s
     text = text_of(node)
     if text is None:
         return None
-    try:
-        minutes = float(as_text(text, scope))
-    except (ValueError, OverflowError):
+    minutes = _number(text, scope)
+    if minutes is None:
         notes.lost(line_of(node), "timeout-minutes", f"{text} is not known here", part)
         return None
     return f"{max(1, min(round(minutes * 60), 24 * 3600))}s" if minutes != int(minutes) else f"{int(minutes)}m"
+
+
+def _number(text: str, scope: Scope) -> float | None:
+    try:
+        number = float(as_text(text, scope))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def guard(node: Node | None, scope: Scope, notes: Notes, part: Tree) -> None:

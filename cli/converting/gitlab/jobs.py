@@ -17,7 +17,7 @@ from cli.converting.gitlab.variables import Known, filled_in
 from cli.converting.logic import Answer, all_of
 from cli.converting.notes import Notes
 from cli.converting.shaping import NEVER, Tree, deploys_to, fit_name, fit_variable
-from cli.converting.source import entries, flag_of, get, items, line_of, text_of, texts
+from cli.converting.source import entries, flag_of, get, items, line_of, text_of, texts, whole_of
 
 MOST_CELLS: Final = 256
 FILLER: Final = "false"
@@ -154,11 +154,10 @@ def _add_limits(job: Node, frame: Frame, notes: Notes, stage: Tree) -> None:
     if isinstance(failure, Mapping):
         notes.lost(line_of(failure), "allow_failure", "of certain exit codes is left out; a failure counts", stage)
     retry = _of(job, frame, "retry")
-    count = text_of(retry if isinstance(retry, Scalar) else get(retry, "max")) or "0"
-    stage["retry_count"] = min(int(count), 10) if count.isdecimal() else None
+    count = whole_of(text_of(retry if isinstance(retry, Scalar) else get(retry, "max")))
+    stage["retry_count"] = min(count or 0, 10) or None
     if isinstance(retry, Mapping) and (get(retry, "when") or get(retry, "exit_codes")) is not None:
         notes.lost(line_of(retry), "retry: when", "is left out; any failure is tried again", stage)
-    stage["retry_count"] = stage["retry_count"] or None
 
 
 def _note_rest(job: Node, notes: Notes, stage: Tree) -> None:
@@ -197,10 +196,11 @@ def _matrix(node: Node | None, notes: Notes, part: Tree) -> tuple[dict[str, Any]
 
 
 def _numbered(text: str, notes: Notes, line: int | None, part: Tree) -> tuple[dict[str, Any] | None, frozenset[str]]:
-    if not text.isdecimal() or not 2 <= int(text) <= MOST_CELLS:
+    count = whole_of(text)
+    if count is None or not 2 <= count <= MOST_CELLS:
         notes.lost(line, "parallel", f"{text} is not known here", part)
         return None, frozenset()
-    numbers = [str(number) for number in range(1, int(text) + 1)]
+    numbers = [str(number) for number in range(1, count + 1)]
     return {"CI_NODE_INDEX": numbers}, frozenset({"CI_NODE_INDEX"})
 
 

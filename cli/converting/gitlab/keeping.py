@@ -11,7 +11,7 @@ from cli.converting.gitlab.variables import Known, filled_in
 from cli.converting.notes import Notes
 from cli.converting.paths import outside, within
 from cli.converting.shaping import Tree
-from cli.converting.source import entries, get, items, line_of, text_of, texts
+from cli.converting.source import entries, get, items, line_of, text_of, texts, whole_of
 
 _UNIT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)")
 _SECONDS: Final = {
@@ -27,8 +27,8 @@ _SECONDS: Final = {
 
 def seconds_of(text: str) -> int | None:
     """Return the seconds of a time as GitLab writes it, such as `1 week 2 hrs`; None where it is none."""
-    if text.isdecimal() and len(text) < 12:
-        return int(text)
+    if (seconds := whole_of(text)) is not None:
+        return seconds
     found = _UNIT.findall(text.lower()[:100])
     if not found or any(unit not in _SECONDS for _, unit in found):
         return None
