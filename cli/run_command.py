@@ -23,7 +23,7 @@ from app.pipelines.definition import (
     parse,
     parse_variables,
 )
-from cli.local import Commit, LocalRun, Screen, Wishes, find_top, take_source
+from cli.local import Commit, Git, LocalRun, Screen, Wishes
 from cli.local.pipeline import wanted_stages
 from cli.local.stage import Ground
 from cli.problem import Problem
@@ -61,12 +61,13 @@ def add_run_command(commands: Any) -> None:
 def run_pipeline(options: argparse.Namespace) -> int:
     """Run and return 0, 1 where something failed, or 130 where it was interrupted."""
     definition_path = options.path / FILE if options.path.is_dir() else options.path
-    top = find_top(definition_path.absolute().parent)
+    git = Git(options.environment)
+    top = git.find_top(definition_path.absolute().parent)
     screen = Screen(sys.stdout, colours=sys.stdout.isatty() and "NO_COLOR" not in options.environment)
     secrets = Secrets({}, read_secrets(options.secret, options.secrets, options.environment))
     with tempfile.TemporaryDirectory(prefix="headrace-run-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        commit = take_source(top, home / "source", options.commit)
+        commit = git.take_source(top, home / "source", options.commit)
         definition = _read(home / "source", _within(top, definition_path), definition_path)
         plan = _plan(definition, commit, home / "source", options)
         if options.list:

@@ -2,6 +2,6 @@
 
 from cli.local.pipeline import LocalRun, Wishes
 from cli.local.screen import Screen
-from cli.local.source import Commit, find_top, take_source
+from cli.local.source import Commit, Git
 
-__all__ = ["Commit", "LocalRun", "Screen", "Wishes", "find_top", "take_source"]
+__all__ = ["Commit", "Git", "LocalRun", "Screen", "Wishes"]

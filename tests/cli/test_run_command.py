@@ -232,3 +232,17 @@ def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path) -> None:
         program.stdout.close()
         assert program.stderr.read() == b""
     assert program.returncode == 141
+
+
+def test_a_hook_of_git_runs_the_pipeline_without_harm_to_its_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = in_repository(tmp_path, "stages: [{name: a, steps: [{name: b, run: 'git status --short > seen'}]}]")
+    (folder / "new").write_text("staged\n")
+    subprocess.run(["git", "-C", folder, "add", "new"], check=True)
+    before = (folder / ".git/index").read_bytes()
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(folder / ".git"))
+        hook.setenv("GIT_INDEX_FILE", str(folder / ".git/index"))
+        assert main(["run", str(folder)]) == 0
+    assert (folder / ".git/index").read_bytes() == before
