@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from app.kernel.errors import HeadraceError
@@ -200,4 +200,4 @@ def run_stage(ground: Ground, stage: PlannedStage, needed: list[NeededArtifact],
             return ended
         if attempt <= stage.retry_count:
             ground.screen.say(f"{stage.name}: {ended.reason} It is run again.")
-    return replace(ended)
+    return ended
