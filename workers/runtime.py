@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,8 @@ BACKOFF_LIMIT = 600.0
 PAUSE = 0.5
 PATIENCE = 600.0
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
 
 def backoff(attempt: int) -> float:
     """Return the seconds to wait after a failed attempt: 2, 4, 8 … up to ten minutes, with full jitter's upper half."""
@@ -42,7 +45,17 @@ def backoff(attempt: int) -> float:
 
 
 def _as_error(error: HeadraceError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "details": dict(error.details)}
+    return {"code": error.code, "message": _storable(error.message), "details": _storable(dict(error.details))}
+
+
+def _storable(value: Any) -> Any:
+    """Return what the database can hold of it: errors quote servers of others, which may say anything, and a failure
+    that cannot be recorded would be tried again."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {name: _storable(each) for name, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _unforeseen(error: Exception) -> dict[str, Any]:

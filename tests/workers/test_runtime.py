@@ -99,6 +99,18 @@ def test_a_failure_is_recorded_when_the_database_is_back(
     assert (job.status, job.error["code"], job.error["message"]) == ("failed", "WORKER_LOST", "for good")
 
 
+def test_a_failure_that_quotes_what_no_database_holds_is_recorded(committing: Database, job_id: UUID) -> None:
+    def deed(*_: Any) -> None:
+        raise jobs.WorkerLost("it said \0 and \ud800", quoted=["a\0", {"b": "\udfff"}])
+
+    with doing(deed):
+        assert make_runtime(committing).run_job(job_id)
+    job = read(committing, job_id)
+    assert job.error is not None
+    assert (job.status, job.error["message"]) == ("failed", "it said \ufffd and \ufffd")
+    assert job.error["details"] == {"quoted": ["a\ufffd", {"b": "\ufffd"}]}
+
+
 def test_an_end_whose_commit_was_made_though_its_answer_was_lost_is_made_once(
     committing: Database, job_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
