@@ -14,15 +14,13 @@ from config.settings import Settings
 from tests.support.containers.benches import let_others_pass
 from tests.support.containers.docker_api import DockerApi, serving
 from tests.support.containers.image import IMAGE
+from tests.support.containers.stages import needs_bubblewrap
 from tests.support.identity import Person
 from tests.support.pipelines import Engine, Seen, make_tools, pipeline, stage, step
 from tests.support.repositories import Repository
-from tests.support.sandboxes import choose_sandbox
 from tests.support.tenancy import make_workspace
 
-pytestmark = pytest.mark.skipif(
-    choose_sandbox("auto").name != "bubblewrap", reason="the engine of the tests needs bubblewrap"
-)
+pytestmark = needs_bubblewrap
 SLEEPER = {"image": IMAGE, "command": ["/usr/bin/sleep", "60"]}
 
 
