@@ -94,7 +94,7 @@ def test_the_files_are_those_of_the_commit_and_stay_so_when_it_is_run_again(shop
 def test_included_stages_have_images_where_there_is_an_engine(shop: Shop, settings: Settings) -> None:
     boxed = "{name: boxed, image: 'python:3', condition: 'false', steps: [{name: s, run: 'true'}]}"
     shop.commit(boxed=f"stages: [{boxed}]\n")
-    assert "ci/boxed.yml:1:" in shop.refusal("boxed")["message"]
+    assert "ci/boxed.yml, line 1," in shop.refusal("boxed")["message"]
     shop.engine.tools = make_tools(settings, settings.data_dir, container_engine="unix:///nowhere")
     assert shop.run("boxed").statuses == {"boxed": "skipped"}
 

@@ -70,12 +70,14 @@ def test_stages_do_not_reach_each_others_services(containers: DockerContainers, 
             assert ran(stranger, other, ask, network=True)[0] != 0
 
 
-def test_a_volume_of_the_image_cannot_be_written(containers: DockerContainers, tmp_path: Path) -> None:
+def test_a_volume_of_the_image_counts_as_disk(containers: DockerContainers, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    needs = needs_of(workspace)
-    with containers.open_stage(needs, lambda: None, lambda _: None) as box:
-        assert ran(box, needs, f"test -d {VOLUME}; ! touch {VOLUME}/x")[0] == 0
+    limits = Limits(60, disk_bytes=1 << 20)
+    script = f"head -c 4000000 /dev/zero > {VOLUME}/x; sleep 30"
+    with containers.open_stage(needs_of(workspace), lambda: None, lambda _: None) as box:
+        command = StepCommand(script, workspace, ".", {}, limits, False, image=IMAGE)
+        assert box.run(command, lambda *_: None, lambda: False).ended == "disk_full"
 
 
 def test_a_step_without_a_network_has_its_own_machine_alone(containers: DockerContainers, tmp_path: Path) -> None:

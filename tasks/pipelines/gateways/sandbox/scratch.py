@@ -59,6 +59,15 @@ class Scratch:
         """Grows by one byte when the script starts and by one when it ends, where the sandbox has a shell around it."""
         return self.control / "status"
 
+    def make_folder(self, name: str) -> Path:
+        """Make one more directory for the step. Raises SandboxFailed."""
+        folder = self.root / name
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise SandboxFailed("There is no room for the step's temporary files.") from error
+        return folder
+
     def status_size(self) -> int:
         """How far it has grown; a step may tamper with it, which harms only itself."""
         try:

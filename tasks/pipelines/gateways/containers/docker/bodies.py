@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -24,7 +23,6 @@ SERVICE_CAPABILITIES: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SET
 _OPEN_FILES: Final = 16_384
 _USERS_PROCESSES: Final = 16_384
 _PERIOD: Final = 1_000_000_000
-_MOUNT_POINTS: Final = 64 * 1024
 
 
 def step_body(
@@ -88,24 +86,26 @@ def read_only_mounts(paths: Sequence[Path]) -> list[Body]:
 
 
 def step_mounts(
-    command: StepCommand, scratch: Scratch, seen: Mapping[Path, str], extra: Sequence[Path], volumes: Sequence[str]
+    command: StepCommand,
+    scratch: Scratch,
+    volumes: Mapping[str, Path],
+    seen: Callable[[Path], str],
+    extra: Sequence[Path],
 ) -> list[Body]:
-    """Return the folders a step sees; `seen` are their paths as the engine has them, `volumes` the folders at which the
-    image wants volumes, which could be written without limit and are read-only therefore."""
-    workspace = command.workspace.resolve()
-    given = [*read_only_mounts(extra), *_writable_mounts(workspace, scratch, seen)]
-    taken = [mount["Target"] for mount in given]
-    wanted = dict.fromkeys(posixpath.normpath(volume) for volume in volumes)
-    return [*(_volume(volume, taken) for volume in wanted if volume not in taken), *given]
-
-
-def _writable_mounts(workspace: Path, scratch: Scratch, seen: Mapping[Path, str]) -> list[Body]:
+    """Return the folders a step sees; `seen` gives their paths as the engine has them, `volumes` the folders that stand
+    for those at which the image wants volumes: the engine would make them on its own disk, which nobody counts."""
+    folders = {
+        **volumes,
+        str(WORKSPACE): command.workspace.resolve(),
+        STEP_HOME: scratch.home,
+        "/tmp": scratch.temporary,  # noqa: S108
+        "/var/tmp": scratch.temporary,  # noqa: S108
+        CONTROL: scratch.control,
+    }
+    given = {str(path) for path in extra}
     return [
-        _bind(seen[workspace], str(WORKSPACE)),
-        _bind(seen[scratch.home], STEP_HOME),
-        _bind(seen[scratch.temporary], "/tmp"),  # noqa: S108
-        _bind(seen[scratch.temporary], "/var/tmp"),  # noqa: S108
-        _bind(seen[scratch.control], CONTROL),
+        *read_only_mounts(extra),
+        *(_bind(seen(folder), target) for target, folder in folders.items() if target not in given),
     ]
 
 
@@ -130,13 +130,6 @@ def _resource_limits(limits: Limits) -> list[Body]:
     if limits.file_bytes is not None:
         amounts["fsize"] = limits.file_bytes
     return [{"Name": name, "Soft": amount, "Hard": amount} for name, amount in amounts.items()]
-
-
-def _volume(target: str, others: Sequence[str]) -> Body:
-    if any(other.startswith(f"{target}/") for other in others):
-        # Folders that others are mounted at have to be made in it.
-        return {"Type": "tmpfs", "Target": target, "TmpfsOptions": {"SizeBytes": _MOUNT_POINTS}}
-    return {"Type": "volume", "Target": target, "ReadOnly": True}
 
 
 def _bind(source: str, target: str, *, read_only: bool = False) -> Body:

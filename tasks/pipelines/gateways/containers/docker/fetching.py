@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
-from tasks.pipelines.gateways.containers.base import ContainerRefused, ImageUnavailable
+from tasks.pipelines.gateways.containers.base import ContainerRefused, ImageRefused, ImageUnavailable
 from tasks.pipelines.gateways.containers.docker.engine import Engine
 from tasks.pipelines.gateways.containers.docker.place import Place
 from tasks.pipelines.gateways.containers.images import ImageRules
 from tasks.pipelines.gateways.containers.waiting import Waiting
 from tasks.pipelines.gateways.sandbox.base import OnOutput
+
+MOST_VOLUMES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class Fetching:
             told = self._ensure(image, engine, lambda line: on_output("system", f"{line}\n".encode()))
         finally:
             engine.close()
-        return Image(image, tuple(told.get("Volumes") or ()))
+        volumes = dict.fromkeys(posixpath.normpath(volume) for volume in told.get("Volumes") or ())
+        if len(volumes) > MOST_VOLUMES:
+            raise ImageRefused(f"The image {image} wants {len(volumes)} volumes; at most {MOST_VOLUMES} are made.")
+        return Image(image, tuple(volumes))
 
     def _ensure(self, image: str, engine: Engine, say: Callable[[str], None]) -> dict[str, Any]:
         if self.rules.pull != "always" and (told := engine.find_image(image)) is not None:

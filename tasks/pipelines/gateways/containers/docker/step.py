@@ -92,11 +92,9 @@ class StepSandbox:
             engine.close()
 
     def _body(self, command: StepCommand, image: Image, inside: PurePosixPath, scratch: Scratch) -> Body:
+        volumes = {target: scratch.make_folder(f"volume{number}") for number, target in enumerate(image.volumes)}
         user = self._hand_over(command.workspace, scratch)
-        workspace = command.workspace.resolve()
-        folders = (workspace, scratch.home, scratch.temporary, scratch.control)
-        seen = {one: self.place.seen(one) for one in folders}
-        mounts = step_mounts(command, scratch, seen, self.place.extra_read_only, image.volumes)
+        mounts = step_mounts(command, scratch, volumes, self.place.seen, self.place.extra_read_only)
         networks = self.networks.of_step(outside=command.network)
         return step_body(command, image.name, inside, user, mounts, networks, self.owner.labels())
 
