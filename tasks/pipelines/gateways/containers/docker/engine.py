@@ -21,9 +21,6 @@ from tasks.gateways import HttpClient, OutgoingError, Streamed, Timeouts
 from tasks.pipelines.gateways.containers.base import Check, ContainerRefused, ContainersUnavailable, ImageUnavailable
 
 NEWEST_KNOWN: Final = (1, 44)
-PODMAN: Final = "/v4.0.0/libpod"
-"""Where podman serves an API of its own, beside the one that both serve."""
-
 _OPERATORS_OWN: Final = AddressRules(allow_private=True, allow_loopback=True)
 _CALL: Final = Timeouts(connect=5.0, first_byte=60.0, idle=60.0, whole=90.0)
 _PULL: Final = Timeouts(connect=5.0, first_byte=300.0, idle=300.0, whole=3600.0)
@@ -70,13 +67,13 @@ class Engine:
             cgroup=str(info.get("CgroupVersion") or "1") if held else None,
         )
 
-    def call(self, method: str, path: str, body: Any = None, *, prefix: str | None = None, **query: str | int) -> Any:
-        """Ask for something and return the answer's JSON, None where it has none; `prefix` is another API's."""
+    def call(self, method: str, path: str, body: Any = None, **query: str | int) -> Any:
+        """Ask for something and return the answer's JSON, None where it has none."""
         encoded = None if body is None else orjson.dumps(body)
         headers = {"Content-Type": "application/json"} if encoded else {}
         with _told():
             reply = self._http.request(
-                method, self._target(path, query, prefix), headers=headers, body=encoded, max_bytes=_MOST_BYTES
+                method, self._target(path, query), headers=headers, body=encoded, max_bytes=_MOST_BYTES
             )
         _refuse(reply.status, reply.body)
         is_json = "json" in reply.headers.get("content-type", "")
@@ -123,9 +120,8 @@ class Engine:
         """Return the whole path of a request that somebody else sends."""
         return self._target(path, query)
 
-    def _target(self, path: str, query: Mapping[str, str | int], prefix: str | None = None) -> str:
-        place = f"{self._prefix if prefix is None else prefix}{path}"
-        return f"{place}?{urlencode(query)}" if query else place
+    def _target(self, path: str, query: Mapping[str, str | int]) -> str:
+        return f"{self._prefix}{path}?{urlencode(query)}" if query else f"{self._prefix}{path}"
 
 
 def clean(text: object) -> str:

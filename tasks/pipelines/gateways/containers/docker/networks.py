@@ -17,10 +17,11 @@ from typing import Any, Final
 from app.kernel.errors import HeadraceError
 from app.kernel.ids import new_id
 from tasks.pipelines.gateways.containers.base import ContainersUnavailable, Owner
-from tasks.pipelines.gateways.containers.docker.engine import PODMAN, Engine
+from tasks.pipelines.gateways.containers.docker.engine import Engine
 from tasks.pipelines.gateways.containers.docker.place import Place
 
 NONE: Final = "none"
+_PODMAN: Final = "/v4.0.0/libpod"
 # Where it makes no address of version 4 for the host, an engine still gives its end of the network one of version 6.
 _IP6: Final = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 _WITHOUT_IP6: Final = {f"net.ipv6.conf.{which}.disable_ipv6": "1" for which in ("all", "default")}
@@ -85,28 +86,32 @@ class Networks:
             raise ContainersUnavailable("The container engine gave a service no address.")
         return str(address)
 
-    def _ensure(self, kind: str, make: Callable[[Engine, str], None]) -> str:
+    def _ensure(self, kind: str, make: Callable[[str], None]) -> str:
         with self._lock:
             if kind not in self._made:
                 name = f"headrace-{new_id()}"
-                engine = self.place.connect()
-                try:
-                    make(engine, name)
-                finally:
-                    engine.close()
+                make(name)
                 self._made[kind] = name
             return self._made[kind]
 
-    def _make_outside(self, engine: Engine, name: str) -> None:
-        engine.call("POST", "/networks/create", {"Name": name, "Driver": "bridge", "Labels": self.owner.labels()})
+    def _make_outside(self, name: str) -> None:
+        body = {"Name": name, "Driver": "bridge", "Labels": self.owner.labels()}
+        _create(self.place.connect(), "/networks/create", body)
 
-    def _make_inside(self, engine: Engine, name: str) -> None:
+    def _make_inside(self, name: str) -> None:
         labels = self.owner.labels()
         if self.place.facts.name == "podman":
             # Without a name server the host has no address there either; only podman's own API can say so.
             body = {"name": name, "driver": "bridge", "internal": True, "dns_enabled": False, "labels": labels}
-            engine.call("POST", "/networks/create", body, prefix=PODMAN)
+            _create(Engine(self.place.address), f"{_PODMAN}/networks/create", body)
         else:
             options = {"com.docker.network.bridge.inhibit_ipv4": "true"}
-            body = {"Name": name, "Driver": "bridge", "Internal": True, "Options": options, "Labels": labels}
-            engine.call("POST", "/networks/create", body)
+            docker = {"Name": name, "Driver": "bridge", "Internal": True, "Options": options, "Labels": labels}
+            _create(self.place.connect(), "/networks/create", docker)
+
+
+def _create(engine: Engine, path: str, body: dict[str, Any]) -> None:
+    try:
+        engine.call("POST", path, body)
+    finally:
+        engine.close()
