@@ -148,9 +148,7 @@ class Settings:
     )
     container_image: str = setting("", "image of steps that name none; without it they run in `SANDBOX`")
     container_images: str = setting(
-        "",
-        "images that may be used, as globs such as `python:*`, separated by commas; without any all may be. What a glob "
-        "says before its first `/` is matched by itself, so that `python:*` means no other host's",
+        "", "images that may be used, as globs such as `python:*`, separated by commas; without any all may be"
     )
     container_pull: Literal["if-missing", "always", "never"] = setting(
         "if-missing", "when images are fetched; private ones that are there already can be used by every workspace"
