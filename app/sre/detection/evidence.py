@@ -12,10 +12,11 @@ from app.sre.detection.profile import Floats, Profile, Times, hours
 from app.sre.detection.settings import DAY, HOUR, MINUTE, Detector
 from app.sre.detection.state import CHANNELS
 
-JUMP, JUMP_RATIO, SHIFT, DRIFT, ROUGH, FLAT, NOVEL = range(7)
+JUMP, JUMP_RATIO, SHIFT, DRIFT, ROUGH, FLAT, NOVEL, CALM = range(8)
 MOST = 1000.0
 WILD = 8.0
 UNEVEN = 3.0
+MOST_CALM = 20.0
 DAYLONG = 24 * HOUR
 
 
@@ -37,12 +38,14 @@ def gather(record: Any, profile: Profile, times: Times, values: Floats, detector
     parts, near = _stray(record, profile, values, within, _rate(detector.local, step, least=4))
     # Spreads are those around the middle: what the tolerance for time forgives is noise all the same.
     forgiven = np.stack([within - centre, profile.ratio(within) - profile.ratio(centre)]).repeat(2, axis=0)
-    _remember(record, parts + forgiven, hour)
-    scaled = parts / profile.deviations[:, hour]
+    changes = np.diff(values, prepend=record["last_value"])
+    _remember(record, np.vstack([parts + forgiven, changes]), hour)
+    scaled = parts / profile.deviations[:4, hour]
     strengths = np.zeros((CHANNELS, len(values)))
     strengths[JUMP] = both(scaled[0], scaled[1])
     strengths[JUMP_RATIO] = both(scaled[2], scaled[3])
     strengths[SHIFT:FLAT] = _lasting(record["levels"], scaled, step)
+    strengths[CALM] = calm(record["levels"], changes, profile.deviations[4, hour], step)
     strengths[FLAT], since = flat(record, times, values)
     strengths[NOVEL] = novelty(record, values)
     return Evidence(np.minimum(strengths, MOST), centre + near, profile.deviations[1, hour], since)
@@ -70,6 +73,14 @@ def _lasting(levels: Any, scaled: Floats, step: float) -> Floats:
     unrest = np.minimum(np.abs(scaled[1]), WILD)
     rough, levels[5] = smooth(unrest, levels[5], _rate(30 * MINUTE, step, least=4))
     return np.stack([np.abs(shift), np.abs(drift), rough])
+
+
+def calm(levels: Any, changes: Floats, usual: Floats, step: float) -> Floats:
+    """Return how many times smaller changes from point to point are than is usual, on the average of half an hour."""
+    known = np.isfinite(usual) & (usual > 0)
+    size = np.where(known, np.minimum(np.abs(changes) / np.where(known, usual, 1.0), WILD), 1.0)
+    above, levels[6] = smooth(size - 1, levels[6], _rate(30 * MINUTE, step, least=8))
+    return np.where(known, 1 / np.maximum(1 + above, 1 / MOST_CALM), 0.0)
 
 
 def both(one: Floats, other: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sre.detection.settings import DAY, HOUR
-from app.sre.detection.state import HOURS, SLOTS
+from app.sre.detection.state import HOURS, SLOTS, SPREADS
 
 SLOT = DAY // SLOTS
 WEEK = 7
@@ -35,7 +35,7 @@ class Profile:
     def of(cls, record: Any) -> Profile:
         """Return what the remembered days say of the day that is open."""
         if int(record["days_kept"]) == 0:
-            return cls(np.zeros(SLOTS), np.full((4, HOURS), np.inf), 1.0, is_known=False)
+            return cls(np.zeros(SLOTS), np.full((SPREADS, HOURS), np.inf), 1.0, is_known=False)
         daily, weekly = forecasts(record)
         expected = daily if weekly is None or float(record["week_gain"]) < BETTER else weekly
         usual = float(np.median(np.abs(expected)))
@@ -85,7 +85,7 @@ def _deviations(record: Any, least: float) -> Floats:
     overall = (np.where(known, by_hour, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))[:, None]
     by_hour = np.maximum(np.where(known, by_hour, overall), 0.5 * overall) * TO_DEVIATION
     by_hour[:2] = np.maximum(by_hour[:2], least)
-    by_hour[2:] = np.maximum(by_hour[2:], 0.005)
+    by_hour[2:4] = np.maximum(by_hour[2:4], 0.005)
     return by_hour
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sre.detection.evidence import DRIFT, FLAT, ROUGH, SHIFT
+from app.sre.detection.evidence import CALM, DRIFT, FLAT, ROUGH, SHIFT
 
 
 def explain(anomaly: Any, step: float) -> str:
@@ -24,6 +24,11 @@ def explain(anomaly: Any, step: float) -> str:
         return (
             f"Values have been {side} what is usual at this time of day by {strength:.1f} deviations on the average of "
             f"{span}, where {usual:.1f} is reached on usual days; {peak:.6g} at the peak, {band} expected."
+        )
+    if channel == CALM:
+        return (
+            f"Values change from point to point {strength:.1f} times less than is usual at this time of day on the "
+            f"average of half an hour, where {usual:.1f} is reached on usual days; {peak:.6g} lately, {band} expected."
         )
     if channel == ROUGH:
         return (

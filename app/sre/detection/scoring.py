@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from app.sre.detection.evidence import DRIFT, FLAT, JUMP, JUMP_RATIO, NOVEL, ROUGH, SHIFT
+from app.sre.detection.evidence import CALM, DRIFT, FLAT, JUMP, JUMP_RATIO, NOVEL, ROUGH, SHIFT
 from app.sre.detection.profile import Floats, Times, hours, middle
 from app.sre.detection.settings import DAY, Detector
 from app.sre.detection.state import CHANNELS
 
 # What a measure reaches on a usual day at least (as plain noise does), and until days are known.
-LEAST = {JUMP: 3.0, JUMP_RATIO: 3.0, SHIFT: 2.1, DRIFT: 2.1, ROUGH: 2.1, FLAT: 8.0}
-WEIGHTS = {JUMP: 1.0, JUMP_RATIO: 1.0, SHIFT: 0.8, DRIFT: 0.8, ROUGH: 0.8, FLAT: 1.0}
+LEAST = {JUMP: 3.0, JUMP_RATIO: 3.0, SHIFT: 2.1, DRIFT: 2.1, ROUGH: 2.1, FLAT: 8.0, CALM: 1.8}
+WEIGHTS = {JUMP: 1.0, JUMP_RATIO: 1.0, SHIFT: 0.8, DRIFT: 0.8, ROUGH: 0.8, FLAT: 1.0, CALM: 0.9}
 # Scores stay below the tier of values that were never seen, and that tier's own width is bounded.
 TIER = 100.0
 WIDEST = 1000.0
@@ -44,7 +44,13 @@ def weigh(record: Any, strengths: Floats, detector: Detector) -> Scores:
     total = np.where(is_novel, TIER + novelty, total)
     if int(record["days_kept"]) < detector.learning_days:
         total, sharp = np.zeros_like(total), np.zeros_like(sharp)
-    return Scores(total, sharp, weighed.argmax(axis=0), is_novel, usual)
+    return Scores(total, sharp, _channels(weighed, strengths), is_novel, usual)
+
+
+def _channels(weighed: Floats, strengths: Floats) -> Times:
+    """Return the measure that each score comes from; the calm of a value that stands still is told as a standstill."""
+    highest = weighed.argmax(axis=0)
+    return np.where((highest == CALM) & (strengths[FLAT] >= LEAST[FLAT]), FLAT, highest)
 
 
 def note_tops(record: Any, times: Times, strengths: Floats) -> None:

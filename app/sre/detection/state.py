@@ -12,6 +12,7 @@ DAYS = 14
 SLOTS = 288
 HOURS = 24
 CHANNELS = 8
+SPREADS = 5
 MAGIC = b"HRD1"
 
 _EPISODE = [
@@ -39,11 +40,11 @@ LAYOUT = np.dtype(
         ("days_kept", "<i8"),
         ("day_numbers", "<i4", (DAYS,)),
         ("profiles", "<f4", (DAYS, SLOTS)),
-        ("spreads", "<f4", (DAYS, 4, HOURS)),
+        ("spreads", "<f4", (DAYS, SPREADS, HOURS)),
         ("tops", "<f4", (DAYS, CHANNELS)),
         ("slot_sum", "<f8", (SLOTS,)),
         ("slot_count", "<i4", (SLOTS,)),
-        ("spread_sum", "<f8", (4, HOURS)),
+        ("spread_sum", "<f8", (SPREADS, HOURS)),
         ("spread_count", "<i4", (HOURS,)),
         ("hour_tops", "<f8", (HOURS, CHANNELS)),
         ("levels", "<f8", (CHANNELS,)),

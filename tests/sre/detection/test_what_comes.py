@@ -92,6 +92,13 @@ def test_a_value_that_stands_still_is_an_anomaly_since_it_does() -> None:
     assert "without any change" in anomaly.reason
 
 
+def test_a_season_that_is_flattened_is_found_though_values_still_change() -> None:
+    times, values = daily(days=8, step=STEP)
+    first, length = 6 * A_DAY + 60, 60
+    values[first : first + length] = 0.05 * values[first : first + length] + 0.95 * values[first - 30 : first].mean()
+    assert any(times[first] <= anomaly.detected_at < times[first + length] for anomaly in _found(times, values))
+
+
 def test_a_ramp_is_found_before_it_ends() -> None:
     times, values = daily(days=8, step=STEP)
     first, length = 6 * A_DAY + 30, 96
