@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import clusters, identity, jobs, messaging, monitoring, pipelines, realtime, runners, sre, tenancy
+from app import clusters, identity, jobs, messaging, monitoring, pipelines, realtime, runners, sre, tenancy, webhooks
 from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
@@ -18,7 +18,19 @@ from app.kernel.opening import open_database, open_redis
 from app.kernel.stamp import Stamp
 from config.settings import Settings
 
-ROOMS: Sequence[Any] = (identity, tenancy, pipelines, runners, clusters, monitoring, sre, messaging, jobs, realtime)
+ROOMS: Sequence[Any] = (
+    identity,
+    tenancy,
+    pipelines,
+    runners,
+    clusters,
+    monitoring,
+    sre,
+    messaging,
+    webhooks,
+    jobs,
+    realtime,
+)
 LIMITS = ("anonymous", "user", "login", "register", "refresh", "mail", "webhook", "client", "message", "runner")
 # A request that does nothing with its transaction for so long stands still.
 IDLE_STATEMENTS = 3
@@ -37,6 +49,7 @@ SAME_NAME = (
     "stream_socket",
     "allow_file_repositories",
     "allow_private_addresses",
+    "webhook_ports",
     "allow_private_clusters",
     "allow_loopback_clusters",
     "allow_unverified_clusters",

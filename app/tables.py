@@ -11,6 +11,7 @@ from app.pipelines import models as pipelines
 from app.runners import models as runners
 from app.sre import models as sre
 from app.tenancy import models as tenancy
+from app.webhooks import models as webhooks
 
 METADATA = Base.metadata
 
@@ -29,4 +30,5 @@ __all__ = [
     "sre",
     "stream",
     "tenancy",
+    "webhooks",
 ]

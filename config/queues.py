@@ -12,6 +12,7 @@ CHECKS: Final = "checks"
 MONITORING: Final = "monitoring"
 SCANS: Final = "scans"
 RUNNERS: Final = "runners"
+DELIVERIES: Final = "deliveries"
 
 QUEUES: Final = {
     INTERACTIVE: "short work somebody waits for",
@@ -22,4 +23,5 @@ QUEUES: Final = {
     CHECKS: "looking after all clusters, all the time",
     MONITORING: "samples and rules, by the clock",
     SCANS: "series that are judged, which keeps a processor busy",
+    DELIVERIES: "sending webhooks, all the time",
 }

@@ -122,15 +122,11 @@ class Settings:
     places_standard: int = setting(20, "the same for the plan `standard`, which every organization begins with")
     places_pro: int = setting(50, "the same for the plan `pro`")
     places_enterprise: int = setting(0, "the same for the plan `enterprise`")
-    executions_free: int = setting(
-        50, "unfinished executions that an organization of this plan may have; 0 sets no limit"
-    )
+    executions_free: int = setting(50, "unfinished executions an organization of this plan may have; 0 sets no limit")
     executions_standard: int = setting(2_000, "the same for the plan `standard`")
     executions_pro: int = setting(10_000, "the same for the plan `pro`")
     executions_enterprise: int = setting(0, "the same for the plan `enterprise`")
-    message_retention_days: int = setting(
-        365, "how long messages in rooms are kept where a client application says nothing; 0 is for ever"
-    )
+    message_retention_days: int = setting(365, "days messages are kept where an application says nothing; 0: for ever")
     relay_interval_seconds: float = setting(2.0, "how often lost messages and expired leases are looked for")
     relay_resend_seconds: float = setting(30.0, "after how long a queued job nobody claimed is sent again")
 
@@ -192,12 +188,15 @@ class Settings:
     cluster_inventory_seconds: float = setting(120.0, "how often what is on a cluster is listed")
     cluster_inventory_objects: int = setting(2000, "objects of a kind that the inventory of a cluster may hold")
     cluster_watches: int = setting(32, "kinds of objects of clusters that a sweep watches at once; 0 only lists")
+    webhook_timeout_seconds: float = setting(15.0, "how long the receiver of a webhook may take to answer")
+    webhook_schedule: str = setting("5,300,1800,7200,18000,36000,36000", "seconds before each further try of a webhook")
+    webhook_disable_seconds: int = setting(432_000, "after how long without a success a webhook is turned off")
+    webhook_ports: str = setting("", "ports of webhooks, as `443,8000-8999`; else those of docs/webhooks.md")
+    webhook_days: int = setting(30, "how long deliveries of webhooks are kept")
     kubeconfig_seconds: int = setting(3600, "life of the token in a member's kubeconfig of a workspace")
     metric_series: int = setting(50_000, "series that an organization may have; 0 sets no limit")
     metric_days: int = setting(15, "how long samples are kept after they were written, in whole weeks")
-    metric_rollup_days: int = setting(
-        400, "how long their roll-ups of 5 minutes and an hour are kept, and series nobody writes to"
-    )
+    metric_rollup_days: int = setting(400, "how long their roll-ups are kept, and series that nobody writes to")
     scan_days: int = setting(30, "how long the scores of anomaly scans are kept, in whole weeks; anomalies stay")
     provisioning_days: int = setting(90, "how long ended operations on workspaces, and repairs in them, are kept")
     verify_image: str = setting("registry.k8s.io/pause:3.9", "image of the pod that tries a new workspace's namespace")

@@ -1,5 +1,5 @@
 """Imports every room of tasks, so that its deeds are registered."""
 
-from tasks import clusters, identity, jobs, messaging, monitoring, pipelines, sre, tenancy
+from tasks import clusters, identity, jobs, messaging, monitoring, pipelines, sre, tenancy, webhooks
 
-__all__ = ["clusters", "identity", "jobs", "messaging", "monitoring", "pipelines", "sre", "tenancy"]
+__all__ = ["clusters", "identity", "jobs", "messaging", "monitoring", "pipelines", "sre", "tenancy", "webhooks"]

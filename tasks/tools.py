@@ -11,6 +11,7 @@ from app.kernel.addresses import AddressRules
 from app.kernel.crypto import Vault
 from app.kernel.store import BlobStore
 from app.kernel.stream import Live
+from app.webhooks import Destinations, Patience
 
 if TYPE_CHECKING:
     # The gateways live in rooms whose deeds are given these tools.
@@ -98,6 +99,15 @@ class VirtualRules:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookRules:
+    """Where webhooks may be sent, how patient the platform is, and for how many days their log is kept."""
+
+    destinations: Destinations
+    patience: Patience
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """The outside world of a worker; a `Workbench` too."""
 
@@ -116,6 +126,7 @@ class Tools:
     clusters: ClusterRules
     metrics: MetricRules
     runner_wait_seconds: float
+    webhooks: WebhookRules
     history_days: int
     message_days: int
     access_token_seconds: int

@@ -24,6 +24,7 @@ from app.kernel.engine import make_engine
 from app.kernel.stream import write_published
 from config.settings import Settings
 from tests.support.contract import ContractClient
+from tests.support.event_schemas import check_announced
 from tests.support.scheduling import FileScheduling
 from tests.support.servers import Servers
 
@@ -120,7 +121,7 @@ def engine(postgres_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def _app(settings: Settings, engine: Engine) -> Iterator[Flask]:
-    database = Database(engine, before_commit=(write_audit, write_published))
+    database = Database(engine, before_commit=(check_announced, write_audit, write_published))
     hints = Hints()
     app = create_app(settings, sender=hints, database=database)
     app.extensions["tests.hints"] = hints

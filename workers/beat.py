@@ -19,6 +19,7 @@ from app.monitoring import FoldSamples, KeepMetrics, WatchRules
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 from app.sre import KeepScans, RunScanSchedules
 from app.tenancy import PruneSpaces, ReconcileSpaces
+from app.webhooks import MakeDigests, PruneWebhooks, SweepWebhooks
 
 ACCEPT_DUE = "schedule.accept_due"
 
@@ -39,6 +40,9 @@ PERIODS: dict[str, timedelta] = {
     WatchRules.kind: timedelta(minutes=1),
     KeepScans.kind: timedelta(hours=1),
     RunScanSchedules.kind: timedelta(minutes=1),
+    SweepWebhooks.kind: timedelta(minutes=1),
+    MakeDigests.kind: timedelta(hours=1),
+    PruneWebhooks.kind: timedelta(hours=1),
 }
 
 SCHEDULE: dict[str, dict[str, Any]] = {

@@ -16,13 +16,14 @@ from app.kernel.opening import open_database, open_redis
 from app.kernel.stamp import Stamp
 from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
+from app.webhooks import Destinations, Patience, read_schedule
 from config.settings import Settings
 from tasks.identity.gateways import Mailer, choose_mailer
 from tasks.pipelines.gateways.containers import Containers, DockerContainers, ImageRules, PodContainers, PodRules
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
 from tasks.pipelines.gateways.statuses import HttpStatuses
-from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools, VirtualRules
+from tasks.tools import CacheLimits, ClusterRules, MetricRules, StepDefaults, Tools, VirtualRules, WebhookRules
 from workers.sender import CelerySender
 
 # Of steps in pods, where nothing else is said: never root.
@@ -69,6 +70,7 @@ def open_tools(settings: Settings) -> Tools:
             series=settings.metric_series,
         ),
         runner_wait_seconds=settings.runner_wait_seconds,
+        webhooks=_webhook_rules(settings),
         history_days=settings.job_history_days,
         message_days=settings.message_retention_days,
         access_token_seconds=settings.access_token_seconds,
@@ -150,6 +152,18 @@ def _virtual_rules(settings: Settings) -> VirtualRules:
         settings.vcluster_ingress_class,
         settings.vcluster_image,
         settings.vcluster_kubernetes_image,
+    )
+
+
+def _webhook_rules(settings: Settings) -> WebhookRules:
+    return WebhookRules(
+        Destinations.of(allow_private=settings.allow_private_addresses, ports=settings.webhook_ports),
+        Patience(
+            schedule=read_schedule(settings.webhook_schedule),
+            timeout=settings.webhook_timeout_seconds,
+            disable_after=settings.webhook_disable_seconds,
+        ),
+        settings.webhook_days,
     )
 
 

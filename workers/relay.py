@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from celery import Celery
 from kombu.exceptions import ChannelError
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import jobs
-from app.kernel.clock import database_now
 from app.kernel.db import Database
-from app.kernel.events import undispatched
+from app.kernel.events import is_undispatched, may_dispatch, undispatched
 from app.switchboard import dispatch
 from config.logs import set_up_logging
 from config.settings import Settings, load_settings
@@ -26,6 +27,9 @@ from workers.messages import make_celery
 from workers.sender import CelerySender
 
 log = logging.getLogger(__name__)
+
+DISPATCH_PATIENCE = "60s"
+DISPATCH_SECONDS = 0.25
 
 
 class Relay:
@@ -38,21 +42,30 @@ class Relay:
         self._settings = settings
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set."""
+        """Work until `stop` is set; between two looks, only events are dispatched, which somebody waits for."""
         while not stop.is_set():
             self.look()
-            stop.wait(self._settings.relay_interval_seconds)
+            ends = time.monotonic() + self._settings.relay_interval_seconds
+            pause = DISPATCH_SECONDS
+            while (left := ends - time.monotonic()) > 0 and not stop.wait(min(left, pause)):
+                # An outage is looked at again at the next look.
+                pause = pause if self._do((self.dispatch_events,)) else left
 
     def look(self) -> None:
         """Do everything once; a database that is away is waited for, and a fault in one duty keeps no other back."""
-        for duty in (self.send_lost, self.reap_when_sure, self.dispatch_events, self.fold_changes):
+        self._do((self.send_lost, self.reap_when_sure, self.dispatch_events, self.fold_changes))
+
+    def _do(self, duties: Sequence[Callable[[], object]]) -> bool:
+        """Do some duties; False when the database is away."""
+        for duty in duties:
             try:
                 duty()
             except SQLAlchemyError as error:
                 log.warning("the database is away", extra={"error": type(error).__name__})
-                return
+                return False
             except Exception:
-                log.exception("the relay failed in one of its duties", extra={"duty": duty.__name__})
+                log.exception("the relay failed in one of its duties", extra={"duty": getattr(duty, "__name__", "")})
+        return True
 
     def send_lost(self) -> None:
         """Send again what was never sent, or was sent long ago and is not in the broker any more, and what is held
@@ -85,15 +98,19 @@ class Relay:
 
     def dispatch_events(self) -> None:
         """Turn announced events into what follows from them, in order, a batch a transaction."""
-        while True:
+        while self._has_events():
             self.watch()
             with self._database.transaction() as session:
-                records = session.execute(undispatched()).scalars().all()
-                for record in records:
-                    dispatch(session, record)
-                    record.dispatched_at = session.execute(database_now().select()).scalar_one()
+                # Whoever stands still here would keep all others from dispatching.
+                session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{DISPATCH_PATIENCE}'"))
+                records = session.execute(undispatched()).scalars().all() if may_dispatch(session) else []
+                dispatch(session, records)
             if not records:
                 return
+
+    def _has_events(self) -> bool:
+        with self._database.looking() as connection:
+            return connection.execute(is_undispatched).first() is not None
 
     def fold_changes(self) -> None:
         """Add what happened to jobs to the totals that Prometheus reads."""

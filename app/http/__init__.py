@@ -23,13 +23,14 @@ from app.http.health import Check, Finding
 from app.http.limits import caller_network, limit_caller, limit_rate
 from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
-from app.http.schemas import Moment, Schema, Timestamp
+from app.http.schemas import DayOrMoment, Moment, Schema, Timestamp
 from app.http.streams import open_stream, open_websocket
 
 __all__ = [
     "API_PREFIX",
     "Blueprint",
     "Check",
+    "DayOrMoment",
     "EventSchema",
     "Finding",
     "Moment",

@@ -66,6 +66,7 @@ class Platform:
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int
+    webhook_ports: str = ""
     metrics_token: str = ""
     metric_body_bytes: int = 0
     metric_series: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import marshmallow as ma
@@ -48,6 +48,25 @@ class Moment(fields.Raw):
 def _read_time(text: str) -> float:
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+class DayOrMoment(fields.String):
+    """A bound of a span: a moment, or a date, which at the end of the span (`is_end`) is meant whole."""
+
+    def __init__(self, *, is_end: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._is_end = is_end
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        text = str(super()._deserialize(value, *args, **kwargs))
+        try:
+            if len(text) == len("2026-01-31"):
+                day = datetime.combine(date.fromisoformat(text), time(), UTC)
+                return day + timedelta(days=1) if self._is_end else day
+            moment = datetime.fromisoformat(text)
+        except (ValueError, OverflowError) as error:
+            raise ma.ValidationError("Is neither a date nor a moment.") from error
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Schema(ma.Schema):

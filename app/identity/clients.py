@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ClauseElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.identity.client_keys import give_client_key, revoke_client_keys
 from app.identity.errors import ClientNameTaken
+from app.identity.events import ClientUpdated
 from app.identity.models import Client, ClientKey
 from app.identity.taken import refuse_taken
 from app.kernel.audit import name_actor, note_change
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault
 from app.kernel.errors import Conflict, NotFound
+from app.kernel.events import announce
 
 ACTIVE: Final = "active"
 DISABLED: Final = "disabled"
@@ -62,11 +64,16 @@ def filter_clients(filters: Mapping[str, Any]) -> Select[Client]:
 
 def change_client(session: Session, client: Client, fields: Mapping[str, Any]) -> Client:
     """Write the given fields. Raises ClientNameTaken."""
+    changed = [
+        name for name, value in fields.items() if isinstance(value, ClauseElement) or getattr(client, name) != value
+    ]
     for name, value in fields.items():
         setattr(client, name, value)
     with refuse_taken(_FIELDS, ClientNameTaken):
         session.flush()
     session.refresh(client, ["disabled_at"])
+    if changed:
+        announce(session, ClientUpdated(client.id, tuple(sorted(changed))))
     return client
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from app.kernel.events import Event
+from app.kernel.events import ClientEvent, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,12 @@ class RoleWithdrawn(_RoleEvent):
     """A role was taken from somebody."""
 
     type: ClassVar[str] = "organization.role_withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientUpdated(ClientEvent):
+    """Fields of a client application were changed; `changed` names them, `disabled_at` when it was locked out or in."""
+
+    type: ClassVar[str] = "client.updated"
+
+    changed: tuple[str, ...]

@@ -51,6 +51,9 @@ class Streamed:
         with _readable():
             while piece := self._response.read1(_PIECE):
                 yield piece
+            if not self._response.length:
+                # Which read1 alone does not notice: the connection can be kept.
+                self._response.close()
 
     def lines(self, longest: int) -> Iterator[bytes]:
         """Yield whole lines without their ends; raises AnswerTooLarge for one longer than `longest` bytes."""

@@ -81,6 +81,7 @@ def _bodies(world: World) -> dict[str, Any]:
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
         "POST /api/v1/workspaces": {"name": "New", **organization},
         "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},
+        "POST /api/v1/webhooks": {"url": "https://shop.example.com/hook", "events": ["*"], **organization},
         "POST /api/v1/users/{user_id}/roles": {"role_id": world.values["role_id"], "scope": scope},
         "POST /api/v1/workspaces/{workspace_id}/members": {"user_id": str(world.alice.user.id), "role": "viewer"},
         "POST /api/v1/workspaces/{workspace_id}/projects/{project_id}/members": {

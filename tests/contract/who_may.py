@@ -32,7 +32,7 @@ _SAID = {
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
         POST /api/v1/clients, POST /api/v1/runner/register
     """,
-    KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events, GET /api/v1/cluster-providers",
+    KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events, GET /api/v1/cluster-providers, GET /api/v1/event-types",
     ACCOUNT: """
         GET /api/v1/auth/me, POST /api/v1/auth/change-password, GET /api/v1/auth/sessions
         POST /api/v1/auth/sessions/revoke-all, GET /api/v1/auth/security-log
@@ -50,7 +50,7 @@ _SAID = {
     LIST: """
         GET /api/v1/roles, GET /api/v1/users/{user_id}/roles, GET /api/v1/api-keys, GET /api/v1/organizations
         GET /api/v1/workspaces, GET /api/v1/executions, GET /api/v1/jobs, GET /api/v1/jobs/failures
-        POST /api/v1/jobs/bulk, GET /api/v1/clusters, GET /api/v1/users
+        POST /api/v1/jobs/bulk, GET /api/v1/clusters, GET /api/v1/users, GET /api/v1/webhooks
         GET /api/v1/metrics/series, GET /api/v1/metrics/timeseries, GET /api/v1/metrics/query
         GET /api/v1/metrics/summary
         GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
@@ -137,6 +137,12 @@ _SAID = {
         GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
+        POST /api/v1/webhooks, GET PUT PATCH DELETE /api/v1/webhooks/{webhook_id}
+        POST /api/v1/webhooks/{webhook_id}/activate, POST /api/v1/webhooks/{webhook_id}/deactivate
+        POST /api/v1/webhooks/{webhook_id}/rotate-secret, POST /api/v1/webhooks/{webhook_id}/test
+        POST /api/v1/webhooks/{webhook_id}/replay, GET /api/v1/webhooks/{webhook_id}/analytics
+        GET /api/v1/webhooks/{webhook_id}/deliveries, GET /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}
+        POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry
         POST /api/v1/clusters, GET PUT PATCH DELETE /api/v1/clusters/{cluster_id}
         POST /api/v1/clusters/{cluster_id}/apply, POST /api/v1/clusters/{cluster_id}/health-check
         GET /api/v1/clusters/{cluster_id}/health

@@ -40,6 +40,7 @@ def test_ours_starts_every_part_and_tells_no_secret() -> None:
         "worker-ci",
         "worker-clusters",
         "worker-sre",
+        "worker-deliveries",
         "worker-interactive",
         "worker-default",
         "relay",

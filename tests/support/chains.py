@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.kernel.clock import database_now
 from app.kernel.events import undispatched
 from app.switchboard import dispatch
 from tests.support.pipelines import Engine
@@ -14,8 +13,6 @@ def settle(engine: Engine) -> None:
         done = engine.drain()
         with engine.database.transaction() as session:
             records = session.scalars(undispatched()).all()
-            for record in records:
-                dispatch(session, record)
-                record.dispatched_at = session.scalars(database_now().select()).one()
+            dispatch(session, records)
         if not done and not records:
             return

@@ -112,9 +112,7 @@ class Yard:
         """Let everything follow that follows from the events so far."""
         with self.database.transaction() as session:
             new = select(EventRecord).where(EventRecord.dispatched_at.is_(None)).order_by(EventRecord.created_at)
-            for record in session.scalars(new).all():
-                dispatch(session, record)
-                record.dispatched_at = database_now()
+            dispatch(session, session.scalars(new).all())
 
     def job(self, job_id: str) -> Job:
         """Read a job."""

@@ -85,6 +85,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         **NAMES,
         **_watch(client, database, alice),
         "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
+        **_make_webhook(client, alice),
         "project_id": _make_project(client, alice, mary, f"/workspaces/{workspace.id}/projects"),
         "cache_id": str(_keep_cache(database, workspace)),
         "user_id": str(mary.user.id),
@@ -157,6 +158,13 @@ def _furnish(client: FlaskClient, alice: Person, workspace: Workspace, pipeline_
     _make(client, alice, f"/environments/{environment_id}/secrets", kept)
     _make(client, alice, f"{place}/webhook/rotate", {})
     return environment_id
+
+
+def _make_webhook(client: FlaskClient, alice: Person) -> dict[str, str]:
+    body = {"url": "https://shop.example.com/hook", "events": ["*"]}
+    made = _make(client, alice, "/webhooks", body)["id"]
+    sent = _make(client, alice, f"/webhooks/{made}/test", {"event": "cluster.created"}, 202)
+    return {"webhook_id": made, "delivery_id": sent["id"]}
 
 
 def _make_project(client: FlaskClient, alice: Person, mary: Person, path: str) -> str:
