@@ -89,11 +89,11 @@ class Kubelet:
 
     def _make(self, root: Path, spec: Object, one: Object, volumes: dict[str, Path]) -> FakeContainer:
         self.make_root(root)
-        mounts = [{"Source": str(PROGRAMS), "Target": str(PROGRAMS), "ReadOnly": True}]
+        mounts = [_bind(str(PROGRAMS), str(PROGRAMS), read_only=True)]
         for mount in one.get("volumeMounts") or ():
             (root / mount["mountPath"].lstrip("/")).mkdir(parents=True, exist_ok=True)
             source = str(volumes[mount["name"]])
-            mounts.append({"Source": source, "Target": mount["mountPath"], "ReadOnly": mount.get("readOnly", False)})
+            mounts.append(_bind(source, mount["mountPath"], read_only=mount.get("readOnly", False)))
         security = (spec.get("securityContext") or {}) | (one.get("securityContext") or {})
         limits = (one.get("resources") or {}).get("limits") or {}
         host: Object = {"Mounts": mounts, "ReadonlyRootfs": security.get("readOnlyRootFilesystem", False)}
@@ -143,3 +143,7 @@ class Kubelet:
 def _expand(text: str) -> str:
     """What Kubernetes makes of a text in which no variable is named."""
     return text.replace("$$", "$")
+
+
+def _bind(source: str, target: str, *, read_only: bool) -> Object:
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only}
