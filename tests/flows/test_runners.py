@@ -17,8 +17,9 @@ from tests.support.platform import Platform, running_with, wait_for
 from tests.support.repositories import Repository
 from tests.support.runner_process import RunnerProcess, registered
 
-SECONDS = 90
+SECONDS = 240
 REVOKED = 3
+pytestmark = pytest.mark.timeout(400)
 
 _numbers = count(1)
 
