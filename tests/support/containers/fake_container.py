@@ -114,7 +114,9 @@ class FakeContainer:
         while self.process is not None and time.monotonic() < ends:
             for pid in descendants(self.process.pid):
                 with contextlib.suppress(OSError):
-                    if re.search(r"NSpid:.*\t1\n", Path(f"/proc/{pid}/status").read_text()):
+                    is_first = re.search(r"NSpid:.*\t1\n", Path(f"/proc/{pid}/status").read_text())
+                    # Before its groups are mapped, nobody who enters can become one of them.
+                    if is_first and Path(f"/proc/{pid}/gid_map").read_text():
                         return pid
             time.sleep(0.01)
         raise FileNotFoundError("the container has no process")
