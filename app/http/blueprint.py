@@ -114,13 +114,18 @@ class Blueprint(flask_smorest.Blueprint):
 
         return mark
 
-    def response(self, status_code: int, schema: SchemaLike | None = None, **options: Any) -> Callable[[View], View]:
-        """Answer with `status_code`, and with what the view returns dumped by `schema` in the envelope."""
+    def response(
+        self, status_code: int, schema: SchemaLike | None = None, *, form: dict[str, Any] | None = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Answer with `status_code`, and with what the view returns dumped by `schema` in the envelope.
+
+        `form` is the JSON Schema of what is no object, and goes out as it is.
+        """
         instance = schema() if isinstance(schema, type) else schema
 
         def mark(view: View) -> View:
-            declare(view, status=status_code, schema=instance)
-            documents.note_response(_docs(view), status_code, instance, **options)
+            declare(view, status=status_code, schema=instance, form=form)
+            documents.note_response(_docs(view), status_code, instance or form, **options)
             return view
 
         return mark

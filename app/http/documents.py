@@ -55,9 +55,11 @@ HEADERS: dict[str, dict[str, Any]] = {
 }
 
 
-def note_response(docs: dict[str, Any], status: int, schema: ma.Schema | None, **options: Any) -> None:
+def note_response(docs: dict[str, Any], status: int, schema: ma.Schema | dict[str, Any] | None, **options: Any) -> None:
     """Document an answer in its envelope; without a schema its data may be anything, at 204 and 302 there is none."""
-    data: Any = {} if schema is None else _with_job_id(schema) if status == 202 else schema
+    data: Any = {} if schema is None else schema
+    if status == 202 and isinstance(schema, ma.Schema):
+        data = _with_job_id(schema)
     _add_response(docs, status, None if status in (204, 302) else _enveloped(data, Meta), None, **options)
 
 

@@ -34,6 +34,7 @@ class Declared:
     arguments: tuple[Arguments, ...] = ()
     status: int = 200
     schema: ma.Schema | None = None
+    form: dict[str, Any] | None = None
     pager: Pager | None = None
     raw: str | None = None
     body_limit: str | None = None

@@ -57,12 +57,23 @@ class OneScan(MethodView):
             return load(session, Scan, scan_id)
 
 
+SCORES = {
+    "type": "array",
+    "items": {
+        "type": "array",
+        "prefixItems": [{"type": "number"}, {"type": "number", "minimum": 0}],
+        "minItems": 2,
+        "maxItems": 2,
+    },
+}
+
+
 @blueprint.route("/sre/scans/<uuid:scan_id>/scores")
 class Scores(MethodView):
     """What a scan judged of a series."""
 
     @blueprint.arguments(ScoreArguments, location="query")
-    @blueprint.response(200, description="`[epoch_seconds, score]` of every point that was judged")
+    @blueprint.response(200, form=SCORES, description="`[epoch_seconds, score]` of every point that was judged")
     @requires("sre:read")
     def get(self, asked: dict[str, Any], scan_id: UUID) -> list[list[float]]:
         """The score of every point that a scan judged of a series: `[[epoch_seconds, score], …]`, scores from 0 on"""
