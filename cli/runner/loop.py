@@ -65,6 +65,7 @@ class RunnerLoop:
     _draining: bool = False
     _fault: str | None = None
     _told_at: float = 0.0
+    _told: tuple[object, ...] = ()
     _failures: int = 0
 
     def run(self) -> int:
@@ -111,6 +112,7 @@ class RunnerLoop:
             log.info("connected")
         self._connected, self._fault, self._failures = True, None, 0
         self._draining = answer["draining"]
+        self._tell()
         if answer["assignment"] is None:
             # Not in step with other runners.
             self._pause(answer["retry_after"] * random.uniform(0.8, 1.2))  # noqa: S311
@@ -152,7 +154,6 @@ class RunnerLoop:
             self._forget_ended()
             self._tell()
             time.sleep(0.1)
-        self._told_at = 0.0
         self._tell()
 
     def _pause(self, seconds: float) -> None:
@@ -164,11 +165,10 @@ class RunnerLoop:
                 return
 
     def _tell(self) -> None:
-        if time.monotonic() - self._told_at < HEALTH_SECONDS:
-            return
-        self._told_at = time.monotonic()
+        """Keep how it goes: at once when it changes, and now and then to show that this process lives."""
         draining = self._draining or self.stopping.asked.is_set()
-        jobs = list(self._running)
-        self.home.tell_health(
-            Health(os.getpid(), self._connected, draining, jobs, self._done, self._fault, time.time())
-        )
+        state = (self._connected, draining, list(self._running), self._done, self._fault)
+        if state == self._told and time.monotonic() - self._told_at < HEALTH_SECONDS:
+            return
+        self._told, self._told_at = state, time.monotonic()
+        self.home.tell_health(Health(os.getpid(), *state, time.time()))
