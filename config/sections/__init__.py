@@ -1,0 +1,1 @@
+"""The settings by what they are about: a section each, declared here and put together in `config.settings`."""

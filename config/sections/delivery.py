@@ -1,0 +1,26 @@
+"""What leaves the platform, and how long it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config.declaring import setting
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """Mails, messages and webhooks."""
+
+    smtp_url: str = setting(
+        "",
+        "where mails go: `smtp://user:password@host:587` (STARTTLS), `smtps://…` (TLS) or `smtp+plain://…` (neither); "
+        "without it they are written to `DATA_DIR/mail` in development, and fail in production",
+        secret=True,
+    )
+    mail_from: str = setting("Headrace <headrace@localhost>", "whom mails are from")
+    message_retention_days: int = setting(365, "days messages are kept where an application says nothing; 0: for ever")
+    webhook_timeout_seconds: float = setting(15.0, "how long the receiver of a webhook may take to answer")
+    webhook_schedule: str = setting("5,300,1800,7200,18000,36000,36000", "seconds before each further try of a webhook")
+    webhook_disable_seconds: int = setting(432_000, "after how long without a success a webhook is turned off")
+    webhook_ports: str = setting("", "ports of webhooks, as `443,8000-8999`; else those of docs/webhooks.md")
+    webhook_days: int = setting(30, "how long deliveries of webhooks are kept")
