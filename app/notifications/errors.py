@@ -1,0 +1,23 @@
+"""Why something with notifications is refused, or cannot be done."""
+
+from __future__ import annotations
+
+from app.kernel.errors import AlreadyExists, Conflict, Permanent
+
+
+class IllegalMove(Conflict):
+    """The notification is not in a state that allows this."""
+
+
+class NameTaken(AlreadyExists):
+    """There is one of this name already."""
+
+
+class NoProvider(Conflict):
+    """There is no email provider: set one by PUT /clients/email-providers."""
+
+
+class NotificationGone(Permanent):
+    """There is no such notification any more."""
+
+    code = "NOTIFICATION_NOT_FOUND"

@@ -1,0 +1,131 @@
+"""Email providers of an owner: kept with sealed credentials, and how each fares. The session comes first; nothing here
+commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.orm import Session, undefer
+
+from app.kernel.crypto import Vault
+from app.kernel.ids import new_id
+from app.notifications.choosing import Choice, next_opening
+from app.notifications.models import EmailProvider, vault_context
+
+SECRETS: Final = ("password",)
+
+Owner = Mapping[str, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A provider with what opens it."""
+
+    id: UUID
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+    default_from_email: str
+    default_from_name: str | None
+    rate_limit_per_second: int
+
+    def __repr__(self) -> str:
+        """Return it without what is secret."""
+        return f"{self.kind}:{self.name}"
+
+
+def is_of(model: Any, owner: Owner) -> ColumnElement[bool]:
+    """Whether a row is an owner's, who is an `organization_id` or a `client_id`."""
+    ((name, value),) = owner.items()
+    found: ColumnElement[bool] = getattr(model, name) == value
+    return found
+
+
+def owner_of(row: Any) -> dict[str, UUID]:
+    """Return whose a row is."""
+    return {"client_id": row.client_id} if row.client_id is not None else {"organization_id": row.organization_id}
+
+
+def replace_providers(
+    session: Session, vault: Vault, owner: Owner, wanted: Sequence[Mapping[str, Any]]
+) -> list[EmailProvider]:
+    """Make an owner's providers those that are given, by name. One that is given without its secrets keeps those it
+    has."""
+    names = [one["name"] for one in wanted]
+    session.execute(delete(EmailProvider).where(is_of(EmailProvider, owner), EmailProvider.name.not_in(names)))
+    known = {row.name: row for row in session.scalars(_with_credentials(is_of(EmailProvider, owner)))}
+    for fields in wanted:
+        row = known.get(fields["name"]) or EmailProvider(id=new_id(), name=fields["name"], **owner)
+        _write(vault, row, fields)
+        session.add(row)
+    session.flush()
+    return list_providers(session, owner)
+
+
+def list_providers(session: Session, owner: Owner) -> list[EmailProvider]:
+    """Return an owner's providers, in the order of their names."""
+    return list(session.scalars(select(EmailProvider).where(is_of(EmailProvider, owner)).order_by(EmailProvider.name)))
+
+
+def find_providers(session: Session, vault: Vault, owner: Owner) -> dict[UUID, Opened]:
+    """Return an owner's providers with what opens them, by id."""
+    return {row.id: _open(vault, row) for row in session.scalars(_with_credentials(is_of(EmailProvider, owner)))}
+
+
+def open_named_providers(session: Session, vault: Vault, ids: Collection[UUID]) -> dict[UUID, Opened]:
+    """Return some providers with what opens them, by id."""
+    return {row.id: _open(vault, row) for row in session.scalars(_with_credentials(EmailProvider.id.in_(ids)))}
+
+
+def choices_of(session: Session, owner: Owner) -> list[Choice]:
+    """Return what is known of an owner's providers when one is chosen."""
+    columns = (EmailProvider.id, EmailProvider.is_primary, EmailProvider.is_bulk, EmailProvider.weight)
+    rows = session.execute(select(*columns, EmailProvider.open_until).where(is_of(EmailProvider, owner)))
+    return [Choice(*row) for row in rows]
+
+
+def note_outcome(session: Session, provider_id: UUID, moment: datetime, *, is_well: bool) -> None:
+    """Count what a provider does: one that fails again and again is left alone for a while. A mail that it refuses says
+    nothing against it."""
+    row = session.get(EmailProvider, provider_id, with_for_update=True)
+    if row is None or (is_well and row.failures == 0):
+        return
+    row.failures = 0 if is_well else row.failures + 1
+    row.open_until = None if is_well else next_opening(row.failures, moment)
+    session.flush()
+
+
+def _with_credentials(condition: ColumnElement[bool]) -> Any:
+    return select(EmailProvider).where(condition).options(undefer(EmailProvider.credentials))
+
+
+def _write(vault: Vault, row: EmailProvider, fields: Mapping[str, Any]) -> None:
+    config = dict(fields["config"])
+    given = {name: config.pop(name) for name in SECRETS if config.get(name)}
+    row.config = {name: value for name, value in config.items() if name not in SECRETS}
+    if given:
+        row.credentials = vault.encrypt(orjson.dumps(given), vault_context(row.id))
+    for name, value in fields.items():
+        if name != "config":
+            setattr(row, name, value)
+    row.failures, row.open_until = 0, None
+
+
+def _open(vault: Vault, row: EmailProvider) -> Opened:
+    sealed = row.credentials
+    secrets = orjson.loads(vault.decrypt(sealed, vault_context(row.id))) if sealed else {}
+    return Opened(
+        row.id,
+        row.name,
+        row.kind,
+        {**row.config, **secrets},
+        row.default_from_email,
+        row.default_from_name,
+        row.rate_limit_per_second,
+    )

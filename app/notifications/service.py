@@ -1,0 +1,170 @@
+"""What clients ask of notifications: send, cancel, retry. The session comes first; nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from app import jobs
+from app.kernel.clock import database_now
+from app.kernel.db import table_of
+from app.kernel.errors import FieldError, Invalid, NotFound
+from app.kernel.ids import new_id
+from app.kernel.principal import Principal
+from app.notifications.addresses import fold
+from app.notifications.errors import IllegalMove, NoProvider
+from app.notifications.intents import SendNotification
+from app.notifications.models import (
+    CANCELLED,
+    FAILED,
+    PENDING,
+    SCHEDULED,
+    WAITING,
+    Notification,
+    Recipient,
+    Template,
+)
+from app.notifications.providers import Owner, choices_of, is_of, owner_of
+from app.notifications.templates import TemplateFault, find_variables, render
+
+ROWS_AT_ONCE: Final = 1000
+CANCELLED_REASON: Final = "The notification was cancelled before this recipient's turn."
+
+
+def send(
+    session: Session, owner: Owner, fields: dict[str, Any], recipients: Sequence[str], caller: Principal
+) -> tuple[Notification, UUID]:
+    """Write a notification with its recipients, each address once, and the one job that sends it; return both.
+
+    Raises NoProvider, NotFound for a template, Invalid for one that cannot be filled.
+    """
+    if not choices_of(session, owner):
+        raise NoProvider
+    notification = Notification(id=new_id(), created_by=caller.user_id, **owner, **fields)
+    _fill_once(session, notification)
+    delay = _delay(session, notification.scheduled_for)
+    notification.status = SCHEDULED if delay > 0 else PENDING
+    session.add(notification)
+    session.flush()
+    _write_recipients(session, notification.id, recipients)
+    notification.job_id = jobs.accept(
+        session,
+        SendNotification(notification.id),
+        organization_id=notification.organization_id,
+        created_by=caller.user_id,
+        resource=("notification", notification.id),
+        delay=delay,
+    )
+    session.flush()
+    session.refresh(notification)
+    return notification, notification.job_id
+
+
+def cancel(session: Session, notification: Notification, caller: Principal) -> Notification:
+    """Keep a notification, whose row is locked, from all who have not got it yet. Raises IllegalMove."""
+    job = jobs.lock(session, notification.job_id) if notification.job_id else None
+    if job is None or job.is_final:
+        raise IllegalMove(f"The notification is {notification.status}.", status=notification.status)
+    jobs.cancel(session, job, caller.user_id)
+    session.refresh(notification)
+    return notification
+
+
+def retry(session: Session, notification: Notification, caller: Principal) -> UUID:
+    """Try those again whom a notification, whose row is locked, has not reached. Raises IllegalMove."""
+    notification.retry()
+    job = jobs.lock(session, notification.job_id) if notification.job_id else None
+    if job is None:
+        raise IllegalMove("The job of this notification is not kept any more.", status=notification.status)
+    again = Recipient.status.in_((FAILED, CANCELLED))
+    session.execute(
+        update(Recipient)
+        .where(Recipient.notification_id == notification.id, again)
+        .values(status=PENDING, tries=0, next_attempt_at=None, code=None, reason=None)
+        .execution_options(synchronize_session=False)
+    )
+    jobs.queue_again(session, job, SendNotification.max_attempts, caller.user_id)
+    return job.id
+
+
+def sending_ended(session: Session, job: jobs.Job) -> None:
+    """Let a notification end whose job has ended before it: cancelled, or failed for good."""
+    notification = session.get(Notification, job.resource_id, with_for_update=True)
+    if notification is None or notification.finished_at is not None:
+        return
+    moment = session.execute(select(database_now())).scalar_one()
+    is_cancelled = job.status == jobs.CANCELLED
+    code, reason = (CANCELLED.upper(), CANCELLED_REASON) if is_cancelled else _error_of(job)
+    session.execute(
+        update(Recipient)
+        .where(Recipient.notification_id == notification.id, Recipient.status.in_(WAITING))
+        .values(status=CANCELLED if is_cancelled else FAILED, code=code, reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+    if is_cancelled:
+        notification.cancel(moment)
+    else:
+        notification.begin()
+        notification.finish(FAILED, moment)
+    session.flush()
+
+
+def _error_of(job: jobs.Job) -> tuple[str, str]:
+    error = job.error or {}
+    return str(error.get("code", "INTERNAL_ERROR")), str(error.get("message", "The job has failed."))
+
+
+def _fill_once(session: Session, notification: Notification) -> None:
+    """Fill the template now: what is wrong with it is told to who asks, and later changes of it change nothing."""
+    if notification.template_id is not None:
+        template = _load_template(session, notification)
+        notification.subject = notification.subject or template.subject
+        notification.html, notification.text = template.html, template.text
+    parts = {"subject": notification.subject, "html": notification.html, "text": notification.text}
+    filled = fill(parts, notification.variables) if notification.template_id is not None else parts
+    notification.subject = str(filled["subject"])
+    notification.html, notification.text = filled["html"], filled["text"]
+
+
+def fill(parts: Mapping[str, str | None], variables: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return subject, HTML and text filled with variables. Raises Invalid, which names each that is missing."""
+    try:
+        missing = [name for name in find_variables(*parts.values()) if name not in variables]
+        if missing:
+            raise Invalid(errors=[FieldError(f"variables.{name}", "is missing") for name in missing])
+        return {
+            name: None if source is None else render(source, variables, escapes=name == "html")
+            for name, source in parts.items()
+        }
+    except TemplateFault as error:
+        raise Invalid(errors=[FieldError("template_id", str(error))]) from error
+
+
+def _load_template(session: Session, notification: Notification) -> Template:
+    mine = select(Template).where(Template.id == notification.template_id, is_of(Template, owner_of(notification)))
+    template = session.scalars(mine).one_or_none()
+    if template is None:
+        raise NotFound(resource_type="template", resource_id=str(notification.template_id))
+    return template
+
+
+def _delay(session: Session, scheduled_for: datetime | None) -> float:
+    if scheduled_for is None:
+        return 0.0
+    now = session.execute(select(database_now())).scalar_one()
+    return max(float((scheduled_for - now).total_seconds()), 0.0)
+
+
+def _write_recipients(session: Session, notification_id: UUID, addresses: Sequence[str]) -> None:
+    once = list({fold(address): address for address in addresses}.values())
+    for first in range(0, len(once), ROWS_AT_ONCE):
+        rows = [
+            {"id": new_id(), "notification_id": notification_id, "address": address}
+            for address in once[first : first + ROWS_AT_ONCE]
+        ]
+        session.execute(insert(table_of(Recipient)), rows)

@@ -1,0 +1,36 @@
+"""What workers do for notifications: send them, and try providers."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from app.jobs import Run
+from app.notifications import SendNotification, ValidateProviders, open_named_providers
+from tasks.handling import handles
+from tasks.notifications.gateways import MailError, open_provider
+from tasks.notifications.send import send_notification
+from tasks.tools import Tools
+
+
+@handles(SendNotification)
+def send_one_notification(run: Run, intent: SendNotification, tools: Tools) -> dict[str, Any] | None:
+    """Send a notification to all of its recipients."""
+    return send_notification(run, intent.notification_id, tools)
+
+
+@handles(ValidateProviders)
+def validate_providers(run: Run, intent: ValidateProviders, tools: Tools) -> dict[str, Any]:
+    """Connect to each provider and log in; the result tells of each what it says, or why it does not."""
+    ids = [UUID(text) for text in intent.provider_ids.split(",")]
+    with run.reading() as session:
+        opened = open_named_providers(session, tools.vault, ids)
+    results: dict[str, Any] = {}
+    for one in opened.values():
+        run.check()
+        try:
+            with open_provider(one, tools.webhooks.destinations.addresses) as provider:
+                results[one.name] = {"valid": True, "response": provider.validate()}
+        except MailError as error:
+            results[one.name] = {"valid": False, "code": error.code, "message": error.message}
+    return {"validation_results": results, "all_valid": all(one["valid"] for one in results.values())}
