@@ -138,3 +138,19 @@ class Previewed(Schema):
     subject = fields.String(required=True)
     html = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
+
+
+class OwnerQuery(Schema):
+    """Whose."""
+
+    organization_id = fields.UUID(metadata={"description": "The caller's personal organization unless given"})
+
+
+class OwnerChoice(OwnerQuery):
+    """Whose."""
+
+
+class ValidationBegun(Schema):
+    """Which providers are tried."""
+
+    providers = fields.List(fields.String(), required=True)

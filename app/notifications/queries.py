@@ -1,0 +1,121 @@
+"""What is read of notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from app.kernel.principal import Principal
+from app.kernel.visibility import visible
+from app.notifications.addresses import fold
+from app.notifications.models import (
+    FAILED,
+    REACHED,
+    Notification,
+    Recipient,
+    SendAttempt,
+    Suppression,
+    Template,
+)
+from app.notifications.providers import Owner, is_of
+
+SHOWN_ATTEMPTS = 100
+
+
+def visible_notifications(caller: Principal, filters: Mapping[str, Any]) -> Select[Notification]:
+    """Select the notifications a caller may read; filters: status, type, recipient, organization_id, start_date,
+    end_date."""
+    rows = select(Notification).where(_may_read(caller, Notification))
+    equal = ("status", "type", "organization_id")
+    rows = rows.where(*(getattr(Notification, name) == filters[name] for name in equal if name in filters))
+    if "recipient" in filters:
+        named = select(Recipient.notification_id).where(Recipient.address == filters["recipient"])
+        rows = rows.where(Notification.id.in_(named))
+    if "start_date" in filters:
+        rows = rows.where(Notification.created_at >= filters["start_date"])
+    if "end_date" in filters:
+        rows = rows.where(Notification.created_at < filters["end_date"])
+    return rows
+
+
+def visible_templates(caller: Principal) -> Select[Template]:
+    """Select the templates a caller may read."""
+    return select(Template).where(_may_read(caller, Template))
+
+
+def visible_suppressions(caller: Principal, filters: Mapping[str, Any]) -> Select[Suppression]:
+    """Select the suppressions a caller may read; filters: address, reason, organization_id."""
+    rows = select(Suppression).where(_may_read(caller, Suppression))
+    wanted = {**filters, **({"address": fold(filters["address"])} if "address" in filters else {})}
+    return rows.where(*(getattr(Suppression, name) == value for name, value in wanted.items()))
+
+
+def recipients_of(notification_id: UUID, filters: Mapping[str, Any]) -> Select[Recipient]:
+    """Select the recipients of a notification; filters: status, code."""
+    rows = select(Recipient).where(Recipient.notification_id == notification_id)
+    return rows.where(*(getattr(Recipient, name) == value for name, value in filters.items()))
+
+
+def count_recipients(session: Session, notification_id: UUID) -> dict[str, int]:
+    """Return how many recipients there are of each status."""
+    rows = select(Recipient.status, func.count()).where(Recipient.notification_id == notification_id)
+    return {status: count for status, count in session.execute(rows.group_by(Recipient.status))}
+
+
+def newest_attempts(session: Session, notification_id: UUID) -> list[Row[Any]]:
+    """Return the newest attempts of a notification, the newest first, as its API shows them."""
+    rows = (
+        select(
+            Recipient.address.label("recipient"),
+            SendAttempt.number.label("attempt_number"),
+            SendAttempt.provider.label("provider_name"),
+            SendAttempt.begun_at.label("attempted_at"),
+            SendAttempt.outcome.label("status"),
+            SendAttempt.code.label("error_code"),
+            SendAttempt.response.label("provider_response"),
+            SendAttempt.milliseconds.label("response_time_ms"),
+        )
+        .join(Recipient, Recipient.id == SendAttempt.recipient_id)
+        .where(Recipient.notification_id == notification_id)
+        .order_by(SendAttempt.begun_at.desc())
+        .limit(SHOWN_ATTEMPTS)
+    )
+    return list(session.execute(rows))
+
+
+def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> dict[str, Any]:
+    """Return how an owner's notifications of a time have fared, in the shapes of both inventories."""
+    asked = (is_of(Notification, owner), Notification.created_at >= start, Notification.created_at < end)
+    by_status = _count(session, Notification.status, asked)
+    of_them = Recipient.notification_id.in_(select(Notification.id).where(*asked))
+    by_recipient = _count(session, Recipient.status, (of_them,))
+    reached, lost = sum(by_recipient.get(status, 0) for status in REACHED), by_recipient.get(FAILED, 0)
+    rate = round(reached / (reached + lost), 4) if reached + lost else None
+    email = {"total": sum(by_recipient.values()), "successful": reached, "failed": lost, "success_rate": rate}
+    return {
+        "total_notifications": sum(by_status.values()),
+        "by_status": by_status,
+        "by_type": _count(session, Notification.type, asked),
+        "recipients_by_status": by_recipient,
+        "by_provider": _count(session, Recipient.provider, (of_them, Recipient.provider.is_not(None))),
+        "by_reason": _count(session, Recipient.code, (of_them, Recipient.code.is_not(None))),
+        "successful_deliveries": reached,
+        "failed_deliveries": lost,
+        "success_rate": rate,
+        "delivery_rate": rate,
+        "by_channel": {"email": email},
+    }
+
+
+def _count(session: Session, what: Any, where: tuple[ColumnElement[bool], ...]) -> dict[str, int]:
+    rows = session.execute(select(what, func.count()).where(*where).group_by(literal_column("1")))
+    return {str(name): count for name, count in rows}
+
+
+def _may_read(caller: Principal, model: Any) -> ColumnElement[bool]:
+    return visible(caller, "notifications:read", model.organization_id, model.client_id)
