@@ -9,7 +9,20 @@ from typing import Any
 
 from flask import Flask
 
-from app import clusters, identity, jobs, messaging, monitoring, pipelines, realtime, runners, sre, tenancy, webhooks
+from app import (
+    clusters,
+    identity,
+    jobs,
+    messaging,
+    monitoring,
+    notifications,
+    pipelines,
+    realtime,
+    runners,
+    sre,
+    tenancy,
+    webhooks,
+)
 from app.http import Platform, RateLimiter, make_api, parse_limits
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
@@ -27,6 +40,7 @@ ROOMS: Sequence[Any] = (
     monitoring,
     sre,
     messaging,
+    notifications,
     webhooks,
     jobs,
     realtime,

@@ -7,6 +7,7 @@ from app.kernel import audit, events, idempotency, stream
 from app.kernel.db import Base
 from app.messaging import models as messaging
 from app.monitoring import models as monitoring
+from app.notifications import models as notifications
 from app.pipelines import models as pipelines
 from app.runners import models as runners
 from app.sre import models as sre
@@ -25,6 +26,7 @@ __all__ = [
     "jobs",
     "messaging",
     "monitoring",
+    "notifications",
     "pipelines",
     "runners",
     "sre",
