@@ -30,7 +30,7 @@ _SAID = {
         POST /api/v1/auth/mfa/challenge
         GET POST /api/v1/auth/{provider}, GET /api/v1/auth/{provider}/callback, POST /api/v1/auth/login/{provider}
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
-        POST /api/v1/clients, POST /api/v1/runner/register
+        POST /api/v1/clients, POST /api/v1/runner/register, GET POST /api/v1/unsubscribe/{recipient_id}/{mark}
     """,
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events, GET /api/v1/cluster-providers, GET /api/v1/event-types",
     ACCOUNT: """
@@ -55,6 +55,7 @@ _SAID = {
         GET /api/v1/metrics/summary
         GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
         GET /api/v1/alert-rules, GET /api/v1/alerts, GET /api/v1/silences
+        GET /api/v1/notifications, GET /api/v1/templates, GET /api/v1/suppressions
     """,
     CLIENT: """
         GET PUT PATCH DELETE /api/v1/clients/me, POST /api/v1/clients/regenerate-key
@@ -137,6 +138,13 @@ _SAID = {
         GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
+        POST /api/v1/notifications, GET /api/v1/notifications/{notification_id}
+        GET /api/v1/notifications/analytics, GET /api/v1/notifications/{notification_id}/recipients
+        POST /api/v1/notifications/{notification_id}/cancel, POST /api/v1/notifications/{notification_id}/retry
+        GET PUT /api/v1/clients/email-providers, POST /api/v1/clients/email-providers/validate
+        POST /api/v1/templates, GET PUT PATCH DELETE /api/v1/templates/{template_id}
+        POST /api/v1/templates/{template_id}/preview
+        GET DELETE /api/v1/suppressions/{suppression_id}
         POST /api/v1/webhooks, GET PUT PATCH DELETE /api/v1/webhooks/{webhook_id}
         POST /api/v1/webhooks/{webhook_id}/activate, POST /api/v1/webhooks/{webhook_id}/deactivate
         POST /api/v1/webhooks/{webhook_id}/rotate-secret, POST /api/v1/webhooks/{webhook_id}/test
