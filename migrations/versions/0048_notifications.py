@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0042_notifications"
-down_revision = "0041_webhooks_out"
+revision = "0048_notifications"
+down_revision = "0047_webhooks_out"
 branch_labels = None
 depends_on = None
 
