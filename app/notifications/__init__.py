@@ -6,49 +6,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs
-from app.notifications.choosing import Choice, order_providers
+from app.notifications.attempts import (
+    Outcome,
+    Try,
+    begin_attempt,
+    end_attempt,
+    note_found,
+    put_off_unknown,
+    unknown_attempt,
+)
 from app.notifications.errors import NotificationGone
 from app.notifications.intents import SendNotification, ValidateProviders
 from app.notifications.models import Notification, Recipient
-from app.notifications.providers import Opened, choices_of, find_providers, open_named_providers, owner_of
+from app.notifications.providers import Opened, find_providers, open_named_providers, owner_of
 from app.notifications.sending import (
-    Outcome,
     begin,
-    begin_attempt,
-    end_attempt,
+    copies_of,
+    count_ended,
     finish,
+    lock_notification,
     next_recipients,
     seconds_to_next,
 )
-from app.notifications.service import sending_ended
+from app.notifications.service import sending_ended, sending_retried
 from app.notifications.unsubscribing import unsubscribe_link
 
 if TYPE_CHECKING:
     from app.notifications.routes import blueprints
 
-jobs.follow(SendNotification.kind, ended=sending_ended)
+jobs.follow(SendNotification.kind, ended=sending_ended, retried=sending_retried)
 
 __all__ = [
-    "Choice",
     "Notification",
     "NotificationGone",
     "Opened",
     "Outcome",
     "Recipient",
     "SendNotification",
+    "Try",
     "ValidateProviders",
     "begin",
     "begin_attempt",
     "blueprints",
-    "choices_of",
+    "copies_of",
+    "count_ended",
     "end_attempt",
     "find_providers",
     "finish",
+    "lock_notification",
     "next_recipients",
+    "note_found",
     "open_named_providers",
-    "order_providers",
     "owner_of",
+    "put_off_unknown",
     "seconds_to_next",
+    "unknown_attempt",
     "unsubscribe_link",
 ]
 

@@ -6,7 +6,7 @@ A provider that failed five times in a row is left alone for five minutes, then 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,21 +33,16 @@ class Choice:
 
 def order_providers(choices: Sequence[Choice], moment: datetime, *, is_bulk: bool) -> list[UUID]:
     """Return the providers in the order in which they are to be tried for one mail: those for it first, each time drawn
-    by weight, then the others; those that are left alone come last, for a mail that none else takes."""
+    by weight, then the others. Those that are left alone are not among them."""
 
-    def rank(one: Choice) -> tuple[bool, bool, float]:
+    def rank(one: Choice) -> tuple[bool, float]:
         is_meant = one.is_bulk if is_bulk else one.is_primary
         draw = random.random() ** (1 / max(one.weight, 1))  # noqa: S311 - spreads mails, keeps no secret
-        return (not one.is_closed(moment), not is_meant, -draw)
+        return (not is_meant, -draw)
 
-    return [one.id for one in sorted(choices, key=rank)]
+    return [one.id for one in sorted((one for one in choices if one.is_closed(moment)), key=rank)]
 
 
 def next_opening(failures: int, moment: datetime) -> datetime | None:
     """Return until when a provider is left alone that has failed so often in a row."""
     return moment + OPEN if failures >= OPENS_AFTER else None
-
-
-def untried(order: Sequence[UUID], tried: Collection[UUID]) -> UUID | None:
-    """Return the next provider for a mail that some have not taken."""
-    return next((one for one in order if one not in tried), None)

@@ -13,6 +13,10 @@ class NameTaken(AlreadyExists):
     """There is one of this name already."""
 
 
+class AddressSuppressed(AlreadyExists):
+    """Nothing is sent to this address already."""
+
+
 class NoProvider(Conflict):
     """There is no email provider: set one by PUT /clients/email-providers."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -14,6 +15,10 @@ class _OfNotification(Announcement):
     organization_id: UUID | None
     client_id: UUID | None
     notification_id: UUID
+
+    def topics(self) -> Iterable[str]:
+        """Return the organization's."""
+        return () if self.organization_id is None else (f"organization:{self.organization_id}",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -12,8 +11,9 @@ from sqlalchemy.orm import Session
 from app.kernel.errors import FieldError, Invalid
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
-from app.notifications.errors import NameTaken
-from app.notifications.models import Template
+from app.notifications.addresses import fold
+from app.notifications.errors import AddressSuppressed, NameTaken
+from app.notifications.models import MANUAL, Suppression, Template
 from app.notifications.providers import Owner
 from app.notifications.templates import TemplateFault, find_variables
 
@@ -34,12 +34,26 @@ def change_template(session: Session, template: Template, fields: Mapping[str, A
     return _settle(session, template)
 
 
+def suppress(session: Session, owner: Owner, address: str) -> Suppression:
+    """Let nothing more be sent to an address. Raises AddressSuppressed where that is so already."""
+    row = Suppression(id=new_id(), address=fold(address), reason=MANUAL, **owner)
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise AddressSuppressed(field="address") from error
+    session.refresh(row)
+    return row
+
+
 def _settle(session: Session, template: Template) -> Template:
     if template.html is None and template.text is None:
         raise Invalid(errors=[FieldError("text", "Is missing: give it, or html.")])
     template.variables = sorted({name for part in PARTS for name in _variables_of(part, getattr(template, part))})
-    with _refuse_taken():
+    try:
         session.flush()
+    except IntegrityError as error:
+        raise NameTaken(field="name") from error
     session.refresh(template)
     return template
 
@@ -49,11 +63,3 @@ def _variables_of(part: str, source: str | None) -> list[str]:
         return find_variables(source)
     except TemplateFault as error:
         raise Invalid(errors=[FieldError(part, str(error))]) from error
-
-
-@contextmanager
-def _refuse_taken() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        raise NameTaken(field="name") from error

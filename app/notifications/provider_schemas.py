@@ -1,50 +1,101 @@
-"""Wire forms of email providers and templates."""
+"""Wire forms of email providers."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, pre_load, validate, validates_schema
 
 from app.http import Schema, Timestamp
 from app.notifications.models import KINDS
-from app.notifications.schemas import address, line
+from app.notifications.schemas import address, check_line, line
 
-PORTS: Final = (25, 465, 587, 2525)
 SECURITIES: Final = ("starttls", "tls", "none")
+TLS_PORT: Final = 465
+# What each kind is told; the first ones it cannot do without.
+NEEDED: Final = {
+    "smtp": ("host",),
+    "sendgrid": (),
+    "mailgun": ("domain",),
+    "postmark": (),
+    "ses": ("aws_access_key_id",),
+}
+OPTIONAL: Final = {
+    "smtp": ("port", "security", "use_tls", "use_ssl", "username", "password"),
+    "sendgrid": ("api_key", "region", "base_url"),
+    "mailgun": ("api_key", "region", "base_url"),
+    "postmark": ("server_token", "message_stream", "base_url"),
+    "ses": ("aws_secret_access_key", "region", "configuration_set", "base_url"),
+}
+REGIONS: Final = ("us", "eu")
+_AWS_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _NAME = validate.Regexp(r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
+_DOMAIN = validate.Regexp(r"^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z")
+_URL = validate.Regexp(r"^https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z")
+_SECRET: Final = {"load_only": True, "metadata": {"description": "Never comes back"}}
+
+
+def _secret() -> fields.String:
+    return fields.String(validate=[validate.Length(1, 1000), check_line], **_SECRET)
 
 
 class ProviderConfig(Schema):
-    """How a provider is reached: `smtp`."""
+    """How a provider is reached. `smtp`: host, port, security, username, password. `sendgrid`: api_key. `mailgun`:
+    api_key, domain. `postmark`: server_token. `ses`: aws_access_key_id, aws_secret_access_key, region."""
 
     provider_type = fields.String(required=True, validate=validate.OneOf(KINDS), metadata={"example": "smtp"})
-    host = line(253, required=True, metadata={"example": "smtp.example.com"})
-    port = fields.Integer(load_default=587, validate=validate.Range(1, 65_535))
+    host = line(253, metadata={"example": "smtp.example.com"})
+    port = fields.Integer(validate=validate.Range(1, 65_535), metadata={"description": "587 unless given"})
     security = fields.String(
         validate=validate.OneOf(SECURITIES), metadata={"description": "`tls` at port 465, else `starttls`, unless given"}
     )
     use_tls = fields.Boolean(load_only=True, metadata={"description": "The same as `security: starttls`"})
     use_ssl = fields.Boolean(load_only=True, metadata={"description": "The same as `security: tls`"})
     username = line(254, allow_none=True)
-    password = fields.String(
-        load_only=True, validate=validate.Length(1, 1000), metadata={"description": "Never comes back"}
+    password = _secret()
+    api_key = _secret()
+    domain = fields.String(validate=_DOMAIN)
+    region = fields.String(metadata={"description": "`us` or `eu`; of SES such as `us-east-1`"})
+    base_url = fields.String(
+        validate=[validate.Length(max=500), _URL], metadata={"description": "Where its API is, if elsewhere"}
     )
+    server_token = _secret()
+    message_stream = line(100)
+    aws_access_key_id = line(128)
+    aws_secret_access_key = _secret()
+    configuration_set = line(64)
+
+    @validates_schema
+    def check_kind(self, data: dict[str, Any], **_: Any) -> None:
+        """Each kind is told what it needs, and nothing that it does not know."""
+        kind = data["provider_type"]
+        known = {"provider_type", *NEEDED[kind], *OPTIONAL[kind]}
+        faults = {name: ["Is missing."] for name in NEEDED[kind] if name not in data}
+        faults |= {name: [f"Is not for {kind}."] for name in data if name not in known}
+        if "region" in data and not _is_region(kind, data["region"]):
+            faults["region"] = ["Is not one of its regions."]
+        if faults:
+            raise ValidationError(faults)
 
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Say in one way how the connection is encrypted."""
+        """Say in one way how the connection of SMTP is encrypted."""
         wrapped, upgraded = data.pop("use_ssl", None), data.pop("use_tls", None)
-        guessed = "tls" if wrapped or (wrapped is None and data["port"] == 465) else "starttls"
+        if data["provider_type"] != "smtp":
+            return data
+        port = data.get("port", 587)
+        guessed = "tls" if wrapped or (wrapped is None and port == TLS_PORT) else "starttls"
         if upgraded is False and not wrapped:
             guessed = "none"
-        return {"security": guessed, **data}
-
-    @validates_schema
-    def refuse_open_password(self, data: dict[str, Any], **_: Any) -> None:
-        """A password goes over TLS alone."""
-        if data.get("password") and data.get("security") == "none":
+        security = data.get("security", guessed)
+        if data.get("password") and security == "none":
             raise ValidationError("A password is not sent without encryption.", "security")
+        return {**data, "security": security, "port": port}
+
+
+def _is_region(kind: str, region: str) -> bool:
+    return bool(_AWS_REGION.fullmatch(region)) if kind == "ses" else region in REGIONS
 
 
 class ProviderOrder(Schema):
@@ -61,10 +112,25 @@ class ProviderOrder(Schema):
 
 
 class ProvidersOrder(Schema):
-    """All providers there are to be; those that are not among them go."""
+    """All providers there are to be; those that are not among them go. Fields of one provider are a list of that one."""
 
     organization_id = fields.UUID(metadata={"description": "The caller's personal organization unless given"})
-    providers = fields.List(fields.Nested(ProviderOrder), required=True, validate=validate.Length(1, 10))
+    providers = fields.List(fields.Nested(ProviderOrder), required=True, validate=validate.Length(max=10))
+
+    @pre_load
+    def gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Read the fields of one provider as a list."""
+        if "provider_config" not in data:
+            return data
+        whose = {name: data[name] for name in ("organization_id",) if name in data}
+        return {**whose, "providers": [{name: value for name, value in data.items() if name not in whose}]}
+
+    @validates_schema
+    def refuse_doubles(self, data: dict[str, Any], **_: Any) -> None:
+        """Each has a name of its own."""
+        names = [one["name"] for one in data["providers"]]
+        if len(set(names)) < len(names):
+            raise ValidationError("Two of them have the same name.", "providers")
 
 
 class ProviderSchema(Schema):
@@ -82,62 +148,6 @@ class ProviderSchema(Schema):
     rate_limit_per_second = fields.Integer(required=True)
     failures = fields.Integer(required=True, metadata={"description": "In a row"})
     open_until = Timestamp(required=True, allow_none=True, metadata={"description": "Until when it is left alone"})
-
-
-class TemplateChange(Schema):
-    """What is changed of a template; fields that are left out stay."""
-
-    name = fields.String(validate=_NAME, metadata={"example": "order"})
-    description = fields.String(allow_none=True, validate=validate.Length(max=500))
-    subject = fields.String(validate=validate.Length(1, 1000), metadata={"example": "Order {{ number }}"})
-    html = fields.String(allow_none=True, validate=validate.Length(1, 200_000))
-    text = fields.String(allow_none=True, validate=validate.Length(1, 200_000))
-
-
-class TemplateReplacement(TemplateChange):
-    """A template, whole."""
-
-    name = fields.String(required=True, validate=_NAME, metadata={"example": "order"})
-    description = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=500))
-    subject = fields.String(required=True, validate=validate.Length(1, 1000), metadata={"example": "Order {{ number }}"})
-    html = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200_000))
-    text = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200_000))
-
-
-class TemplateRegistration(TemplateReplacement):
-    """What makes a template."""
-
-    organization_id = fields.UUID(metadata={"description": "The caller's personal organization unless given"})
-
-
-class TemplateSchema(Schema):
-    """A template."""
-
-    id = fields.UUID(required=True)
-    organization_id = fields.UUID(required=True, allow_none=True)
-    client_id = fields.UUID(required=True, allow_none=True)
-    name = fields.String(required=True)
-    description = fields.String(required=True, allow_none=True)
-    subject = fields.String(required=True)
-    html = fields.String(required=True, allow_none=True)
-    text = fields.String(required=True, allow_none=True)
-    variables = fields.List(fields.String(), required=True, metadata={"description": "Those that it needs"})
-    created_at = Timestamp(required=True)
-    updated_at = Timestamp(required=True)
-
-
-class Preview(Schema):
-    """What a template is filled with."""
-
-    variables = fields.Dict(keys=fields.String(), load_default=dict, metadata={"example": {}})
-
-
-class Previewed(Schema):
-    """A template, filled."""
-
-    subject = fields.String(required=True)
-    html = fields.String(required=True, allow_none=True)
-    text = fields.String(required=True, allow_none=True)
 
 
 class OwnerQuery(Schema):

@@ -10,15 +10,26 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session, undefer
 
+from app.kernel.clock import database_now, sql_seconds
 from app.kernel.crypto import Vault
+from app.kernel.errors import FieldError, Invalid
 from app.kernel.ids import new_id
 from app.notifications.choosing import Choice, next_opening
 from app.notifications.models import EmailProvider, vault_context
 
-SECRETS: Final = ("password",)
+SECRETS: Final = ("password", "api_key", "server_token", "aws_secret_access_key")
+# What says where a secret goes, and how: one that is kept goes nowhere else.
+PLACES: Final = ("host", "port", "security", "username", "base_url", "region", "domain", "aws_access_key_id")
+SECRETS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "smtp": (),
+    "sendgrid": ("api_key",),
+    "mailgun": ("api_key",),
+    "postmark": ("server_token",),
+    "ses": ("aws_secret_access_key",),
+}
 
 Owner = Mapping[str, UUID]
 
@@ -55,14 +66,14 @@ def owner_of(row: Any) -> dict[str, UUID]:
 def replace_providers(
     session: Session, vault: Vault, owner: Owner, wanted: Sequence[Mapping[str, Any]]
 ) -> list[EmailProvider]:
-    """Make an owner's providers those that are given, by name. One that is given without its secrets keeps those it
-    has."""
+    """Make an owner's providers those that are given, by name. One that is given without its secret keeps the one it
+    has, if it goes where it went. Raises Invalid for one that has none."""
     names = [one["name"] for one in wanted]
     session.execute(delete(EmailProvider).where(is_of(EmailProvider, owner), EmailProvider.name.not_in(names)))
     known = {row.name: row for row in session.scalars(_with_credentials(is_of(EmailProvider, owner)))}
-    for fields in wanted:
+    for nth, fields in enumerate(wanted):
         row = known.get(fields["name"]) or EmailProvider(id=new_id(), name=fields["name"], **owner)
-        _write(vault, row, fields)
+        _write(vault, row, fields, f"providers.{nth}.provider_config")
         session.add(row)
     session.flush()
     return list_providers(session, owner)
@@ -90,12 +101,33 @@ def choices_of(session: Session, owner: Owner) -> list[Choice]:
     return [Choice(*row) for row in rows]
 
 
+def name_of(session: Session, provider_id: UUID) -> str:
+    """Return what a provider is called."""
+    return session.execute(select(EmailProvider.name).where(EmailProvider.id == provider_id)).scalar_one()
+
+
+def take_slot(session: Session, provider_id: UUID) -> float:
+    """Take the next turn that a provider's rate allows, whichever job it is for; returns in how many seconds it comes."""
+    free = func.greatest(func.coalesce(EmailProvider.next_slot_at, database_now()), database_now())
+    taken = (
+        update(EmailProvider)
+        .where(EmailProvider.id == provider_id)
+        .values(next_slot_at=free + sql_seconds(1.0 / EmailProvider.rate_limit_per_second))
+        .returning(
+            func.extract("epoch", EmailProvider.next_slot_at - database_now())
+            - 1.0 / EmailProvider.rate_limit_per_second
+        )
+    )
+    return max(float(session.execute(taken.execution_options(synchronize_session=False)).scalar_one()), 0.0)
+
+
 def note_outcome(session: Session, provider_id: UUID, moment: datetime, *, is_well: bool) -> None:
     """Count what a provider does: one that fails again and again is left alone for a while. A mail that it refuses says
     nothing against it."""
-    row = session.get(EmailProvider, provider_id, with_for_update=True)
-    if row is None or (is_well and row.failures == 0):
+    failures = session.scalar(select(EmailProvider.failures).where(EmailProvider.id == provider_id))
+    if failures is None or (is_well and failures == 0):
         return
+    row = session.get_one(EmailProvider, provider_id, with_for_update=True, populate_existing=True)
     row.failures = 0 if is_well else row.failures + 1
     row.open_until = None if is_well else next_opening(row.failures, moment)
     session.flush()
@@ -105,16 +137,31 @@ def _with_credentials(condition: ColumnElement[bool]) -> Any:
     return select(EmailProvider).where(condition).options(undefer(EmailProvider.credentials))
 
 
-def _write(vault: Vault, row: EmailProvider, fields: Mapping[str, Any]) -> None:
+def _write(vault: Vault, row: EmailProvider, fields: Mapping[str, Any], path: str) -> None:
     config = dict(fields["config"])
     given = {name: config.pop(name) for name in SECRETS if config.get(name)}
-    row.config = {name: value for name, value in config.items() if name not in SECRETS}
+    kept = {name: value for name, value in config.items() if name not in SECRETS}
     if given:
         row.credentials = vault.encrypt(orjson.dumps(given), vault_context(row.id))
+    elif not _stays(row, fields["kind"], kept):
+        _refuse_without_secret(row, fields["kind"], path)
+        row.credentials = None
+    row.config = kept
     for name, value in fields.items():
         if name != "config":
             setattr(row, name, value)
     row.failures, row.open_until = 0, None
+
+
+def _stays(row: EmailProvider, kind: str, config: Mapping[str, Any]) -> bool:
+    """Whether a provider's secret would still go where it went."""
+    return row.kind == kind and all(row.config.get(name) == config.get(name) for name in PLACES)
+
+
+def _refuse_without_secret(row: EmailProvider, kind: str, path: str) -> None:
+    """What nobody gave again must not go to another place than it was given for."""
+    for name in SECRETS_OF[kind] or (("password",) if row.credentials else ()):
+        raise Invalid(errors=[FieldError(f"{path}.{name}", "Is missing: the one that is kept was for another server.")])
 
 
 def _open(vault: Vault, row: EmailProvider) -> Opened:

@@ -34,7 +34,7 @@ def visible_notifications(caller: Principal, filters: Mapping[str, Any]) -> Sele
     equal = ("status", "type", "organization_id")
     rows = rows.where(*(getattr(Notification, name) == filters[name] for name in equal if name in filters))
     if "recipient" in filters:
-        named = select(Recipient.notification_id).where(Recipient.address == filters["recipient"])
+        named = select(Recipient.notification_id).where(func.lower(Recipient.address) == fold(filters["recipient"]))
         rows = rows.where(Notification.id.in_(named))
     if "start_date" in filters:
         rows = rows.where(Notification.created_at >= filters["start_date"])

@@ -86,6 +86,9 @@ class NotificationOrder(Schema):
         """A notification has recipients, a subject and something to say."""
         if not data.get("recipients"):
             raise ValidationError("Is missing: give it, or recipients.", "to_email")
+        if len(data["recipients"]) > 1 and (data["cc"] or data["bcc"]):
+            field = "cc" if data["cc"] else "bcc"
+            raise ValidationError("Goes with one recipient: each of many would send them a copy.", field)
         if "template_id" in data:
             if "content" in data or "text" in data:
                 raise ValidationError("Goes without content and text.", "template_id")
@@ -119,6 +122,7 @@ class NotificationSchema(Schema):
     bcc = fields.List(fields.String(), required=True)
     can_unsubscribe = fields.Boolean(required=True)
     max_retry_attempts = fields.Integer(required=True)
+    recipient_count = fields.Integer(required=True)
     meta = fields.Dict(keys=fields.String(), required=True)
     job_id = fields.UUID(required=True, allow_none=True)
     scheduled_for = Timestamp(required=True, allow_none=True)
@@ -195,6 +199,13 @@ class SuppressionSchema(Schema):
     reason = fields.String(required=True, validate=validate.OneOf(SUPPRESSION_REASONS))
     notification_id = fields.UUID(required=True, allow_none=True)
     created_at = Timestamp(required=True)
+
+
+class SuppressionOrder(Schema):
+    """Who is to be left alone."""
+
+    organization_id = fields.UUID(metadata={"description": "The caller's personal organization unless given"})
+    address = address(required=True, metadata={"example": "bob@shop.example"})
 
 
 class SuppressionFilters(Schema):

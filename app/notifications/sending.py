@@ -1,4 +1,4 @@
-"""What a worker does with the rows of a notification: begin an attempt, write its outcome, and sum up in the end. The job
+"""What a worker does with the rows of a notification: begin it, find whose turn it is, and sum up in the end. The job
 that sends a notification is its fence: only one attempt of it writes here.
 
 The session comes first; nothing here commits.
@@ -7,8 +7,7 @@ The session comes first; nothing here commits.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -25,113 +24,75 @@ from app.notifications.models import (
     PARTIAL,
     PENDING,
     REACHED,
-    RETRYING,
     SENDING,
     SENT,
     SUPPRESSED,
+    UNKNOWN,
     WAITING,
     Notification,
     Recipient,
     SendAttempt,
     Suppression,
 )
-from app.notifications.providers import is_of, note_outcome, owner_of
+from app.notifications.providers import is_of, owner_of
 
-UNKNOWN: Final = "unknown"
-TAKEN: Final = "success"
-NOT_TAKEN: Final = "failed"
-PAUSES: Final = (30.0, 120.0, 300.0)
 SUPPRESSED_REASON: Final = "This address is suppressed: {reason}."
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one try by one provider. `is_over` says that no other provider and no other time would help."""
-
-    recipient_id: UUID
-    number: int
-    provider_id: UUID
-    provider: str
-    milliseconds: float
-    response: str = ""
-    message_id: str | None = None
-    code: str | None = None
-    is_over: bool = False
-    is_provider_well: bool = True
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the provider has taken it."""
-        return self.code is None
-
-
-def begin(session: Session, notification_id: UUID) -> Notification:
-    """Begin, or go on with, a notification. What an earlier worker left unknown is tried again, and said to be."""
+def lock_notification(session: Session, notification_id: UUID) -> Notification:
+    """Return a notification, locked. Raises NotificationGone."""
     notification = session.get(Notification, notification_id, with_for_update=True)
     if notification is None:
         raise NotificationGone
+    return notification
+
+
+def begin(session: Session, notification_id: UUID) -> Notification:
+    """Begin, or go on with, a notification. What an earlier worker left open is said to be unknown."""
+    notification = lock_notification(session, notification_id)
     notification.begin()
-    mine = select(Recipient.id).where(Recipient.notification_id == notification_id, Recipient.status == SENDING)
-    left = SendAttempt.recipient_id.in_(mine) & SendAttempt.outcome.is_(None)
-    options = {"synchronize_session": False}
-    session.execute(update(SendAttempt).where(left).values(outcome=UNKNOWN).execution_options(**options))
-    lost = update(Recipient).where(Recipient.notification_id == notification_id, Recipient.status == SENDING)
-    session.execute(lost.values(status=PENDING).execution_options(**options))
+    give_up_lost(session, notification_id)
     session.flush()
     return notification
+
+
+def give_up_lost(session: Session, notification_id: UUID) -> None:
+    """Say of attempts whose worker was lost that what came of them is unknown; their recipients wait again."""
+    sending = (Recipient.notification_id == notification_id, Recipient.status == SENDING)
+    left = SendAttempt.recipient_id.in_(select(Recipient.id).where(*sending)) & SendAttempt.outcome.is_(None)
+    options = {"synchronize_session": False}
+    session.execute(update(SendAttempt).where(left).values(outcome=UNKNOWN).execution_options(**options))
+    session.execute(update(Recipient).where(*sending).values(status=PENDING).execution_options(**options))
 
 
 def next_recipients(session: Session, notification: Notification, limit: int) -> list[Recipient]:
     """Return some whose turn it is; those who are suppressed are said to be, and passed over."""
     due = or_(Recipient.next_attempt_at.is_(None), Recipient.next_attempt_at <= database_now())
     mine = select(Recipient).where(Recipient.notification_id == notification.id, Recipient.status.in_(WAITING), due)
-    rows = list(session.scalars(mine.order_by(Recipient.id).limit(limit)))
-    reasons = _find_suppressed(session, notification, [fold(row.address) for row in rows])
-    for row in rows:
-        if reason := reasons.get(fold(row.address)):
-            row.status, row.code = SUPPRESSED, SUPPRESSED.upper()
-            row.reason = SUPPRESSED_REASON.format(reason=reason)
-    session.flush()
-    return [row for row in rows if row.status != SUPPRESSED]
+    while rows := list(session.scalars(mine.order_by(Recipient.id).limit(limit))):
+        reasons = find_suppressed(session, notification, [row.address for row in rows])
+        for row in rows:
+            if reason := reasons.get(fold(row.address)):
+                row.move(SUPPRESSED, SUPPRESSED.upper(), SUPPRESSED_REASON.format(reason=reason))
+        session.flush()
+        if reachable := [row for row in rows if row.status != SUPPRESSED]:
+            return reachable
+    return []
 
 
-def begin_attempt(session: Session, recipient_id: UUID, provider: str) -> int:
-    """Write an attempt before it is made; returns its number."""
-    recipient = session.get_one(Recipient, recipient_id, with_for_update=True)
-    recipient.status, recipient.attempt = SENDING, recipient.attempt + 1
-    session.add(SendAttempt(recipient_id=recipient_id, number=recipient.attempt, provider=provider))
-    session.flush()
-    return recipient.attempt
+def find_suppressed(session: Session, notification: Notification, addresses: Sequence[str]) -> dict[str, str]:
+    """Return which of some addresses get nothing from the owner of a notification, folded, and why."""
+    whose = is_of(Suppression, owner_of(notification))
+    asked = Suppression.address.in_([fold(address) for address in addresses])
+    rows = select(Suppression.address, Suppression.reason).where(whose, asked)
+    return {row.address: row.reason for row in session.execute(rows)}
 
 
-def end_attempt(session: Session, outcome: Outcome, most_retries: int, *, is_last: bool) -> None:
-    """Write what came of an attempt; `is_last` says that no other provider is left to be tried now."""
-    moment = session.execute(select(database_now())).scalar_one()
-    attempt = session.get_one(SendAttempt, (outcome.recipient_id, outcome.number))
-    attempt.milliseconds, attempt.response = round(outcome.milliseconds, 1), outcome.response
-    attempt.outcome, attempt.code = TAKEN if outcome.is_taken else NOT_TAKEN, outcome.code
-    note_outcome(session, outcome.provider_id, moment, is_well=outcome.is_provider_well)
-    recipient = session.get_one(Recipient, outcome.recipient_id)
-    if outcome.is_taken:
-        recipient.status, recipient.sent_at, recipient.code, recipient.reason = SENT, moment, None, None
-        recipient.provider, recipient.provider_message_id = outcome.provider, outcome.message_id
-    else:
-        recipient.code, recipient.reason = outcome.code, outcome.response
-        _decide(recipient, moment, most_retries, is_over=outcome.is_over, is_last=is_last)
-    session.flush()
-
-
-def _decide(recipient: Recipient, moment: datetime, most_retries: int, *, is_over: bool, is_last: bool) -> None:
-    if is_over:
-        recipient.status = FAILED
-    elif not is_last:
-        recipient.status = PENDING
-    elif recipient.tries >= most_retries:
-        recipient.status = FAILED
-    else:
-        pause = PAUSES[min(recipient.tries, len(PAUSES) - 1)]
-        recipient.tries += 1
-        recipient.status, recipient.next_attempt_at = RETRYING, moment + timedelta(seconds=pause)
+def copies_of(session: Session, notification: Notification) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return who gets copies, openly and blindly: those who are not suppressed."""
+    gone = find_suppressed(session, notification, [*notification.cc, *notification.bcc])
+    cc, bcc = (tuple(one for one in some if fold(one) not in gone) for some in (notification.cc, notification.bcc))
+    return cc, bcc
 
 
 def seconds_to_next(session: Session, notification_id: UUID) -> float | None:
@@ -142,8 +103,15 @@ def seconds_to_next(session: Session, notification_id: UUID) -> float | None:
     return None if seconds is None else max(float(seconds), 0.0)
 
 
+def count_ended(session: Session, notification_id: UUID) -> int:
+    """Return how many recipients need nothing more."""
+    ended = (Recipient.notification_id == notification_id) & Recipient.status.not_in(WAITING)
+    return session.scalar(select(func.count()).where(ended)) or 0
+
+
 def finish(session: Session, notification: Notification) -> dict[str, int]:
-    """Sum up a notification all of whose recipients have ended; returns how many there are of each status."""
+    """Sum up a notification all of whose recipients have ended, and announce it; returns how many there are of each
+    status."""
     of_it = select(Recipient.status, func.count()).where(Recipient.notification_id == notification.id)
     counts = Counter({status: count for status, count in session.execute(of_it.group_by(Recipient.status))})
     reached, everybody = sum(counts[status] for status in REACHED), counts.total()
@@ -157,9 +125,3 @@ def finish(session: Session, notification: Notification) -> dict[str, int]:
         announce(session, NotificationFailed(*whose, everybody, session.scalars(why.limit(1)).first()))
     session.flush()
     return dict(counts)
-
-
-def _find_suppressed(session: Session, notification: Notification, addresses: list[str]) -> dict[str, str]:
-    whose = is_of(Suppression, owner_of(notification))
-    rows = select(Suppression.address, Suppression.reason).where(whose, Suppression.address.in_(addresses))
-    return {row.address: row.reason for row in session.execute(rows)}

@@ -21,6 +21,7 @@ from app.notifications.errors import IllegalMove, NoProvider
 from app.notifications.intents import SendNotification
 from app.notifications.models import (
     CANCELLED,
+    ENDED,
     FAILED,
     PENDING,
     SCHEDULED,
@@ -30,9 +31,11 @@ from app.notifications.models import (
     Template,
 )
 from app.notifications.providers import Owner, choices_of, is_of, owner_of
+from app.notifications.sending import finish, give_up_lost
 from app.notifications.templates import TemplateFault, find_variables, render
 
 ROWS_AT_ONCE: Final = 1000
+LONGEST_SUBJECT: Final = 255
 CANCELLED_REASON: Final = "The notification was cancelled before this recipient's turn."
 
 
@@ -47,11 +50,13 @@ def send(
         raise NoProvider
     notification = Notification(id=new_id(), created_by=caller.user_id, **owner, **fields)
     _fill_once(session, notification)
+    once = list({fold(address): address for address in recipients}.values())
+    notification.recipient_count = len(once)
     delay = _delay(session, notification.scheduled_for)
     notification.status = SCHEDULED if delay > 0 else PENDING
     session.add(notification)
     session.flush()
-    _write_recipients(session, notification.id, recipients)
+    _write_recipients(session, notification.id, once)
     notification.job_id = jobs.accept(
         session,
         SendNotification(notification.id),
@@ -81,15 +86,24 @@ def retry(session: Session, notification: Notification, caller: Principal) -> UU
     job = jobs.lock(session, notification.job_id) if notification.job_id else None
     if job is None:
         raise IllegalMove("The job of this notification is not kept any more.", status=notification.status)
-    again = Recipient.status.in_((FAILED, CANCELLED))
-    session.execute(
-        update(Recipient)
-        .where(Recipient.notification_id == notification.id, again)
-        .values(status=PENDING, tries=0, next_attempt_at=None, code=None, reason=None)
-        .execution_options(synchronize_session=False)
-    )
+    _begin_again(session, notification)
     jobs.queue_again(session, job, SendNotification.max_attempts, caller.user_id)
     return job.id
+
+
+def delete(session: Session, notification: Notification) -> None:
+    """Delete a notification, whose row is locked. Raises IllegalMove for one that is not at its end."""
+    if notification.status not in ENDED:
+        raise IllegalMove(f"The notification is {notification.status}: cancel it first.", status=notification.status)
+    session.delete(notification)
+
+
+def sending_retried(session: Session, job: jobs.Job) -> None:
+    """Let a notification wait again whose job was queued again."""
+    notification = session.get(Notification, job.resource_id, with_for_update=True)
+    if notification is not None and notification.finished_at is not None:
+        notification.retry()
+        _begin_again(session, notification)
 
 
 def sending_ended(session: Session, job: jobs.Job) -> None:
@@ -97,9 +111,9 @@ def sending_ended(session: Session, job: jobs.Job) -> None:
     notification = session.get(Notification, job.resource_id, with_for_update=True)
     if notification is None or notification.finished_at is not None:
         return
-    moment = session.execute(select(database_now())).scalar_one()
     is_cancelled = job.status == jobs.CANCELLED
     code, reason = (CANCELLED.upper(), CANCELLED_REASON) if is_cancelled else _error_of(job)
+    give_up_lost(session, notification.id)
     session.execute(
         update(Recipient)
         .where(Recipient.notification_id == notification.id, Recipient.status.in_(WAITING))
@@ -107,11 +121,21 @@ def sending_ended(session: Session, job: jobs.Job) -> None:
         .execution_options(synchronize_session=False)
     )
     if is_cancelled:
-        notification.cancel(moment)
-    else:
-        notification.begin()
-        notification.finish(FAILED, moment)
+        notification.cancel(session.execute(select(database_now())).scalar_one())
+        session.flush()
+        return
+    notification.begin()
+    finish(session, notification)
+
+
+def _begin_again(session: Session, notification: Notification) -> None:
     session.flush()
+    session.execute(
+        update(Recipient)
+        .where(Recipient.notification_id == notification.id, Recipient.status.in_((FAILED, CANCELLED)))
+        .values(status=PENDING, tries=0, next_attempt_at=None, code=None, reason=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _error_of(job: jobs.Job) -> tuple[str, str]:
@@ -127,8 +151,16 @@ def _fill_once(session: Session, notification: Notification) -> None:
         notification.html, notification.text = template.html, template.text
     parts = {"subject": notification.subject, "html": notification.html, "text": notification.text}
     filled = fill(parts, notification.variables) if notification.template_id is not None else parts
-    notification.subject = str(filled["subject"])
+    notification.subject = check_subject(str(filled["subject"]))
     notification.html, notification.text = filled["html"], filled["text"]
+
+
+def check_subject(subject: str) -> str:
+    """Return a filled subject. Raises Invalid for one that would end its header and begin another."""
+    if not subject or not subject.isprintable() or len(subject) > LONGEST_SUBJECT:
+        fault = f"Filled, it is to be one line of 1 to {LONGEST_SUBJECT} characters."
+        raise Invalid(errors=[FieldError("subject", fault)])
+    return subject
 
 
 def fill(parts: Mapping[str, str | None], variables: Mapping[str, Any]) -> dict[str, str | None]:
@@ -161,10 +193,9 @@ def _delay(session: Session, scheduled_for: datetime | None) -> float:
 
 
 def _write_recipients(session: Session, notification_id: UUID, addresses: Sequence[str]) -> None:
-    once = list({fold(address): address for address in addresses}.values())
-    for first in range(0, len(once), ROWS_AT_ONCE):
+    for first in range(0, len(addresses), ROWS_AT_ONCE):
         rows = [
             {"id": new_id(), "notification_id": notification_id, "address": address}
-            for address in once[first : first + ROWS_AT_ONCE]
+            for address in addresses[first : first + ROWS_AT_ONCE]
         ]
         session.execute(insert(table_of(Recipient)), rows)

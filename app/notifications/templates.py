@@ -1,15 +1,18 @@
 """Templates: what Jinja has for filling in texts (variables, filters, `if` and `for`), in a sandbox. Pure.
 
 Only what is listed here may be written: what could make much of little, such as joining texts or nesting loops deeply,
-would let a template of a few bytes take a worker's memory or time.
+would let a template of a few bytes take memory or time. What is left has SECONDS of a processor, looked at between two
+steps of a loop and two pieces of text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, meta, nodes, pass_context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 LONGEST: Final = 200_000
@@ -17,6 +20,14 @@ MOST_OUTPUT: Final = 1_000_000
 MOST_LOOPS: Final = 2
 LONGEST_LIST: Final = 1000
 LONGEST_ARGUMENT: Final = 1000
+LONGEST_TEXT: Final = 50_000
+MOST_FILTERS: Final = 200
+DEEPEST: Final = 50
+SECONDS: Final = 1.0
+LOOP: Final = frozenset({"index", "index0", "first", "last", "length"})
+# Names that no template can write.
+_ENDS: Final = "!ends"
+_WALK: Final = "!walk"
 
 FILTERS: Final = frozenset(
     {"upper", "lower", "title", "capitalize", "trim", "default", "d", "length", "count", "round", "int", "float"}
@@ -39,6 +50,20 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/"})
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Of a map what it holds is seen, also where that is called `items`, and of a loop where it is."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, LoopContext) and attribute in LOOP:
+            return getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The same in brackets; lists are counted from 0."""
+        if isinstance(obj, list | tuple) and isinstance(argument, int):
+            return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=str(argument))
+        return self.getattr(obj, argument) if isinstance(argument, str) else self.undefined(obj=obj, name=str(argument))
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         return False
 
@@ -51,11 +76,24 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+@pass_context
+def _walk(context: Context, values: Any) -> Iterator[Any]:
+    for value in values:
+        _refuse_slow(context[_ENDS])
+        yield value
+
+
+def _refuse_slow(ends: float) -> None:
+    if time.thread_time() > ends:
+        raise TemplateFault(f"Filling the template takes longer than {SECONDS:.0f} second.")
+
+
 def _make_environment(*, escapes: bool) -> _Environment:
     made = _Environment(autoescape=escapes, undefined=StrictUndefined, keep_trailing_newline=True)
     made.globals.clear()
     for name in set(made.filters) - FILTERS:
         del made.filters[name]
+    made.filters[_WALK] = _walk
     for name in set(made.tests) - TESTS:
         del made.tests[name]
     return made
@@ -73,20 +111,32 @@ def find_variables(*sources: str | None) -> list[str]:
 
 def render(source: str, variables: Mapping[str, Any], *, escapes: bool) -> str:
     """Fill a template; with `escapes` what variables hold is text and never markup. Raises TemplateFault."""
-    _parse(source)
+    tree = _parse(source)
     _refuse_long(variables)
-    pieces, size = [], 0
     try:
-        for piece in (_HTML if escapes else _PLAIN).from_string(source).generate(dict(variables)):
-            size += len(piece)
-            if size > MOST_OUTPUT:
-                raise TemplateFault(f"Filled, the template is longer than {MOST_OUTPUT} characters.")
-            pieces.append(piece)
+        return _fill(_HTML if escapes else _PLAIN, _pace(tree), variables)
     except TemplateFault:
         raise
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, SyntaxError) as error:
         raise TemplateFault(str(error) or type(error).__name__) from error
+
+
+def _fill(environment: _Environment, tree: nodes.Template, variables: Mapping[str, Any]) -> str:
+    pieces, size, ends = [], 0, time.thread_time() + SECONDS
+    for piece in environment.from_string(tree).generate({**variables, _ENDS: ends}):
+        size += len(piece)
+        if size > MOST_OUTPUT:
+            raise TemplateFault(f"Filled, the template is longer than {MOST_OUTPUT} characters.")
+        _refuse_slow(ends)
+        pieces.append(piece)
     return "".join(pieces)
+
+
+def _pace(tree: nodes.Template) -> nodes.Template:
+    """Let each loop look at the time."""
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _WALK, [], [], None, None, lineno=loop.lineno)
+    return tree
 
 
 def _parse(source: str) -> nodes.Template:
@@ -94,15 +144,17 @@ def _parse(source: str) -> nodes.Template:
         raise TemplateFault(f"A template has at most {LONGEST} characters.")
     try:
         tree = _PLAIN.parse(source)
-        _check(tree, 0)
+        _check(tree, loops=0, depth=0)
     except TemplateError as error:
         raise TemplateFault(f"line {getattr(error, 'lineno', 1)}: {error}") from error
     except RecursionError as error:
         raise TemplateFault("The template is nested too deeply.") from error
+    if sum(1 for _ in tree.find_all(nodes.Filter)) > MOST_FILTERS:
+        raise TemplateFault(f"A template has at most {MOST_FILTERS} filters.")
     return tree
 
 
-def _check(node: nodes.Node, loops: int) -> None:
+def _check(node: nodes.Node, *, loops: int, depth: int) -> None:
     is_target = isinstance(node, nodes.Tuple) and node.ctx == "store"
     if not (isinstance(node, _NODES) or is_target):
         raise TemplateFault(f"line {node.lineno}: {type(node).__name__.lower()} is not for templates.")
@@ -110,23 +162,28 @@ def _check(node: nodes.Node, loops: int) -> None:
         _check_filter(node)
     if isinstance(node, nodes.Test) and node.name not in TESTS:
         raise TemplateFault(f"line {node.lineno}: there is no test {node.name}.")
+    if isinstance(node, nodes.For) and node.recursive:
+        raise TemplateFault(f"line {node.lineno}: a recursive loop is not for templates.")
     loops += isinstance(node, nodes.For)
     if loops > MOST_LOOPS:
         raise TemplateFault(f"line {node.lineno}: loops are nested at most {MOST_LOOPS} deep.")
+    if depth > DEEPEST:
+        raise TemplateFault(f"line {node.lineno}: the template is nested too deeply.")
     for child in node.iter_child_nodes():
-        _check(child, loops)
+        _check(child, loops=loops, depth=depth + 1)
 
 
 def _check_filter(node: nodes.Filter) -> None:
     if node.name not in FILTERS:
         raise TemplateFault(f"line {node.lineno}: there is no filter {node.name}.")
-    given = [*node.args, *(one.value for one in node.kwargs)]
-    is_plain = all(isinstance(one, nodes.Const) and len(str(one.value)) <= LONGEST_ARGUMENT for one in given)
+    is_plain = all(isinstance(one, nodes.Const) and len(str(one.value)) <= LONGEST_ARGUMENT for one in node.args)
     if not is_plain or node.dyn_args is not None or node.dyn_kwargs is not None:
         raise TemplateFault(f"line {node.lineno}: what a filter is given is a short text or number, written out.")
 
 
 def _refuse_long(value: Any) -> None:
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise TemplateFault(f"A text of a variable has at most {LONGEST_TEXT} characters.")
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):

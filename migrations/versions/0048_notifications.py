@@ -18,6 +18,8 @@ RECIPIENTS = (
     "cancelled",
 )
 REASONS = ("unsubscribed", "bounced", "complained", "manual")
+OUTCOMES = ("success", "failed", "unknown")
+KINDS = ("smtp", "ses", "sendgrid", "mailgun", "postmark")
 OWNED = "num_nonnulls(organization_id, client_id) = 1"
 
 
@@ -55,6 +57,7 @@ def _make_notifications() -> None:
         sa.Column("can_unsubscribe", sa.Boolean, server_default=sa.text("false"), nullable=False),
         sa.Column("max_retry_attempts", sa.Integer, server_default="3", nullable=False),
         _moment("scheduled_for"),
+        sa.Column("recipient_count", sa.Integer, server_default="0", nullable=False),
         *(_id(name, nullable=True) for name in ("job_id", "created_by")),
         _written("created_at"),
         _moment("finished_at"),
@@ -88,7 +91,7 @@ def _make_recipients() -> None:
         ["notification_id", "next_attempt_at"],
         postgresql_where=sa.text("status IN ('pending', 'sending', 'retrying')"),
     )
-    columns = ["address", "notification_id"]
+    columns = [sa.text("lower(address)"), "notification_id"]
     op.create_index("ix_notification_recipients_address", "notification_recipients", columns)
     op.create_table(
         "notification_attempts",
@@ -99,6 +102,7 @@ def _make_recipients() -> None:
         sa.Column("milliseconds", sa.Float),
         *(sa.Column(name, sa.Text) for name in ("outcome", "code", "response")),
         sa.ForeignKeyConstraint(["recipient_id"], ["notification_recipients.id"], ondelete="CASCADE"),
+        sa.CheckConstraint(f"outcome IN {OUTCOMES}", name=op.f("ck_notification_attempts_outcome")),
     )
 
 
@@ -116,11 +120,11 @@ def _make_providers() -> None:
         sa.Column("weight", sa.Integer, server_default="1", nullable=False),
         sa.Column("rate_limit_per_second", sa.Integer, server_default="10", nullable=False),
         sa.Column("failures", sa.Integer, server_default="0", nullable=False),
-        _moment("open_until"),
+        *(_moment(name) for name in ("open_until", "next_slot_at")),
         _written("created_at"),
         *_named_once(),
         sa.CheckConstraint(OWNED, name=op.f("ck_email_providers_owner")),
-        sa.CheckConstraint("kind IN ('smtp')", name=op.f("ck_email_providers_kind")),
+        sa.CheckConstraint(f"kind IN {KINDS}", name=op.f("ck_email_providers_kind")),
     )
 
 

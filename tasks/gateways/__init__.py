@@ -1,6 +1,7 @@
 """What all gateways share that speak HTTP to servers of others: bounded in time and size, and never to where it must
 not go. Whoever sends a request to an address that a user wrote sends it through here."""
 
+from tasks.gateways.aws import sign_aws
 from tasks.gateways.errors import (
     AnswerTooLarge,
     AnswerUnreadable,
@@ -33,4 +34,5 @@ __all__ = [
     "WebSocket",
     "look_up",
     "make_tls",
+    "sign_aws",
 ]

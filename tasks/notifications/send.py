@@ -10,41 +10,45 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.jobs import Run
-from app.kernel.clock import utc_now
 from app.notifications import (
-    Choice,
     Notification,
     Opened,
     Outcome,
     Recipient,
+    Try,
     begin,
     begin_attempt,
-    choices_of,
+    copies_of,
+    count_ended,
     end_attempt,
     find_providers,
     finish,
+    lock_notification,
     next_recipients,
-    order_providers,
+    note_found,
     owner_of,
+    put_off_unknown,
     seconds_to_next,
+    unknown_attempt,
     unsubscribe_link,
 )
 from tasks.notifications.gateways import (
     LoginRefused,
+    Mail,
     MailError,
     MailRefused,
-    Outgoing,
+    OutcomeUnknown,
     Provider,
     ProviderAway,
-    Writing,
-    build_message,
     open_provider,
 )
 from tasks.patience import patiently
 from tasks.tools import Tools
 
 AT_ONCE: Final = 50
-BULK: Final = 2
+NAP: Final = 0.25
+TURN_SECONDS: Final = 60.0
+GOES_ON: Final = "The sending goes on."
 WAITING: Final = "Some recipients are tried again later."
 
 
@@ -52,29 +56,26 @@ def send_notification(run: Run, notification_id: UUID, tools: Tools) -> dict[str
     """Send to all who wait; raises as runs do. Returns None where the job waits for a later turn."""
     with run.adding() as session:
         notification = begin(session, notification_id)
-        owner = owner_of(notification)
-        opened = find_providers(session, tools.vault, owner)
-        choices = choices_of(session, owner)
+        opened = find_providers(session, tools.vault, owner_of(notification))
+        copies, ended = copies_of(session, notification), count_ended(session, notification_id)
     with ExitStack() as stack:
-        ways = {
-            one: stack.enter_context(open_provider(opened[one], tools.webhooks.destinations.addresses))
-            for one in opened
-        }
-        sender = _Sender(run, tools, notification, opened, choices, ways)
-        sender.send_all()
+        rules = tools.webhooks.destinations.addresses
+        ways = {one: stack.enter_context(open_provider(opened[one], rules)) for one in opened}
+        _Sender(run, tools, notification, copies, opened, ways).send_all(ended)
     return _end(run, notification_id)
 
 
 def _end(run: Run, notification_id: UUID) -> dict[str, Any] | None:
     with run.recording() as (session, job):
+        notification = lock_notification(session, notification_id)
         seconds = seconds_to_next(session, notification_id)
-        notification = begin(session, notification_id)
         if seconds is None:
-            counts = finish(session, notification)
-            run.finish(session, job, {"recipients": counts})
-            return counts
-        notification.wait()
-        run.wait(session, job, seconds, WAITING)
+            result = {"recipients": finish(session, notification)}
+            run.finish(session, job, result)
+            return result
+        if seconds > 0:
+            notification.wait()
+        run.wait(session, job, seconds, WAITING if seconds > 0 else GOES_ON)
     return None
 
 
@@ -84,77 +85,96 @@ class _Sender:
         run: Run,
         tools: Tools,
         notification: Notification,
+        copies: tuple[tuple[str, ...], tuple[str, ...]],
         opened: Mapping[UUID, Opened],
-        choices: list[Choice],
         ways: Mapping[UUID, Provider],
     ) -> None:
         self._run = run
         self._tools = tools
         self._notification = notification
+        self._cc, self._bcc = copies
         self._opened = opened
-        self._choices = choices
         self._ways = ways
-        self._last: dict[UUID, float] = {}
-        self._done = 0
 
-    def send_all(self) -> None:
-        """Send to everybody whose turn it is."""
-        while recipients := self._next():
-            is_bulk = len(recipients) >= BULK
+    def send_all(self, ended: int) -> None:
+        """Send to those whose turn it is, for a while: then other jobs have theirs. `ended` is how many need nothing
+        more."""
+        until = time.monotonic() + TURN_SECONDS
+        while time.monotonic() < until and (recipients := self._next()):
             for recipient in recipients:
                 self._run.check()
-                self._reach(recipient, is_bulk=is_bulk)
-                self._done += 1
-                self._run.progress(phase="sending", current=self._done)
+                self._reach(recipient)
+                ended += 1
+                self._run.progress(phase="sending", current=ended, total=self._notification.recipient_count)
 
     def _next(self) -> list[Recipient]:
         with self._run.adding() as session:
             return next_recipients(session, self._notification, AT_ONCE)
 
-    def _reach(self, recipient: Recipient, *, is_bulk: bool) -> None:
-        """Try one provider after the other until one takes the mail, or it is plain that none ever will."""
-        order = order_providers(self._choices, utc_now(), is_bulk=is_bulk)
-        for nth, provider_id in enumerate(order, 1):
-            outcome = self._try(recipient, provider_id)
-            is_last = nth == len(order)
-            patiently(self._run, lambda outcome=outcome, is_last=is_last: self._note(outcome, is_last=is_last))  # type: ignore[misc]
-            if outcome.is_taken or outcome.is_over:
+    def _reach(self, recipient: Recipient) -> None:
+        """Try one provider after the other until one takes the mail, or it is plain that none does now."""
+        if recipient.attempt and self._is_settled(recipient):
+            return
+        tried: set[UUID] = set()
+        while (turn := self._begin(recipient, tried)) is not None:
+            outcome = self._try(recipient, turn)
+            patiently(self._run, lambda outcome=outcome: self._note(outcome))  # type: ignore[misc]
+            if outcome.is_over:
                 return
+            tried.add(turn.provider_id)
 
-    def _note(self, outcome: Outcome, *, is_last: bool) -> None:
+    def _begin(self, recipient: Recipient, tried: set[UUID]) -> Try | None:
         with self._run.adding() as session:
-            end_attempt(session, outcome, self._notification.max_retry_attempts, is_last=is_last)
+            return begin_attempt(session, self._notification, recipient.id, self._ways.keys(), tried)
 
-    def _try(self, recipient: Recipient, provider_id: UUID) -> Outcome:
-        opened = self._opened[provider_id]
+    def _note(self, outcome: Outcome) -> None:
         with self._run.adding() as session:
-            number = begin_attempt(session, recipient.id, opened.name)
-        self._keep_pace(opened)
+            end_attempt(session, outcome, self._notification.max_retry_attempts)
+
+    def _is_settled(self, recipient: Recipient) -> bool:
+        """Look for a mail whose last attempt may have worked: where its provider has it, or does not say, it is not sent
+        again now."""
+        with self._run.reading() as session:
+            name = unknown_attempt(session, recipient.id)
+        found = next((one for one in self._opened.values() if one.name == name), None)
+        if found is None or not self._ways[found.id].can_find:
+            return False
+        try:
+            receipt = self._ways[found.id].find(self._write(recipient, found))
+        except MailError:
+            with self._run.adding() as session:
+                put_off_unknown(session, recipient.id, self._notification.max_retry_attempts)
+            return True
+        if receipt is None:
+            return False
+        with self._run.adding() as session:
+            note_found(session, recipient.id, receipt.response, receipt.message_id)
+        return True
+
+    def _try(self, recipient: Recipient, turn: Try) -> Outcome:
+        self._sleep(turn.pause)
         began = time.monotonic()
         said: dict[str, Any] = {}
         try:
-            receipt = self._ways[provider_id].send(self._write(recipient, opened))
+            receipt = self._ways[turn.provider_id].send(self._write(recipient, self._opened[turn.provider_id]))
             said = {"response": receipt.response, "message_id": receipt.message_id}
         except MailError as error:
-            is_ours = isinstance(error, ProviderAway | LoginRefused)
-            is_over = isinstance(error, MailRefused)
-            said = {"response": error.message, "code": error.code, "is_over": is_over, "is_provider_well": not is_ours}
-        milliseconds = (time.monotonic() - began) * 1000
-        return Outcome(recipient.id, number, provider_id, opened.name, milliseconds, **said)
+            said = {"response": error.message, "code": error.code, **_fate(error)}
+        return Outcome(recipient.id, turn, (time.monotonic() - began) * 1000, **said)
 
-    def _keep_pace(self, opened: Opened) -> None:
-        """Wait for the provider's rate, as far as this job sends by it."""
-        pause = self._last.get(opened.id, 0.0) + 1 / opened.rate_limit_per_second - time.monotonic()
-        if pause > 0:
-            time.sleep(pause)
-        self._last[opened.id] = time.monotonic()
+    def _sleep(self, seconds: float) -> None:
+        """Wait for the provider's rate."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            self._run.check()
+            time.sleep(min(left, NAP))
 
-    def _write(self, recipient: Recipient, opened: Opened) -> Outgoing:
+    def _write(self, recipient: Recipient, opened: Opened) -> Mail:
         asked = self._notification
         link = None
         if asked.can_unsubscribe:
             link = unsubscribe_link(self._tools.vault, self._tools.public_url, recipient.id)
-        writing = Writing(
+        return Mail(
             id=str(recipient.id),
             sender=asked.from_email or opened.default_from_email,
             sender_name=asked.from_name or opened.default_from_name,
@@ -163,8 +183,15 @@ class _Sender:
             text=asked.text,
             html=asked.html,
             reply_to=asked.reply_to,
-            cc=tuple(asked.cc),
+            cc=self._cc,
+            bcc=self._bcc,
             unsubscribe=link,
         )
-        copies = (*asked.cc, *asked.bcc)
-        return Outgoing(build_message(writing), writing.sender, recipient.address, copies)
+
+
+def _fate(error: MailError) -> dict[str, bool]:
+    return {
+        "is_refused": isinstance(error, MailRefused),
+        "is_unknown": isinstance(error, OutcomeUnknown),
+        "is_provider_well": not isinstance(error, ProviderAway | LoginRefused | OutcomeUnknown),
+    }

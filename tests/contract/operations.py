@@ -12,6 +12,7 @@ from app.http import Blueprint
 from tests.contract.who_may import WHO_MAY
 from tests.support.contract import contract_of
 from tests.support.identity import PASSWORD
+from tests.support.notifications import SERVER
 from tests.support.world import DEFINITION, World
 
 QUERIES = {
@@ -24,6 +25,8 @@ QUERIES = {
     "GET /api/v1/metrics/series": "?organization_id={organization_id}",
     "GET /api/v1/metrics/summary": "?organization_id={organization_id}",
     "POST /api/v1/alerts/ingest": "?organization_id={organization_id}",
+    "GET /api/v1/clients/email-providers": "?organization_id={organization_id}",
+    "GET /api/v1/notifications/analytics": "?organization_id={organization_id}",
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -76,6 +79,7 @@ def _bodies(world: World) -> dict[str, Any]:
     ann, room = {"user_id": world.ann.id}, "/api/v1/rooms/{room_id}"
     return {
         **_bodies_of_watching(organization),
+        **_bodies_of_notifications(organization),
         **{f"POST {room}/{act}": ann for act in ("join", "leave", "read", "members")},
         "POST /api/v1/messages": {"room_id": world.values["room_id"], "content": "canary"},
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
@@ -121,6 +125,20 @@ def _bodies_of_watching(organization: dict[str, Any]) -> dict[str, Any]:
         "PUT /api/v1/silences/{silence_id}": silence,
         "PATCH /api/v1/silences/{silence_id}": {"comment": "other"},
         "POST /api/v1/alerts/ingest": {"version": "4", "alerts": [{"status": "firing", "labels": {"a": "b"}}]},
+    }
+
+
+def _bodies_of_notifications(organization: dict[str, Any]) -> dict[str, Any]:
+    mail = {"to_email": "ann@shop.example", "subject": "Order", "text": "Thank you"}
+    template = {"name": "new", "subject": "Order", "text": "Thank you"}
+    return {
+        "POST /api/v1/notifications": mail | organization,
+        "PUT /api/v1/clients/email-providers": SERVER | organization,
+        "POST /api/v1/clients/email-providers/validate": organization,
+        "POST /api/v1/templates": template | organization,
+        "PUT /api/v1/templates/{template_id}": template,
+        "PATCH /api/v1/templates/{template_id}": {"subject": "Other"},
+        "POST /api/v1/suppressions": {"address": "bob@shop.example", **organization},
     }
 
 

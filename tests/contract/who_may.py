@@ -138,13 +138,13 @@ _SAID = {
         GET PUT PATCH /api/v1/workspaces/{workspace_id}/pipeline-settings
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
-        POST /api/v1/notifications, GET /api/v1/notifications/{notification_id}
+        POST /api/v1/notifications, GET DELETE /api/v1/notifications/{notification_id}
         GET /api/v1/notifications/analytics, GET /api/v1/notifications/{notification_id}/recipients
         POST /api/v1/notifications/{notification_id}/cancel, POST /api/v1/notifications/{notification_id}/retry
         GET PUT /api/v1/clients/email-providers, POST /api/v1/clients/email-providers/validate
         POST /api/v1/templates, GET PUT PATCH DELETE /api/v1/templates/{template_id}
         POST /api/v1/templates/{template_id}/preview
-        GET DELETE /api/v1/suppressions/{suppression_id}
+        POST /api/v1/suppressions, GET DELETE /api/v1/suppressions/{suppression_id}
         POST /api/v1/webhooks, GET PUT PATCH DELETE /api/v1/webhooks/{webhook_id}
         POST /api/v1/webhooks/{webhook_id}/activate, POST /api/v1/webhooks/{webhook_id}/deactivate
         POST /api/v1/webhooks/{webhook_id}/rotate-secret, POST /api/v1/webhooks/{webhook_id}/test

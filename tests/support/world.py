@@ -23,6 +23,7 @@ from app.tenancy import Workspace
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, join, make_person
 from tests.support.metrics import make_alert, make_anomaly
+from tests.support.notifications import make_notification
 from tests.support.rights import give, make_role
 from tests.support.rooms import make_room, send
 from tests.support.runners import make_runner
@@ -86,6 +87,7 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         **_watch(client, database, alice),
         "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
         **_make_webhook(client, alice),
+        **make_notification(app, client, alice),
         "project_id": _make_project(client, alice, mary, f"/workspaces/{workspace.id}/projects"),
         "cache_id": str(_keep_cache(database, workspace)),
         "user_id": str(mary.user.id),

@@ -74,6 +74,14 @@ class OneNotification(MethodView):
         with transaction() as session:
             return _detail(session, load(session, Notification, notification_id))
 
+    @blueprint.response(204)
+    @blueprint.refuses(409)
+    @requires("notifications:write")
+    def delete(self, notification_id: UUID) -> None:
+        """Delete a notification that has ended, with all that is known of it"""
+        with transaction() as session:
+            service.delete(session, load(session, Notification, notification_id, for_update=True))
+
 
 @blueprint.route(f"{ONE}/recipients")
 class NotificationRecipients(MethodView):

@@ -10,9 +10,9 @@ from flask.views import MethodView
 from sqlalchemy import Select
 
 from app.http import load, platform, principal, public, requires, transaction
-from app.notifications import queries, schemas
+from app.notifications import keeping, queries, schemas
 from app.notifications.models import Suppression
-from app.notifications.routes.base import blueprint
+from app.notifications.routes.base import blueprint, find_owner
 from app.notifications.unsubscribing import unsubscribe
 
 PAGE = """<!DOCTYPE html>
@@ -37,6 +37,16 @@ class Suppressions(MethodView):
     def get(self, filters: dict[str, Any]) -> Select[Suppression]:
         """The addresses that nothing is sent to, and why"""
         return queries.visible_suppressions(principal(), filters)
+
+    @blueprint.arguments(schemas.SuppressionOrder)
+    @blueprint.response(201, schemas.SuppressionSchema)
+    @blueprint.refuses(409)
+    @requires("notifications:write")
+    def post(self, body: dict[str, Any]) -> Suppression:
+        """Let nothing more be sent to an address"""
+        with transaction() as session:
+            owner = find_owner(session, body.pop("organization_id", None))
+            return keeping.suppress(session, owner, body["address"])
 
 
 @blueprint.route("/suppressions/<uuid:suppression_id>")

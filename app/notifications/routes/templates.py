@@ -10,7 +10,7 @@ from sqlalchemy import Select
 
 from app.http import load, principal, requires, transaction
 from app.notifications import keeping, queries, service
-from app.notifications import provider_schemas as schemas
+from app.notifications import template_schemas as schemas
 from app.notifications.models import Template
 from app.notifications.routes.base import blueprint, find_owner
 

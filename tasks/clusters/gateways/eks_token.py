@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlencode
+
+from tasks.gateways import sign_aws
 
 _SECONDS: Final = "60"
 _SIGNED: Final = "host;x-k8s-aws-id"
@@ -37,13 +38,6 @@ def make_eks_token(maker: Mapping[str, str], now: datetime) -> str:
     headers = f"host:{host}\nx-k8s-aws-id:{maker['cluster']}\n"
     request = "\n".join(("GET", "/", text, headers, _SIGNED, _EMPTY))
     digest = hashlib.sha256(request.encode()).hexdigest()
-    signature = _sign(maker, scope, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}")
+    signature = sign_aws(maker["secret_access_key"], scope, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}")
     url = f"https://{host}/?{text}&X-Amz-Signature={signature}"
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
-
-
-def _sign(maker: Mapping[str, str], scope: str, text: str) -> str:
-    key = f"AWS4{maker['secret_access_key']}".encode()
-    for part in scope.split("/"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

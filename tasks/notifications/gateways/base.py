@@ -2,13 +2,14 @@
 
 MailError
 ├── Transient   ProviderAway (it takes nothing now) · MailDeferred (it does not take this mail now)
+│               OutcomeUnknown (it may have taken this mail)
 └── Permanent   MailRefused (this mail, or this address, never) · LoginRefused (nothing, until its settings change)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -31,6 +32,12 @@ class MailDeferred(MailError, Transient):
     code = "MAIL_DEFERRED"
 
 
+class OutcomeUnknown(MailError, Transient):
+    """The provider may have taken the mail: it was handed over, and the answer was lost."""
+
+    code = "OUTCOME_UNKNOWN"
+
+
 class MailRefused(MailError, Permanent):
     """The provider refuses this mail for good."""
 
@@ -44,13 +51,36 @@ class LoginRefused(MailError, Permanent):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A mail to one recipient, whose address is on the envelope; copies go to `copies`."""
+class Mail:
+    """A mail to one recipient, with copies. `id` is the same at each try, so that a doubled one can be told, and one that
+    was taken be found. `unsubscribe` is an address of ours that takes a POST (RFC 8058)."""
 
-    message: EmailMessage
+    id: str
     sender: str
+    sender_name: str | None
     recipient: str
-    copies: tuple[str, ...] = ()
+    subject: str
+    text: str | None
+    html: str | None
+    reply_to: str | None = None
+    cc: Sequence[str] = ()
+    bcc: Sequence[str] = ()
+    unsubscribe: str | None = None
+
+    @property
+    def message_id(self) -> str:
+        """What its Message-ID holds between the angle brackets."""
+        return f"{self.id}@{self.sender.rpartition('@')[2]}"
+
+    @property
+    def list_headers(self) -> dict[str, str]:
+        """The headers by which mail programs unsubscribe with one click."""
+        if not self.unsubscribe:
+            return {}
+        return {
+            "List-Unsubscribe": f"<{self.unsubscribe}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +94,10 @@ class Receipt:
 class Provider(Protocol):
     """A way out for mails, opened once for many of them."""
 
+    @property
+    def can_find(self) -> bool:
+        """Whether it can be asked for a mail that it may have taken."""
+
     def __enter__(self) -> Self:
         """Get ready; connects at the first mail."""
 
@@ -72,8 +106,16 @@ class Provider(Protocol):
     ) -> None:
         """Let go of connections."""
 
-    def send(self, mail: Outgoing) -> Receipt:
+    def send(self, mail: Mail) -> Receipt:
         """Hand a mail over; raises a MailError."""
+
+    def find(self, mail: Mail) -> Receipt | None:
+        """Return what it says of a mail that it has taken, None where it has not, or cannot tell; raises a MailError."""
 
     def validate(self) -> str:
         """Connect, log in, and return what the provider says of itself; raises a MailError."""
+
+
+def clean(text: str) -> str:
+    """Return what a provider said as one line that can be kept."""
+    return "".join(one if one.isprintable() else " " for one in text)[:500].strip()

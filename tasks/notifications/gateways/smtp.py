@@ -3,6 +3,7 @@ address is one that may be connected to, judged as it is connected to."""
 
 from __future__ import annotations
 
+import io
 import smtplib
 import socket
 import ssl
@@ -16,16 +17,25 @@ from app.kernel.addresses import AddressRules, read_address
 from tasks.gateways import look_up
 from tasks.notifications.gateways.base import (
     LoginRefused,
+    Mail,
     MailDeferred,
     MailError,
     MailRefused,
-    Outgoing,
+    OutcomeUnknown,
     ProviderAway,
     Receipt,
+    clean,
 )
+from tasks.notifications.gateways.message import build_message
 
 SECONDS: Final = 15.0
-LONGEST_RESPONSE: Final = 500
+REPLY_BYTES: Final = 64 * 1024
+GREETS: Final = 220
+TAKEN: Final = 250
+TAKES_RECIPIENT: Final = (250, 251)
+GO_ON: Final = 354
+CLOSES: Final = 421
+LOGIN_FAULTS: Final = (530, 534, 535, 538)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,8 @@ class Server:
 class SmtpProvider:
     """A mail server of an owner."""
 
+    can_find = False
+
     def __init__(self, server: Server, rules: AddressRules, tls: ssl.SSLContext | None = None) -> None:
         self._server = server
         self._rules = rules
@@ -63,19 +75,20 @@ class SmtpProvider:
                 self._connection.quit()
         self._drop()
 
-    def send(self, mail: Outgoing) -> Receipt:
+    def send(self, mail: Mail) -> Receipt:
         """Hand a mail over; raises a MailError. A connection that was lost since the last mail is made anew."""
+        content = build_message(mail)
         connection = self._connect_if_needed()
         try:
-            return self._hand_over(connection, mail)
-        except smtplib.SMTPServerDisconnected as error:
-            self._drop()
-            raise ProviderAway("The mail server has ended the connection.") from error
-        except smtplib.SMTPResponseException as error:
-            raise _judge(error.smtp_code, error.smtp_error) from error
+            self._address(connection, mail)
+            return self._hand_over(connection, content)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            raise ProviderAway(f"The mail server cannot be reached ({type(error).__name__}).") from error
+            raise _judge_failure(error) from error
+
+    def find(self, mail: Mail) -> Receipt | None:  # noqa: ARG002 - a provider's
+        """Return None: SMTP has no way to ask."""
+        return None
 
     def validate(self) -> str:
         """Connect and log in; returns the greeting."""
@@ -84,32 +97,48 @@ class SmtpProvider:
             code, said = connection.noop()
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            raise ProviderAway(f"The mail server cannot be reached ({type(error).__name__}).") from error
+            raise _judge_failure(error) from error
         return f"{code} {_text(said)}"
 
-    def _hand_over(self, connection: smtplib.SMTP, mail: Outgoing) -> Receipt:
-        """Speak the transaction itself: `sendmail` keeps the server's last words, which hold its own id, to itself."""
-        options = ["SMTPUTF8"] if connection.has_extn("smtputf8") and not _is_ascii(mail) else []
-        code, said = connection.mail(mail.sender, options)
-        if code != 250:
-            connection.rset()
+    def _address(self, connection: smtplib.SMTP, mail: Mail) -> None:
+        """Say from whom and to whom. What is refused here is judged at once: nothing was handed over."""
+        code, said = connection.mail(mail.sender)
+        for address in (mail.recipient, *mail.cc, *mail.bcc):
+            if code not in TAKES_RECIPIENT:
+                break
+            code, said = connection.rcpt(address)
+        if code not in TAKES_RECIPIENT:
+            self._begin_anew(connection)
             raise _judge(code, said)
-        for recipient in (mail.recipient, *mail.copies):
-            code, said = connection.rcpt(recipient)
-            if code not in (250, 251):
-                connection.rset()
-                raise _judge(code, said)
-        code, said = connection.data(mail.message.as_bytes(policy=mail.message.policy.clone(linesep="\r\n")))
-        if code != 250:
-            with suppress(smtplib.SMTPException, OSError):
-                connection.rset()
+
+    def _hand_over(self, connection: smtplib.SMTP, content: bytes) -> Receipt:
+        """Speak this part ourselves: `smtplib` keeps the server's last words, which hold its own id, to itself, and does
+        not tell a connection that is lost before the mail from one that is lost after it."""
+        code, said = connection.docmd("DATA")
+        if code != GO_ON:
+            self._begin_anew(connection)
+            raise _judge(code, said)
+        connection.send(quote_dots(content))
+        try:
+            connection.send(b".\r\n")
+            code, said = connection.getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            raise OutcomeUnknown("The mail server has the mail, and its answer was lost.") from error
+        if code != TAKEN:
             raise _judge(code, said)
         return Receipt(f"{code} {_text(said)}")
+
+    def _begin_anew(self, connection: smtplib.SMTP) -> None:
+        with suppress(smtplib.SMTPException, OSError):
+            if connection.rset()[0] == TAKEN:
+                return
+        self._drop()
 
     def _connect_if_needed(self) -> smtplib.SMTP:
         if self._connection is not None:
             with suppress(smtplib.SMTPException, OSError):
-                if self._connection.noop()[0] == 250:
+                if self._connection.noop()[0] == TAKEN:
                     return self._connection
             self._drop()
         try:
@@ -131,9 +160,12 @@ class SmtpProvider:
         kind = _CheckedTls if server.security == "tls" else _Checked
         connection = kind(self._rules, self._tls)
         try:
-            connection.connect(server.host, server.port)
+            code, said = connection.connect(server.host, server.port)
+            if code != GREETS:
+                raise smtplib.SMTPConnectError(code, said)
             if server.security == "starttls":
                 connection.starttls(context=self._tls)
+            connection.ehlo_or_helo_if_needed()
             if server.username:
                 connection.login(server.username, server.password)
         except BaseException:
@@ -153,13 +185,21 @@ class _Checked(smtplib.SMTP):
     def __init__(self, rules: AddressRules, tls: ssl.SSLContext) -> None:
         self._rules = rules
         self._tls = tls
-        self._name = ""
+        self._bounds: _Bounds
         super().__init__(timeout=SECONDS)
 
     def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
         """Connect; the name is kept for the certificate."""
-        self._host = self._name = host
+        self._host = host
         return super().connect(host, port, source_address)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read a reply: one that does not end, in time or in length, ends the connection."""
+        if self.file is None:
+            self._bounds = _Bounds(self.sock)
+            self.file = io.BufferedReader(self._bounds)
+        self._bounds.begin(SECONDS, REPLY_BYTES)
+        return super().getreply()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # type: ignore[override]
         return _open(self._rules, host, port, timeout)
@@ -170,6 +210,31 @@ class _CheckedTls(_Checked):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # type: ignore[override]
         return self._tls.wrap_socket(_open(self._rules, host, port, timeout), server_hostname=host)
+
+
+class _Bounds(io.RawIOBase):
+    """A socket, of which so many bytes are read within so many seconds for each reply."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._ends = 0.0
+        self._left = 0
+
+    def begin(self, seconds: float, most: int) -> None:
+        self._ends, self._left = time.monotonic() + seconds, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
+        seconds = self._ends - time.monotonic()
+        if seconds <= 0 or self._left <= 0:
+            raise TimeoutError("The reply does not end.")
+        self._socket.settimeout(seconds)
+        count = self._socket.recv_into(buffer)
+        self._socket.settimeout(SECONDS)
+        self._left -= count
+        return count
 
 
 def _open(rules: AddressRules, host: str, port: int, timeout: float) -> socket.socket:
@@ -189,18 +254,31 @@ def _open(rules: AddressRules, host: str, port: int, timeout: float) -> socket.s
     return socket.create_connection((addresses[0], port), timeout)
 
 
+def quote_dots(content: bytes) -> bytes:
+    """Return a mail whose lines end with CRLF so that no line of it is the one that ends it (RFC 5321, 4.5.2)."""
+    quoted = content.replace(b"\r\n.", b"\r\n..")
+    quoted = b"." + quoted if quoted.startswith(b".") else quoted
+    return quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n"
+
+
 def _judge(code: int, said: bytes | str) -> MailError:
-    """Return the fate of a mail by the server's answer: 5xx stays, 421 is the server's, all else passes."""
+    """Return the fate of a mail by the server's answer: 5xx stays, 421 and those about logins are the
+    server's, all else passes."""
     text = f"The mail server says {code} {_text(said)}"
-    if code == 421:
+    if code == CLOSES or code < 0:
         return ProviderAway(text)
+    if code in LOGIN_FAULTS:
+        return LoginRefused(text)
     return MailRefused(text) if 500 <= code <= 599 else MailDeferred(text)
 
 
+def _judge_failure(error: Exception) -> MailError:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _judge(error.smtp_code, error.smtp_error)
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return ProviderAway("The mail server has ended the connection.")
+    return ProviderAway(f"The mail server cannot be reached ({type(error).__name__}).")
+
+
 def _text(said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return "".join(one if one.isprintable() else " " for one in text)[:LONGEST_RESPONSE]
-
-
-def _is_ascii(mail: Outgoing) -> bool:
-    return all(one.isascii() for one in (mail.sender, mail.recipient, *mail.copies))
+    return clean(said.decode("utf-8", "replace") if isinstance(said, bytes) else said)
