@@ -33,7 +33,10 @@ from app.notifications.models import (
 from app.notifications.providers import choices_of, name_of, note_outcome, owner_of, take_slot
 
 PAUSES: Final = (30.0, 120.0, 300.0)
-NONE_LEFT: Final = ("PROVIDER_UNAVAILABLE", "Each email provider is left alone for a while: they failed again and again.")
+NONE_LEFT: Final = (
+    "PROVIDER_UNAVAILABLE",
+    "Each email provider is left alone for a while: they failed again and again.",
+)
 
 
 @dataclass(frozen=True, slots=True)

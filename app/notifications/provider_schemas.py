@@ -48,7 +48,8 @@ class ProviderConfig(Schema):
     host = line(253, metadata={"example": "smtp.example.com"})
     port = fields.Integer(validate=validate.Range(1, 65_535), metadata={"description": "587 unless given"})
     security = fields.String(
-        validate=validate.OneOf(SECURITIES), metadata={"description": "`tls` at port 465, else `starttls`, unless given"}
+        validate=validate.OneOf(SECURITIES),
+        metadata={"description": "`tls` at port 465, else `starttls`, unless given"},
     )
     use_tls = fields.Boolean(load_only=True, metadata={"description": "The same as `security: starttls`"})
     use_ssl = fields.Boolean(load_only=True, metadata={"description": "The same as `security: tls`"})

@@ -24,7 +24,9 @@ class TemplateReplacement(TemplateChange):
 
     name = fields.String(required=True, validate=_NAME, metadata={"example": "order"})
     description = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=500))
-    subject = fields.String(required=True, validate=validate.Length(1, 1000), metadata={"example": "Order {{ number }}"})
+    subject = fields.String(
+        required=True, validate=validate.Length(1, 1000), metadata={"example": "Order {{ number }}"}
+    )
     html = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200_000))
     text = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200_000))
 

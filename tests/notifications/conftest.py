@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from app.kernel.db import Database
 from config.settings import Settings
 from tasks.tools import Tools
-from tests.support.identity import Person, data_of, make_person
+from tests.support.identity import Person, make_person
 from tests.support.mail import Inbox, smtp_server
 from workers.composition import open_tools
-
-API = "/api/v1"
 
 
 @pytest.fixture
@@ -44,21 +40,3 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 def tools(settings: Settings, tmp_path: Path) -> Tools:
     """A worker's, which may go to this machine."""
     return open_tools(replace(settings, data_dir=tmp_path, allow_private_addresses=True))
-
-
-def provider(inbox: Inbox, name: str = "default", **fields: Any) -> dict[str, Any]:
-    """What names a mail server of this machine as a provider."""
-    config = {"provider_type": "smtp", "host": "127.0.0.1", "port": inbox.port, "security": "none"}
-    return {
-        "name": name,
-        "provider_config": config,
-        "default_from_email": "shop@shop.example",
-        "rate_limit_per_second": 1000,
-        **fields,
-    }
-
-
-def set_providers(client: FlaskClient, person: Any, *wanted: dict[str, Any]) -> Any:
-    """Let somebody send by these."""
-    path = f"{API}/clients/email-providers"
-    return data_of(client.put(path, json={"providers": list(wanted)}, headers=person.headers))

@@ -16,31 +16,11 @@ from app.kernel.db import Database
 from app.kernel.events import EventRecord
 from app.notifications.models import EmailProvider, Recipient, SendAttempt
 from tasks.tools import Tools
-from tests.notifications.conftest import API, provider, set_providers
 from tests.support.clients import make_client
 from tests.support.identity import Person, data_of, error_of
 from tests.support.mail import Inbox, smtp_server
+from tests.support.notifications import API, MAIL, hurry, provider, read, recipients, send, set_providers
 from tests.support.work import drain
-
-MAIL = {"subject": "Your order", "content": "<p>Dear Ann</p>", "text": "Dear Ann"}
-
-
-def send(client: FlaskClient, person: Any, to: Any = "ann@shop.example", **fields: Any) -> dict[str, Any]:
-    body = {"to_email": to, **MAIL, **fields}
-    sent: dict[str, Any] = data_of(client.post(f"{API}/notifications", json=body, headers=person.headers), 202)
-    return sent
-
-
-def read(client: FlaskClient, person: Any, sent: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = data_of(client.get(f"{API}/notifications/{sent['id']}", headers=person.headers))
-    return found
-
-
-def hurry(database: Database) -> None:
-    """Let all that waits be due."""
-    with database.transaction() as session:
-        session.execute(update(Recipient).values(next_attempt_at=None))
-        session.execute(update(Job).where(Job.status == "queued").values(scheduled_for=database_now()))
 
 
 def test_a_mail_is_sent_and_every_attempt_is_kept(
@@ -180,9 +160,7 @@ def test_a_template_is_filled_when_it_is_asked_for(
     made = data_of(client.post(f"{API}/templates", json=template, headers=alice.headers), 201)
     assert made["variables"] == ["name", "number"]
     path = f"{API}/templates/{made['id']}/preview"
-    shown = data_of(
-        client.post(path, json={"variables": {"name": "<b>", "number": 5}}, headers=alice.headers)
-    )
+    shown = data_of(client.post(path, json={"variables": {"name": "<b>", "number": 5}}, headers=alice.headers))
     assert shown == {"subject": "Order 5", "html": "<p>&lt;b&gt;</p>", "text": None}
     body = {"to_email": "ann@shop.example", "template_id": made["id"], "variables": {"number": 5}}
     missing = error_of(client.post(f"{API}/notifications", json=body, headers=alice.headers), 422)

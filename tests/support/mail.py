@@ -31,7 +31,8 @@ USER, PASSWORD = "headrace", "a mail server's password"
 
 @dataclass
 class Inbox:
-    """What a server was given; `answers` are what it says to the next mails, `250 OK` when there are none left."""
+    """What a server was given; `answers` are what it says to the next mails, `250 OK` when there are none left. With
+    `loses_answers` it takes them and ends the connection."""
 
     port: int
     certificate: Path
@@ -39,13 +40,16 @@ class Inbox:
     recipients: list[list[str]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    loses_answers: bool = False
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a mail."""
         if self.answers:
             return self.answers.pop(0)
         self.mails.append(parse_mail(envelope.content))
         self.recipients.append(list(envelope.rcpt_tos))
+        if self.loses_answers:
+            server.transport.close()
         return "250 OK"
 
     def check_login(self, _server: Any, _session: Any, _envelope: Any, _kind: str, data: Any) -> AuthResult:

@@ -31,7 +31,9 @@ def provider(inbox: Inbox, name: str = "default", **fields: Any) -> dict[str, An
     return _provider(config, name, fields)
 
 
-def web_provider(kind: str, url: str, name: str = "default", *, config: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def web_provider(
+    kind: str, url: str, name: str = "default", *, config: dict[str, Any], **fields: Any
+) -> dict[str, Any]:
     """What names a provider that speaks HTTP, on this machine."""
     return _provider({"provider_type": kind, "base_url": url, **config}, name, fields)
 

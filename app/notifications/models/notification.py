@@ -106,9 +106,12 @@ class Recipient(Base):
     __table_args__ = (
         CheckConstraint(f"status IN {RECIPIENT_STATUSES}", name="status"),
         UniqueConstraint("notification_id", "address"),
-        Index("ix_notification_recipients_waiting", "notification_id", "next_attempt_at", postgresql_where=text(
-            "status IN ('pending', 'sending', 'retrying')"
-        )),
+        Index(
+            "ix_notification_recipients_waiting",
+            "notification_id",
+            "next_attempt_at",
+            postgresql_where=text("status IN ('pending', 'sending', 'retrying')"),
+        ),
         Index("ix_notification_recipients_address", text("lower(address)"), "notification_id"),
     )
 

@@ -88,7 +88,10 @@ class NotificationRecipients(MethodView):
     """Whom it was to reach."""
 
     @blueprint.paged(
-        schemas.RecipientSchema, sort={"address": Recipient.address}, default="address", filters=schemas.RecipientFilters
+        schemas.RecipientSchema,
+        sort={"address": Recipient.address},
+        default="address",
+        filters=schemas.RecipientFilters,
     )
     @requires("notifications:read")
     def get(self, filters: dict[str, Any], notification_id: UUID) -> Select[Recipient]:

@@ -251,7 +251,19 @@ def _open(rules: AddressRules, host: str, port: int, timeout: float) -> socket.s
         raise LoginRefused(f"The mail server's address {faults[0]}.")
     if not addresses:
         raise ProviderAway("The mail server's name cannot be found.")
-    return socket.create_connection((addresses[0], port), timeout)
+    return _reach(addresses, port, ends)
+
+
+def _reach(addresses: list[str], port: int, ends: float) -> socket.socket:
+    """Try one address after the other."""
+    failure: OSError = TimeoutError()
+    for position, address in enumerate(addresses):
+        share = (ends - time.monotonic()) / (len(addresses) - position)
+        try:
+            return socket.create_connection((address, port), max(share, 0.01))
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 def quote_dots(content: bytes) -> bytes:
