@@ -33,11 +33,11 @@ _AWS_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _NAME = validate.Regexp(r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
 _DOMAIN = validate.Regexp(r"^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z")
 _URL = validate.Regexp(r"^https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z")
-_SECRET: Final = {"load_only": True, "metadata": {"description": "Never comes back"}}
 
 
 def _secret() -> fields.String:
-    return fields.String(validate=[validate.Length(1, 1000), check_line], **_SECRET)
+    said = {"description": "Never comes back"}
+    return fields.String(load_only=True, validate=[validate.Length(1, 1000), check_line], metadata=said)
 
 
 class ProviderConfig(Schema):
@@ -113,7 +113,7 @@ class ProviderOrder(Schema):
 
 
 class ProvidersOrder(Schema):
-    """All providers there are to be; those that are not among them go. Fields of one provider are a list of that one."""
+    """All providers there are to be; those that are not among them go. The fields of one are a list of that one."""
 
     organization_id = fields.UUID(metadata={"description": "The caller's personal organization unless given"})
     providers = fields.List(fields.Nested(ProviderOrder), required=True, validate=validate.Length(max=10))

@@ -107,7 +107,7 @@ def name_of(session: Session, provider_id: UUID) -> str:
 
 
 def take_slot(session: Session, provider_id: UUID) -> float:
-    """Take the next turn that a provider's rate allows, whichever job it is for; returns in how many seconds it comes."""
+    """Take the next turn that a provider's rate allows, for whatever job; returns in how many seconds it comes."""
     free = func.greatest(func.coalesce(EmailProvider.next_slot_at, database_now()), database_now())
     taken = (
         update(EmailProvider)

@@ -64,7 +64,7 @@ def recipients_of(notification_id: UUID, filters: Mapping[str, Any]) -> Select[R
 def count_recipients(session: Session, notification_id: UUID) -> dict[str, int]:
     """Return how many recipients there are of each status."""
     rows = select(Recipient.status, func.count()).where(Recipient.notification_id == notification_id)
-    return {status: count for status, count in session.execute(rows.group_by(Recipient.status))}
+    return {row[0]: row[1] for row in session.execute(rows.group_by(Recipient.status))}
 
 
 def newest_attempts(session: Session, notification_id: UUID) -> list[Row[Any]]:

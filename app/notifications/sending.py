@@ -113,7 +113,7 @@ def finish(session: Session, notification: Notification) -> dict[str, int]:
     """Sum up a notification all of whose recipients have ended, and announce it; returns how many there are of each
     status."""
     of_it = select(Recipient.status, func.count()).where(Recipient.notification_id == notification.id)
-    counts = Counter({status: count for status, count in session.execute(of_it.group_by(Recipient.status))})
+    counts = Counter({row[0]: row[1] for row in session.execute(of_it.group_by(Recipient.status))})
     reached, everybody = sum(counts[status] for status in REACHED), counts.total()
     status = SENT if reached == everybody else PARTIAL if reached else FAILED
     notification.finish(status, session.execute(select(database_now())).scalar_one())

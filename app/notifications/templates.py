@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateError, meta, nodes, pass_context
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LONGEST: Final = 200_000
 MOST_OUTPUT: Final = 1_000_000
@@ -64,10 +65,10 @@ class _Environment(ImmutableSandboxedEnvironment):
             return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=str(argument))
         return self.getattr(obj, argument) if isinstance(argument, str) else self.undefined(obj=obj, name=str(argument))
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002 - of none
         return False
 
-    def is_safe_callable(self, obj: Any) -> bool:
+    def is_safe_callable(self, obj: Any) -> bool:  # noqa: ARG002 - none is
         return False
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Unsubscribing with one click (RFC 8058): by a link that only this platform can have written. A GET changes nothing, for
+"""Unsubscribing with one click (RFC 8058): by a link that only this platform can have written. A GET changes nothing:
 programs that look ahead follow links.
 
 The session comes first; nothing here commits.
@@ -28,7 +28,7 @@ def unsubscribe_link(vault: Vault, public_url: str, recipient_id: UUID) -> str:
 
 
 def unsubscribe(session: Session, vault: Vault, recipient_id: UUID, mark: str) -> None:
-    """Let the owner of a notification send nothing more to its recipient. Raises NotFound for a link that is not ours."""
+    """Let the owner of a notification send nothing more to its recipient. Raises NotFound for another's link."""
     if not vault.recognizes(_said(recipient_id), mark):
         raise NotFound(resource_type="unsubscription", resource_id=str(recipient_id))
     recipient = session.get(Recipient, recipient_id)

@@ -132,8 +132,8 @@ class _Sender:
             end_attempt(session, outcome, self._notification.max_retry_attempts)
 
     def _is_settled(self, recipient: Recipient) -> bool:
-        """Look for a mail whose last attempt may have worked: where its provider has it, or does not say, it is not sent
-        again now."""
+        """Look for a mail whose last attempt may have worked: where its provider has it, or does not say, it is not
+        sent again now."""
         with self._run.reading() as session:
             name = unknown_attempt(session, recipient.id)
         found = next((one for one in self._opened.values() if one.name == name), None)

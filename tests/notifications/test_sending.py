@@ -8,10 +8,8 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from app.jobs import Job
-from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.events import EventRecord
 from app.notifications.models import EmailProvider, Recipient, SendAttempt
@@ -19,7 +17,7 @@ from tasks.tools import Tools
 from tests.support.clients import make_client
 from tests.support.identity import Person, data_of, error_of
 from tests.support.mail import Inbox, smtp_server
-from tests.support.notifications import API, MAIL, hurry, provider, read, recipients, send, set_providers
+from tests.support.notifications import API, MAIL, hurry, provider, read, send, set_providers
 from tests.support.work import drain
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.audit import audited
@@ -60,7 +60,7 @@ class Notification(Base):
     cc: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)
     bcc: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)
     meta: Mapped[dict[str, Any]] = mapped_column(server_default="{}", default=dict)
-    can_unsubscribe: Mapped[bool] = mapped_column(Boolean, server_default=text("false"), default=False)
+    can_unsubscribe: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
     max_retry_attempts: Mapped[int] = mapped_column(Integer, server_default="3", default=3)
     scheduled_for: Mapped[datetime | None]
     recipient_count: Mapped[int] = mapped_column(Integer, server_default="0", default=0)

@@ -17,8 +17,8 @@ from app.notifications.models.states import KINDS, OWNED, SUPPRESSION_REASONS
 
 
 class EmailProvider(Base):
-    """A way out for mails. `credentials` are encrypted and not loaded with the row; `open_until` is until when it is left
-    alone because it failed again and again, `next_slot_at` when its rate lets the next mail go."""
+    """A way out for mails. `credentials` are encrypted and not loaded with the row; `open_until` is until when it is
+    left alone because it failed again and again, `next_slot_at` when its rate lets the next mail go."""
 
     __tablename__ = "email_providers"
     __table_args__ = (

@@ -52,8 +52,8 @@ class LoginRefused(MailError, Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail to one recipient, with copies. `id` is the same at each try, so that a doubled one can be told, and one that
-    was taken be found. `unsubscribe` is an address of ours that takes a POST (RFC 8058)."""
+    """A mail to one recipient, with copies. `id` is the same at each try, so that a doubled one can be told, and one
+    that was taken be found. `unsubscribe` is an address of ours that takes a POST (RFC 8058)."""
 
     id: str
     sender: str
@@ -110,7 +110,7 @@ class Provider(Protocol):
         """Hand a mail over; raises a MailError."""
 
     def find(self, mail: Mail) -> Receipt | None:
-        """Return what it says of a mail that it has taken, None where it has not, or cannot tell; raises a MailError."""
+        """Return what it says of a mail that it has taken, None where it has not or cannot tell; raises a MailError."""
 
     def validate(self) -> str:
         """Connect, log in, and return what the provider says of itself; raises a MailError."""

@@ -1,4 +1,4 @@
-"""Mailgun (https://documentation.mailgun.com/docs/mailgun/api-reference): it takes the mail as it would go over SMTP."""
+"""Mailgun (https://documentation.mailgun.com/docs/mailgun/api-reference); it takes a mail as it would go over SMTP."""
 
 from __future__ import annotations
 

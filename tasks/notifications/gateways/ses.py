@@ -1,4 +1,4 @@
-"""Amazon SES by its second API (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html); it takes the
+"""Amazon SES by its second API (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html); it takes a
 mail as it would go over SMTP."""
 
 from __future__ import annotations

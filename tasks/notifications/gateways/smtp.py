@@ -1,5 +1,5 @@
-"""A provider that speaks SMTP (RFC 5321), over one connection for many mails. A password is sent over TLS alone, and the
-address is one that may be connected to, judged as it is connected to."""
+"""A provider that speaks SMTP (RFC 5321), over one connection for many mails. A password is sent over TLS alone, and
+the address is one that may be connected to, judged as it is connected to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from app.kernel.addresses import AddressRules, read_address
 from tasks.gateways import look_up
@@ -112,8 +112,8 @@ class SmtpProvider:
             raise _judge(code, said)
 
     def _hand_over(self, connection: smtplib.SMTP, content: bytes) -> Receipt:
-        """Speak this part ourselves: `smtplib` keeps the server's last words, which hold its own id, to itself, and does
-        not tell a connection that is lost before the mail from one that is lost after it."""
+        """Speak this part ourselves: `smtplib` keeps the server's last words, which hold its own id, to itself, and
+        does not tell a connection that is lost before the mail from one that is lost after it."""
         code, said = connection.docmd("DATA")
         if code != GO_ON:
             self._begin_anew(connection)
@@ -196,19 +196,19 @@ class _Checked(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """Read a reply: one that does not end, in time or in length, ends the connection."""
         if self.file is None:
-            self._bounds = _Bounds(self.sock)
+            self._bounds = _Bounds(cast("socket.socket", self.sock))
             self.file = io.BufferedReader(self._bounds)
         self._bounds.begin(SECONDS, REPLY_BYTES)
         return super().getreply()
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # type: ignore[override]
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         return _open(self._rules, host, port, timeout)
 
 
 class _CheckedTls(_Checked):
     """The same, encrypted from the first byte."""
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # type: ignore[override]
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         return self._tls.wrap_socket(_open(self._rules, host, port, timeout), server_hostname=host)
 
 
