@@ -91,3 +91,34 @@ def test_addresses_are_taken(address: str) -> None:
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     assert find_address_fault(address) is not None
+
+
+def test_what_maps_hold_is_seen_and_what_they_can_do_is_not() -> None:
+    order = {"items": [{"name": "a"}, {"name": "b"}]}
+    source = "{% for one in order.items %}{{ loop.index }}{{ one.name }}{% if not loop.last %},{% endif %}{% endfor %}"
+    assert render(source, {"order": order}, escapes=False) == "1a,2b"
+    assert render("{{ order.keys|default('nothing') }}", {"order": order}, escapes=False) == "nothing"
+    assert render("{{ items[1] }}{{ items[-1] }}", {"items": [1, 2]}, escapes=False) == "22"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in x recursive %}{% endfor %}",
+        "{{ loop }}",
+        "{% if x %}" * 60 + "{% endif %}" * 60,
+        "{{ x" + " + x" * 100 + " }}",
+        "{{ x|upper }}" * 300,
+        "{{ x|sort(attribute='__class__') }}",
+        "{{ x[9] }}",
+    ],
+)
+def test_what_is_too_much_is_refused(source: str) -> None:
+    with pytest.raises(TemplateFault):
+        render(source, {"x": [1, 2]}, escapes=False)
+
+
+def test_a_template_has_a_second_of_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.notifications.templates.SECONDS", 0.05)
+    with pytest.raises(TemplateFault, match="longer than"):
+        render("{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}", {"x": "y" * 50_000}, escapes=False)
