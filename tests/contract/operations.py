@@ -138,6 +138,7 @@ def _bodies_of_notifications(organization: dict[str, Any]) -> dict[str, Any]:
         "POST /api/v1/templates": template | organization,
         "PUT /api/v1/templates/{template_id}": template,
         "PATCH /api/v1/templates/{template_id}": {"subject": "Other"},
+        "POST /api/v1/templates/{template_id}/preview": {"variables": {"number": 1}},
         "POST /api/v1/suppressions": {"address": "bob@shop.example", **organization},
     }
 

@@ -46,6 +46,8 @@ Headers = dict[str, str]
 NO_WRITES = {
     "POST /api/v1/metrics/write",
     "POST /api/v1/pipelines/validate",
+    "POST /api/v1/templates/{template_id}/preview",
+    "POST /api/v1/clients/email-providers/validate",
     "POST /api/v1/jobs/bulk",
     "POST /api/v1/auth/sessions/revoke-all",
 }

@@ -1,4 +1,4 @@
-"""What is asked of notifications: refused by the field's name, cancelled, tried again, deleted; and who is left alone."""
+"""What is asked of notifications: refused by the field's name, cancelled, tried again, deleted; who is left alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_filled_subject_is_one_line(client: FlaskClient, alice: Person, inbox:
     set_providers(client, alice, provider(inbox))
     template = {"name": "order", "subject": "Order {{ name }}", "text": "Dear {{ name }}"}
     made = data_of(client.post(f"{API}/templates", json=template, headers=alice.headers), 201)
-    for name in ("x\r\nBcc: eve@evil.example", "x\x00", "y" * 300):
+    for name in ("x\r\nBcc: eve@evil.example", "x\x1b", "y" * 300):
         body = {"to_email": "ann@shop.example", "template_id": made["id"], "variables": {"name": name}}
         refused = error_of(client.post(f"{API}/notifications", json=body, headers=alice.headers), 422)
         assert [fault["field"] for fault in refused["errors"]] == ["subject"]
@@ -176,9 +176,7 @@ def test_only_what_has_ended_is_deleted(
     error_of(client.get(path, headers=alice.headers), 404)
 
 
-def test_a_list_is_narrowed(
-    client: FlaskClient, alice: Person, inbox: Inbox, tools: Tools, database: Database
-) -> None:
+def test_a_list_is_narrowed(client: FlaskClient, alice: Person, inbox: Inbox, tools: Tools, database: Database) -> None:
     set_providers(client, alice, provider(inbox))
     first, second = send(client, alice, "Ann@shop.example"), send(client, alice, "bob@shop.example")
     drain(database, tools)

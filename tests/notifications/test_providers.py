@@ -136,7 +136,12 @@ def test_a_secret_is_kept_while_it_goes_where_it_went(
         ({"provider_type": "postmark"}, "server_token"),
         ({"provider_type": "ses", "aws_secret_access_key": "k"}, "aws_access_key_id"),
         (
-            {"provider_type": "ses", "aws_access_key_id": "i", "aws_secret_access_key": "k", "region": "x.evil.example"},
+            {
+                "provider_type": "ses",
+                "aws_access_key_id": "i",
+                "aws_secret_access_key": "k",
+                "region": "x.evil.example",
+            },
             "region",
         ),
     ],
