@@ -63,7 +63,9 @@ class StepSettings:
     runner_wait_seconds: float = setting(86_400.0, "how long a stage waits for a runner with its labels")
     runner_bytes: int = setting(8 * 1024**3, "all that a runner may send of one attempt of a stage, logs and files")
     allow_file_repositories: bool = setting(False, "whether repositories may be `file://` addresses")
-    allow_private_addresses: bool = setting(False, "whether repositories and webhooks may be on private networks")
+    allow_private_addresses: bool = setting(
+        False, "whether repositories, webhooks and mail servers may be on private networks"
+    )
 
     @property
     def runs_in_pods(self) -> bool:
