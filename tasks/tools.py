@@ -79,12 +79,14 @@ class ClusterRules:
 
 @dataclass(frozen=True, slots=True)
 class MetricRules:
-    """Days that samples, their roll-ups and the scores of scans are kept; series that an organization may have."""
+    """Days that samples, their roll-ups and the scores of scans are kept; series that an organization may have; where
+    the sources may be that samples are pulled from."""
 
     sample_days: int
     rollup_days: int
     score_days: int
     series: int
+    addresses: AddressRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.intents import INTENTS
 from app.messaging import PruneMessages, SweepRooms
-from app.monitoring import FoldSamples, KeepMetrics, WatchRules
+from app.monitoring import FoldSamples, KeepMetrics, PullMetrics, WatchRules
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 from app.sre import KeepScans, RunScanSchedules
 from app.tenancy import PruneSpaces, ReconcileSpaces
@@ -38,6 +38,7 @@ PERIODS: dict[str, timedelta] = {
     FoldSamples.kind: timedelta(minutes=10),
     KeepMetrics.kind: timedelta(hours=1),
     WatchRules.kind: timedelta(minutes=1),
+    PullMetrics.kind: timedelta(minutes=1),
     KeepScans.kind: timedelta(hours=1),
     RunScanSchedules.kind: timedelta(minutes=1),
     SweepWebhooks.kind: timedelta(minutes=1),

@@ -68,6 +68,7 @@ def open_tools(settings: Settings) -> Tools:
             rollup_days=settings.metric_rollup_days,
             score_days=settings.scan_days,
             series=settings.metric_series,
+            addresses=AddressRules(settings.allow_private_addresses, settings.allow_private_addresses),
         ),
         runner_wait_seconds=settings.runner_wait_seconds,
         webhooks=_webhook_rules(settings),

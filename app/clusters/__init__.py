@@ -27,7 +27,16 @@ from app.clusters.intents import (
 from app.clusters.inventory import Observed, Seen, record_inventory
 from app.clusters.kubeconfig import KubeconfigInvalid, read_kubeconfig, write_kubeconfig
 from app.clusters.manifests import Manifest
-from app.clusters.models import Cluster, ClusterHealth
+from app.clusters.models import (
+    CONNECTED,
+    NAMESPACES,
+    NODES,
+    PODS,
+    Cluster,
+    ClusterHealth,
+    ClusterInventory,
+    ClusterObject,
+)
 from app.clusters.providers import LOCAL_PROGRAMS
 from app.clusters.provisioning import (
     Wishes,
@@ -50,7 +59,11 @@ jobs.follow(RemoveCluster.kind, ended=removal_ended, retried=removal_retried)
 jobs.follow(ProvisionCluster.kind, ended=provisioning_ended, retried=provisioning_retried)
 
 __all__ = [
+    "CONNECTED",
     "LOCAL_PROGRAMS",
+    "NAMESPACES",
+    "NODES",
+    "PODS",
     "Access",
     "AccessRules",
     "ApplyManifests",
@@ -61,7 +74,9 @@ __all__ = [
     "ClusterGone",
     "ClusterHealth",
     "ClusterInUse",
+    "ClusterInventory",
     "ClusterNotReady",
+    "ClusterObject",
     "ConnectCluster",
     "Due",
     "Found",

@@ -1,7 +1,8 @@
-"""Monitoring: series of numbers under names and labels, kept compactly, and what is asked of them; rules over them, and
-their alerts. Higher rooms reach series with `visible_series` and their samples with `read_points`, take points of
-clients with `read_columns`, say what is anomalous with `tells_anomalies`, and how an alert was delivered with
-`record_attempt`.
+"""Monitoring: series of numbers under names and labels, pushed or pulled from sources and kept compactly, and what is
+asked of them; rules over them, and their alerts. Higher rooms reach series with `visible_series` and their samples with
+`read_points`, take points of clients with `read_columns`, say what is anomalous with `tells_anomalies`, and how an
+alert was delivered with `record_attempt`. Workers take sources with `take_due_pulls` and tell what came of it with
+`record_pull` or `record_failure`.
 """
 
 from importlib import import_module
@@ -14,28 +15,49 @@ from app.monitoring.alerting.story import record_attempt
 from app.monitoring.alerting.trials import run_trial
 from app.monitoring.errors import BodyTooLarge, QueryTooWide, TooManySeries
 from app.monitoring.folding import fold_some, forget_silent, make_metric_partitions, old_metrics
-from app.monitoring.incoming import MOST_POINTS, Incoming, read_columns
-from app.monitoring.intents import FoldSamples, KeepMetrics, TryRule, WatchRules
-from app.monitoring.models import MetricSeries
+from app.monitoring.incoming import MOST_POINTS, MOST_SERIES, Incoming, Received, read_columns
+from app.monitoring.intents import CollectMetrics, FoldSamples, KeepMetrics, PullMetrics, TryRule, WatchRules
+from app.monitoring.models import KUBERNETES, MetricSeries, MetricSource
 from app.monitoring.naming import find_name_fault, name_in, text_of
 from app.monitoring.points import MICRO, Points, pack, pack_columns, unpack, unpack_columns
 from app.monitoring.reading import moment_of, read_points, visible_series
+from app.monitoring.sources.access import Asked, SourceAccess
+from app.monitoring.sources.pulling import (
+    Pull,
+    PullFailed,
+    make_cluster_sources,
+    open_source,
+    record_failure,
+    record_pull,
+    take_due_pulls,
+    take_pulls_of,
+)
 from app.monitoring.writing import Place, Written, write_samples
 
 if TYPE_CHECKING:
     from app.monitoring.routes import blueprints, find_place, own_organization
 
 __all__ = [
+    "KUBERNETES",
     "MICRO",
     "MOST_POINTS",
+    "MOST_SERIES",
+    "Asked",
     "BodyTooLarge",
+    "CollectMetrics",
     "FoldSamples",
     "Incoming",
     "KeepMetrics",
     "MetricSeries",
+    "MetricSource",
     "Place",
     "Points",
+    "Pull",
+    "PullFailed",
+    "PullMetrics",
     "QueryTooWide",
+    "Received",
+    "SourceAccess",
     "TooManySeries",
     "TryRule",
     "WatchRules",
@@ -47,18 +69,24 @@ __all__ = [
     "fold_some",
     "forget_alerts",
     "forget_silent",
+    "make_cluster_sources",
     "make_metric_partitions",
     "moment_of",
     "name_in",
     "old_metrics",
+    "open_source",
     "own_organization",
     "pack",
     "pack_columns",
     "read_columns",
     "read_points",
     "record_attempt",
+    "record_failure",
+    "record_pull",
     "run_trial",
+    "take_due_pulls",
     "take_due_rules",
+    "take_pulls_of",
     "tell_due",
     "tells_anomalies",
     "text_of",

@@ -1,11 +1,12 @@
-"""Points as clients send them, as JSON: `{name, labels?, points: [[seconds, value], …]}`, or times and values apart.
-Everything here is hostile; what is wrong is said with its place. No IO.
+"""Points as clients send them, as JSON: `{name, labels?, points: [[seconds, value], …]}`, or times and values apart;
+and as servers of others have them. Everything here is hostile; what is wrong is said with its place. No IO.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from app.kernel.errors import FieldError, Invalid
 from app.monitoring.errors import BodyTooLarge
 from app.monitoring.naming import clean, find_labels_fault, find_name_fault
-from app.monitoring.points import Floats, Points, put_in_order, to_micros
+from app.monitoring.points import MICRO, Floats, Integers, Points, put_in_order, to_micros
 
 MOST_SERIES: Final = 10_000
 MOST_POINTS: Final = 500_000
@@ -30,6 +31,26 @@ class Incoming:
     labels: dict[str, str]
     points: Points
     repeated: int = 0
+
+
+@dataclass(slots=True)
+class Received:
+    """What somebody else's server tells, and how many samples of it are passed over, by the reason: `value` or
+    `labels`."""
+
+    series: list[Incoming] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def take(self, name: str, labels: Mapping[str, str], times: Integers, values: Floats) -> None:
+        """Add samples of a series, with times in microseconds. Values that are no number are passed over, and so are
+        series with impossible labels: a refusal would cost all the others."""
+        if find_name_fault(name) or find_labels_fault(labels):
+            self.rejected["labels"] += len(times)
+            return
+        good = np.isfinite(values) & (times >= 0) & (times <= LAST_SECOND * MICRO)
+        self.rejected["value"] += int(len(values) - good.sum())
+        points = put_in_order(times[good], values[good])
+        self.series.append(Incoming(name, clean(labels), points, int(good.sum()) - len(points)))
 
 
 class _Fault(Exception):

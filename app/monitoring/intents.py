@@ -48,3 +48,24 @@ class TryRule(Intent):
     cancel_seconds: ClassVar[float] = 5.0
 
     trial_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PullMetrics(Intent):
+    """Pull from all sources that are due."""
+
+    kind: ClassVar[str] = "monitoring.pull"
+    queue: ClassVar[str] = "default"
+    max_attempts: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CollectMetrics(Intent):
+    """Pull from the sources of an organization, a workspace or a cluster now, because somebody asks."""
+
+    kind: ClassVar[str] = "monitoring.collect"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 3
+
+    organization_id: UUID
+    place_id: UUID

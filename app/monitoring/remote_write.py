@@ -6,8 +6,6 @@ field, instead of being generated. No IO.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import cramjam
@@ -17,11 +15,10 @@ from google.protobuf.message import DecodeError
 
 from app.kernel.errors import Malformed
 from app.monitoring.errors import BodyTooLarge
-from app.monitoring.incoming import MOST_POINTS, Incoming
-from app.monitoring.naming import clean, find_labels_fault, find_name_fault
-from app.monitoring.points import Points, put_in_order
+from app.monitoring.incoming import LAST_SECOND, MOST_POINTS, Received
 
 MOST_BYTES: Final = 64 * 1024 * 1024
+LATEST: Final = int(LAST_SECOND) * 1000 + 1
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 # Name, number, type, of which message, repeated; exemplars, histograms and metadata are passed over as unknown.
@@ -50,14 +47,6 @@ def _declare() -> Any:
 
 
 WriteRequest = _declare()
-
-
-@dataclass(slots=True)
-class Received:
-    """What a request holds, and how many of its samples are passed over, by the reason."""
-
-    series: list[Incoming] = field(default_factory=list)
-    rejected: Counter[str] = field(default_factory=Counter)
 
 
 def read_remote_write(body: bytes) -> Received:
@@ -92,14 +81,7 @@ def _unpack(body: bytes) -> bytes:
 
 def _take(one: Any, received: Received) -> None:
     labels = {label.name: label.value for label in one.labels}
-    name = labels.pop("__name__", "")
-    if find_name_fault(name) or find_labels_fault(labels):
-        received.rejected["labels"] += len(one.samples)
-        return
     times = np.array([sample.timestamp for sample in one.samples], np.int64)
     values = np.array([sample.value for sample in one.samples], np.float64)
-    good = np.isfinite(values) & (times >= 0) & (times <= 7_258_118_400_000)
-    received.rejected["value"] += int(len(values) - good.sum())
-    points = put_in_order(times[good] * 1000, values[good])
-    repeated = int(good.sum()) - len(points)
-    received.series.append(Incoming(name, clean(labels), Points(points.times, points.values), repeated))
+    # One that is too late anyway must not become early by overflowing.
+    received.take(labels.pop("__name__", ""), labels, np.clip(times, -1, LATEST) * 1000, values)

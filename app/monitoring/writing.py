@@ -156,9 +156,12 @@ def _sift(session: Session, series_id: int, newest: int | None, points: Points) 
     """Return what is newer than all before, and what is late and was not there yet."""
     if newest is None or points.times[0] > newest:
         return points, NO_POINTS
-    border = int(np.searchsorted(points.times, newest, side="right"))
-    fresh = Points(points.times[border:], points.values[border:])
-    late = Points(points.times[:border], points.values[:border])
+    before, after = np.searchsorted(points.times, newest, side="left"), np.searchsorted(points.times, newest, "right")
+    fresh = Points(points.times[after:], points.values[after:])
+    late = Points(points.times[:before], points.values[:before])
+    if not len(late):
+        # The newest sample again, as pulls bring it that come more often than there are new ones: nothing to look up.
+        return fresh, NO_POINTS
     return fresh, late.without(_times_there(session, series_id, int(late.times[0]), int(late.times[-1])))
 
 

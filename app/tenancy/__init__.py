@@ -60,7 +60,7 @@ from app.tenancy.placing import refuse_unready
 from app.tenancy.plans import apply_plans
 from app.tenancy.provisioning_events import ProvisioningProgress
 from app.tenancy.pruning import forget_expired_kubeconfigs, forget_many_repairs, forget_operations, forget_repairs
-from app.tenancy.queries import visible_workspaces
+from app.tenancy.queries import namespaces_of, visible_workspaces
 from app.tenancy.quotas import find_less, find_over_use, is_same_amount, read_amounts
 from app.tenancy.reconciling import (
     Repair,
@@ -162,6 +162,7 @@ __all__ = [
     "keep_kubeconfig",
     "keep_virtual",
     "names",
+    "namespaces_of",
     "note_repairs",
     "note_use",
     "operation_ended",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
-from app.tenancy.models import Organization, Workspace
+from app.tenancy.models import Organization, Space, Workspace
 
 
 def visible_organizations(caller: Principal, filters: dict[str, Any]) -> Select[Organization]:
@@ -29,6 +30,12 @@ def visible_workspaces(caller: Principal, filters: dict[str, Any]) -> Select[Wor
     if "organization_id" in filters:
         rows = rows.where(Workspace.organization_id == filters["organization_id"])
     return rows.where(*_matches(filters, Workspace.name, Workspace.slug))
+
+
+def namespaces_of(session: Session, workspace_id: UUID) -> list[str]:
+    """Return the namespaces of a workspace and its projects on their cluster."""
+    mine = select(Space.name).where(Space.workspace_id == workspace_id, Space.purpose != "access")
+    return list(session.scalars(mine.order_by(Space.name)))
 
 
 def _matches(filters: dict[str, Any], *columns: InstrumentedAttribute[str]) -> list[ColumnElement[bool]]:

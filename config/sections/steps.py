@@ -64,7 +64,7 @@ class StepSettings:
     runner_bytes: int = setting(8 * 1024**3, "all that a runner may send of one attempt of a stage, logs and files")
     allow_file_repositories: bool = setting(False, "whether repositories may be `file://` addresses")
     allow_private_addresses: bool = setting(
-        False, "whether repositories, webhooks and mail servers may be on private networks"
+        False, "whether repositories, webhooks, mail servers and sources may be private"
     )
 
     @property

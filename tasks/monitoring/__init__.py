@@ -1,4 +1,5 @@
-"""What workers do for monitoring: keep samples compact and for as long as they are kept."""
+"""What workers do for monitoring: pull samples from sources, keep them compact and for as long as they are kept, and
+look at rules."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ from typing import Any
 from app.jobs import Run
 from app.kernel.partitions import drop_partition
 from app.monitoring import (
+    CollectMetrics,
     FoldSamples,
     KeepMetrics,
+    PullMetrics,
     TryRule,
     WatchRules,
     fold_some,
@@ -21,6 +24,7 @@ from app.monitoring import (
 )
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.monitoring.pulling import collect, pull_due
 from tasks.monitoring.watch import watch
 from tasks.tools import Tools
 
@@ -60,3 +64,15 @@ def try_rule(run: Run, intent: TryRule, _: Tools) -> dict[str, Any]:
     """Try a rule on stored history."""
     with run.reading() as session:
         return run_trial(session, intent.trial_id)
+
+
+@handles(PullMetrics)
+def pull_metrics(run: Run, _: PullMetrics, tools: Tools) -> dict[str, Any]:
+    """Pull from all sources that are due."""
+    return pull_due(run, tools)
+
+
+@handles(CollectMetrics)
+def collect_metrics(run: Run, intent: CollectMetrics, tools: Tools) -> dict[str, Any]:
+    """Pull from the sources of a place now."""
+    return collect(run, intent.place_id, tools)

@@ -111,7 +111,12 @@ def _bodies_of_watching(organization: dict[str, Any]) -> dict[str, Any]:
     silence = {"matchers": [{"label": "pod", "value": "web"}], "comment": "new disks"}
     silence |= {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"}
     schedule = {"name": "new", "series": ["world"], "interval_seconds": 60}
+    source = {"name": "new", "url": "https://prometheus.example.com", "queries": [{"query": "up"}]}
     return {
+        "POST /api/v1/metric-sources": source | organization,
+        "PUT /api/v1/metric-sources/{source_id}": source,
+        "PATCH /api/v1/metric-sources/{source_id}": {"enabled": False},
+        "POST /api/v1/metrics/collect": organization,
         "POST /api/v1/metrics/write": {"series": [series], **organization},
         "POST /api/v1/sre/scans": {"series": ["world"], **organization},
         "POST /api/v1/sre/scan-schedules": schedule | organization,

@@ -52,7 +52,7 @@ _SAID = {
         GET /api/v1/workspaces, GET /api/v1/executions, GET /api/v1/jobs, GET /api/v1/jobs/failures
         POST /api/v1/jobs/bulk, GET /api/v1/clusters, GET /api/v1/users, GET /api/v1/webhooks
         GET /api/v1/metrics/series, GET /api/v1/metrics/timeseries, GET /api/v1/metrics/query
-        GET /api/v1/metrics/summary
+        GET /api/v1/metrics/summary, GET /api/v1/metric-sources
         GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
         GET /api/v1/alert-rules, GET /api/v1/alerts, GET /api/v1/silences
         GET /api/v1/notifications, GET /api/v1/templates, GET /api/v1/suppressions
@@ -157,7 +157,12 @@ _SAID = {
         GET /api/v1/clusters/{cluster_id}/nodes, GET /api/v1/clusters/{cluster_id}/namespaces
         GET /api/v1/clusters/{cluster_id}/pods, GET /api/v1/clusters/{cluster_id}/services
         GET /api/v1/clusters/{cluster_id}/deployments, GET /api/v1/clusters/{cluster_id}/events
-        POST /api/v1/metrics/write, POST /api/v1/sre/scans
+        GET /api/v1/clusters/{cluster_id}/metrics
+        GET /api/v1/workspaces/{workspace_id}/monitoring/metrics
+        GET /api/v1/workspaces/{workspace_id}/monitoring/health
+        GET /api/v1/workspaces/{workspace_id}/monitoring/alerts
+        POST /api/v1/metric-sources, GET PUT PATCH DELETE /api/v1/metric-sources/{source_id}
+        POST /api/v1/metrics/collect, POST /api/v1/metrics/write, POST /api/v1/sre/scans
         POST /api/v1/alert-rules, POST /api/v1/alert-rules/trials, GET PUT PATCH DELETE /api/v1/alert-rules/{rule_id}
         GET /api/v1/alerts/{alert_id}, PUT /api/v1/alerts/{alert_id}/acknowledge
         PUT /api/v1/alerts/{alert_id}/resolve, POST /api/v1/alerts/ingest

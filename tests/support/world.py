@@ -124,7 +124,9 @@ def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, 
     silence = {"matchers": [{"label": "pod", "value": "web"}], "comment": "world", **place}
     silence |= {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"}
     anomaly = make_anomaly(database, alice.organization_id, UUID(scan["id"]))
+    source = {"name": "world", "url": "https://prometheus.example.com", "queries": [{"query": "up"}], **place}
     return {
+        "source_id": _make(client, alice, "/metric-sources", source)["id"],
         "scan_id": scan["id"],
         "schedule_id": _make(client, alice, "/sre/scan-schedules", schedule)["id"],
         "anomaly_id": str(anomaly.id),

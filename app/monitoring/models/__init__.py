@@ -14,15 +14,27 @@ from app.monitoring.models.alerts import (
     Silence,
 )
 from app.monitoring.models.series import COARSE, FINE, RESOLUTIONS, MetricChunk, MetricRollup, MetricSeries
+from app.monitoring.models.sources import (
+    KUBERNETES,
+    LONGEST_SPAN,
+    PROMETHEUS,
+    SOURCE_KINDS,
+    MetricSource,
+    vault_context,
+)
 
 __all__ = [
     "ALERTMANAGER",
     "COARSE",
     "FINE",
+    "KUBERNETES",
+    "LONGEST_SPAN",
+    "PROMETHEUS",
     "RESOLUTIONS",
     "RULE",
     "SEVERITIES",
     "SOURCES",
+    "SOURCE_KINDS",
     "STATUSES",
     "Alert",
     "AlertGroup",
@@ -32,5 +44,7 @@ __all__ = [
     "MetricChunk",
     "MetricRollup",
     "MetricSeries",
+    "MetricSource",
     "Silence",
+    "vault_context",
 ]

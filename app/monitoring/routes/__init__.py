@@ -1,6 +1,6 @@
 """The routes of monitoring; importing a module adds its routes to the room's one blueprint."""
 
-from app.monitoring.routes import alerts, metrics, rules, silences, write
+from app.monitoring.routes import alerts, metrics, places, rules, silences, sources, write
 from app.monitoring.routes.base import blueprint, find_place, own_organization
 
 blueprints = (blueprint,)
@@ -12,7 +12,9 @@ __all__ = [
     "find_place",
     "metrics",
     "own_organization",
+    "places",
     "rules",
     "silences",
+    "sources",
     "write",
 ]

@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.clusters import Cluster
 from app.http import Blueprint, check, principal
-from app.kernel.errors import NotFound
+from app.kernel.clock import utc_now
+from app.kernel.errors import FieldError, Invalid, NotFound
 from app.kernel.principal import places_of
+from app.monitoring.charts import Span
+from app.monitoring.schemas.metrics import PERIODS
 from app.monitoring.writing import Place
 from app.tenancy import Workspace, personal_organization
 
@@ -47,3 +50,11 @@ def _reach(session: Session, model: type[Any], row_id: UUID) -> UUID:
         raise NotFound(resource_type=kind.lower(), resource_id=str(row_id))
     organization_id: UUID = row.organization_id
     return organization_id
+
+
+def span_of(asked: Mapping[str, Any]) -> Span:
+    """Return the time that a request is about: from `start`, or so long before its `end` as `period` says."""
+    if "start" in asked and "period" in asked:
+        raise Invalid(errors=[FieldError("period", "Goes without start.")])
+    end = asked.get("end", utc_now().timestamp())
+    return Span(asked.get("start", end - PERIODS[asked.get("period", "1h")]), end)

@@ -11,7 +11,6 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from app.http import platform, principal, requires, transaction
-from app.kernel.clock import utc_now
 from app.kernel.errors import FieldError, Invalid
 from app.monitoring.charts import (
     Span,
@@ -25,7 +24,7 @@ from app.monitoring.charts import (
 from app.monitoring.language import Matcher, Selector, parse, read_duration
 from app.monitoring.models import MetricSeries
 from app.monitoring.reading import matching, take_series, visible_series
-from app.monitoring.routes.base import blueprint, own_organization
+from app.monitoring.routes.base import blueprint, own_organization, span_of
 from app.monitoring.schemas import metrics as schemas
 
 SORT = {"name": MetricSeries.name, "created_at": MetricSeries.created_at}
@@ -61,7 +60,7 @@ class Chart(MethodView):
 
         5 minutes, an hour and a day are read from roll-ups, which outlast the samples.
         """
-        span = _span_of(asked)
+        span = span_of(asked)
         resolution = asked.get("resolution") or choose_resolution(span)
         with transaction() as session:
             lines = read_chart(session, _find(session, asked), span, resolution, asked["statistic"])
@@ -79,7 +78,7 @@ class Query(MethodView):
     def get(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What a query says, at one moment or over time"""
         expression, at = parse(asked["query"]), asked.get("time")
-        span = _span_of(asked) if at is None else Span(at, at + 1)
+        span = span_of(asked) if at is None else Span(at, at + 1)
         steps = steps_of(span, _step_of(asked))[: None if at is None else 1]
         with transaction() as session:
             organization_id = own_organization(session, asked)
@@ -99,13 +98,6 @@ class Summary(MethodView):
         """How many series and samples an organization has, and which metrics have most"""
         with transaction() as session:
             return summarize(session, principal(), own_organization(session, asked), platform().metric_series)
-
-
-def _span_of(asked: dict[str, Any]) -> Span:
-    if "start" in asked and "period" in asked:
-        raise Invalid(errors=[FieldError("period", "Goes without start.")])
-    end = asked.get("end", utc_now().timestamp())
-    return Span(asked.get("start", end - schemas.PERIODS[asked.get("period", "1h")]), end)
 
 
 def _step_of(asked: dict[str, Any]) -> float | None:

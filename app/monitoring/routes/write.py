@@ -11,8 +11,8 @@ from flask.views import MethodView
 
 from app.http import UnsupportedMediaType, load_fields, platform, read_body, read_json, requires, transaction
 from app.monitoring.errors import TooManySeries
-from app.monitoring.incoming import read_pushed
-from app.monitoring.remote_write import Received, read_remote_write
+from app.monitoring.incoming import Received, read_pushed
+from app.monitoring.remote_write import read_remote_write
 from app.monitoring.routes.base import blueprint, find_place
 from app.monitoring.schemas.metrics import PlaceSchema, PushSchema, WrittenSchema
 from app.monitoring.writing import Written, write_samples

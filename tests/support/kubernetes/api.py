@@ -24,13 +24,14 @@ _PUBLIC = ("/version", "/readyz", "/livez", "/healthz")
 
 class Api:
     """The server without its HTTP. `version` and `is_ready` may be changed; `token_seconds` overrides how long tokens
-    of service accounts live."""
+    of service accounts live; with `has_metrics` there is the metrics API, with what was put there."""
 
     def __init__(self) -> None:
         self.store = Store()
         self.tokens = Tokens(self.store)
         self.version = "v1.31.0"
         self.is_ready = True
+        self.has_metrics = False
         self.token_seconds: float | None = None
         with self.store.lock:
             for name in ("default", "kube-system"):
@@ -45,7 +46,8 @@ class Api:
     def resources(self) -> list[Resource]:
         """Return all kinds that there are now."""
         definitions = self.store.list("customresourcedefinitions.apiextensions.k8s.io")
-        return [*kinds.BUILT_IN, *(kind for definition in definitions for kind in kinds.of_definition(definition))]
+        built_in = (*kinds.BUILT_IN, *(kinds.METRICS if self.has_metrics else ()))
+        return [*built_in, *(kind for definition in definitions for kind in kinds.of_definition(definition))]
 
     def make(self, resource: Resource, body: Object) -> Object:
         """Make an object as the server itself."""

@@ -76,7 +76,12 @@ BUILT_IN = (
         status=True,
     ),
 )
-BY_KEY = {resource.key: resource for resource in BUILT_IN}
+# What metrics-server brings; see `Api.has_metrics`.
+METRICS = (
+    Resource("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", namespaced=False),
+    Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics"),
+)
+BY_KEY = {resource.key: resource for resource in (*BUILT_IN, *METRICS)}
 NAMESPACES, PODS = BY_KEY["namespaces."], BY_KEY["pods."]
 
 
