@@ -79,7 +79,7 @@ def _count(session: Session, cluster_id: UUID, kind: str, namespaces: Collection
     rows = select(ClusterObject.status, func.count()).where(*mine).group_by(ClusterObject.status)
     if namespaces is not None:
         rows = rows.where(ClusterObject.namespace.in_(namespaces))
-    return count_statuses(session.execute(rows.order_by(ClusterObject.status)).tuples())
+    return count_statuses((row[0], row[1]) for row in session.execute(rows.order_by(ClusterObject.status)))
 
 
 def _observed_at(session: Session, cluster_id: UUID) -> Any:

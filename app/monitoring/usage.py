@@ -105,7 +105,7 @@ def _add_up(
 def _read(session: Session, ids: Sequence[int], span: Span) -> list[Buckets]:
     width = RESOLUTIONS[choose_resolution(span)] or 60
     if width < FINE:
-        found = read_points(session, ids, span.start * MICRO, span.end * MICRO)
+        found = read_points(session, ids, span.start * MICRO - 1, span.end * MICRO)
         return [fold(points, width) for points in found.values()]
     start = int(span.start // width * width) * MICRO
     buckets = read_buckets(session, ids, start, int(span.end * MICRO), FINE if width < COARSE else COARSE)
