@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0048_metric_sources"
-down_revision = "0047_webhooks_out"
+revision = "0049_metric_sources"
+down_revision = "0048_notifications"
 branch_labels = None
 depends_on = None
 
