@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app import jobs
+from app.kernel.audit import concern
 from app.kernel.clock import database_now
 from app.kernel.crypto import Vault
 from app.kernel.errors import Conflict, FieldError, Invalid
@@ -96,7 +97,9 @@ def delete_source(session: Session, source: MetricSource) -> None:
 def ask_to_collect(session: Session, place: Place, caller: Principal) -> UUID:
     """Accept the job that pulls from all sources of a place now, and return its id."""
     make_cluster_sources(session, place.organization_id)
-    place_id = place.cluster_id or place.workspace_id or place.organization_id
+    named = {"cluster": place.cluster_id, "workspace": place.workspace_id, "organization": place.organization_id}
+    kind, place_id = next((kind, found) for kind, found in named.items() if found is not None)
+    concern(session, kind, place_id, place.organization_id)
     return jobs.accept(
         session,
         CollectMetrics(place.organization_id, place_id),
