@@ -121,7 +121,7 @@ async def main(settings: dict[str, Any]) -> None:
         count_message=lambda caller: None,
         presence=presence,
         max_websockets_per_client=settings["max_websockets"],
-        beat_seconds=1,
+        beat_seconds=settings["beat_seconds"],
         auth_seconds=settings["auth_seconds"],
     )
     await run_streams(parts, stop)

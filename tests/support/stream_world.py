@@ -27,7 +27,7 @@ from tests.support.sse import SseClient
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
-LIMITS = {"max_streams": 2000, "max_websockets": 1000, "auth_seconds": 10.0}
+LIMITS = {"max_streams": 2000, "max_websockets": 1000, "auth_seconds": 10.0, "beat_seconds": 1}
 
 
 class StreamWorld:
@@ -39,7 +39,9 @@ class StreamWorld:
         self._redis = open_redis(redis_url)
         self.database: Database = open_database(database_url, self._redis, pool_size=8)
         self.live = RedisLive(self._redis)
-        self.port = _free_port()
+        # Ours from now on: a port that is picked and let go may be another's before gunicorn listens.
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
         self.process: subprocess.Popen[bytes] | None = None
         self._settings = {
             "folder": str(folder),
@@ -54,7 +56,8 @@ class StreamWorld:
     @contextmanager
     def running(self) -> Iterator[StreamWorld]:
         """Start both; stop them at the end."""
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", "2"]
+        door = self._listening.fileno()
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"fd://{door}", "--workers", "2"]
         command += [
             "--worker-class",
             "gthread",
@@ -68,7 +71,7 @@ class StreamWorld:
         environment = os.environ | {"STREAM_SOCKET": str(self.socket_path)}
         with ExitStack() as stack:
             stack.callback(self._close)
-            web = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment))
+            web = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[door]))
             stack.callback(web.terminate)
             stack.callback(self.stop)
             self.start()
@@ -149,6 +152,7 @@ class StreamWorld:
         return pages * os.sysconf("SC_PAGESIZE")
 
     def _close(self) -> None:
+        self._listening.close()
         self._redis.close()
         assert isinstance(self.database.bind, Engine)
         self.database.bind.dispose()
@@ -181,9 +185,3 @@ def wait_for(look: Callable[[], object], seconds: float = 15.0) -> None:
     while not look():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Self
 from uuid import uuid4
@@ -19,6 +20,7 @@ class Talker:
     """One connection; with a token it says who it is at once."""
 
     def __init__(self, port: int, token: str | None = None, path: str = "/ws", **options: Any) -> None:
+        self._set_aside: deque[dict[str, Any]] = deque()
         opening = connect(f"ws://127.0.0.1:{port}{path}", open_timeout=SECONDS, **options)
         self.socket: ClientConnection = opening.__enter__()
         if token is not None:
@@ -61,8 +63,14 @@ class Talker:
 
     def next(self, seconds: float = SECONDS) -> dict[str, Any]:
         """Return the next message."""
-        said: dict[str, Any] = json.loads(self.socket.recv(seconds))
-        return said
+        return self._set_aside.popleft() if self._set_aside else self._receive(seconds)
+
+    def find_present(self) -> list[str]:
+        """Return who is in the room just subscribed to; what has come before it, such as old messages, is kept."""
+        while "online" not in (said := self._receive(SECONDS)).get("data", {}):
+            self._set_aside.append(said)
+        online: list[str] = said["data"]["online"]
+        return online
 
     def until(self, *kinds: str) -> dict[str, Any]:
         """Return the next message of one of these types, passing over who is there and who types."""
@@ -84,6 +92,10 @@ class Talker:
     def rest(self) -> list[dict[str, Any]]:
         """Return all messages until the server closes."""
         return list(self._rest())
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(self.socket.recv(seconds))
+        return said
 
     def _rest(self) -> Iterator[dict[str, Any]]:
         try:
