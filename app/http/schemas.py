@@ -25,6 +25,14 @@ class Timestamp(fields.AwareDateTime):
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
         return None if value is None else format_time(value)
 
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, *args, **kwargs)
+        try:
+            # What the database takes beyond these years can never be read again.
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise ma.ValidationError("Must lie in the years 1 to 9999.") from None
+
 
 class Moment(fields.Raw):
     """A moment as seconds since the epoch, read from a number of them or from RFC 3339; without an offset it is UTC."""

@@ -8,7 +8,7 @@ alert was delivered with `record_attempt`. Workers take sources with `take_due_p
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from app.monitoring.alerting.evaluating import evaluate_rule, take_due_rules, tells_anomalies
+from app.monitoring.alerting.evaluating import evaluate_rule, note_fault, take_due_rules, tells_anomalies
 from app.monitoring.alerting.groups import tell_due
 from app.monitoring.alerting.rules import forget_alerts
 from app.monitoring.alerting.story import record_attempt
@@ -73,6 +73,7 @@ __all__ = [
     "make_metric_partitions",
     "moment_of",
     "name_in",
+    "note_fault",
     "old_metrics",
     "open_source",
     "own_organization",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ MOST_POINTS: Final = 500_000
 MOST_FAULTS: Final = 20
 # Until the year 2200: what comes in milliseconds is later, and meant otherwise.
 LAST_SECOND: Final = 7_258_118_400.0
+_NUMBERS: Final = frozenset({int, float})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,14 @@ def _pairs(given: object) -> tuple[Floats, Floats]:
     if not given:
         return np.empty(0), np.empty(0)
     try:
-        table = np.array(given)
-    except ValueError:
+        _check_types(chain.from_iterable(given), ".points")
+        table = np.array(given, np.float64)
+    except (ValueError, TypeError):
         raise _Fault(".points", "Must be a list of [seconds, value].") from None
     if table.ndim != 2 or table.shape[1] != 2:
         raise _Fault(".points", "Must be a list of [seconds, value].")
-    return _checked(table[:, 0], ".points"), _checked(table[:, 1], ".points", is_time=False)
+    seconds, values = np.ascontiguousarray(table.T)
+    return _checked(seconds, ".points"), _checked(values, ".points", is_time=False)
 
 
 def _columns(times: object, values: object) -> tuple[Floats, Floats]:
@@ -142,21 +146,22 @@ def _columns(times: object, values: object) -> tuple[Floats, Floats]:
 def _read_numbers(given: Any, place: str, *, is_time: bool = True) -> Floats:
     if not given:
         return np.empty(0)
-    try:
-        return _checked(np.array(given), place, is_time=is_time)
-    except ValueError:
-        raise _Fault(place, "Must be a list of numbers.") from None
+    _check_types(given, place)
+    return _checked(np.array(given, np.float64), place, is_time=is_time)
 
 
-def _checked(numbers: Any, place: str, *, is_time: bool = True) -> Floats:
-    if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
+def _check_types(given: Iterable[Any], place: str) -> None:
+    """One long text among numbers would have numpy make room for as long a text in the place of each."""
+    if not _NUMBERS.issuperset(map(type, given)):
         raise _Fault(place, "Must be numbers: neither texts nor null.")
-    floats: Floats = numbers.astype(np.float64)
-    if not np.isfinite(floats).all():
+
+
+def _checked(numbers: Floats, place: str, *, is_time: bool = True) -> Floats:
+    if not np.isfinite(numbers).all():
         raise _Fault(place, "Must be finite numbers.")
-    if is_time and ((floats < 0) | (floats > LAST_SECOND)).any():
+    if is_time and ((numbers < 0) | (numbers > LAST_SECOND)).any():
         raise _Fault(place, "Must be seconds since the epoch, from 1970 to 2200.")
-    return floats
+    return numbers
 
 
 def gather(series: Iterable[Incoming]) -> list[Incoming]:

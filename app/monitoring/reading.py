@@ -8,12 +8,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from app.kernel.db import table_of
+from app.kernel.errors import FieldError
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
-from app.monitoring.errors import QueryTooWide
+from app.monitoring.errors import QueryInvalid, QueryTooWide
 from app.monitoring.language import Matcher, Selector
 from app.monitoring.models import MetricChunk, MetricRollup, MetricSeries
 from app.monitoring.points import Points, join, unpack
@@ -63,9 +65,15 @@ def _condition(matcher: Matcher) -> ColumnElement[bool]:
 
 
 def take_series(session: Session, rows: Select[MetricSeries], most: int = MOST_SERIES) -> list[MetricSeries]:
-    """Read a selection of series in the order of their names; raises QueryTooWide where it has more than `most`."""
+    """Read a selection of series in the order of their names; raises QueryTooWide where it has more than `most`, and
+    QueryInvalid for an expression that the database does not take."""
     ordered = rows.order_by(MetricSeries.name, MetricSeries.id).limit(most + 1)
-    found = list(session.scalars(ordered))
+    try:
+        with session.begin_nested():
+            found = list(session.scalars(ordered))
+    except DataError as error:
+        # What RE2 takes the database may not, such as (?P<name>…).
+        raise QueryInvalid(errors=[FieldError("query", "Has an expression that cannot be looked for.")]) from error
     if len(found) > most:
         raise QueryTooWide(f"This reads more than {most} series; narrow it by a name or labels.", limit=most)
     return found

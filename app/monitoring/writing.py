@@ -16,16 +16,17 @@ from uuid import UUID
 
 import numpy as np
 import orjson
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kernel.db import table_of
 from app.monitoring.incoming import Incoming, gather
 from app.monitoring.models import MetricChunk, MetricSeries
 from app.monitoring.naming import fingerprint, text_of
-from app.monitoring.points import NO_POINTS, Integers, Points, join, pack, unpack
+from app.monitoring.points import NO_POINTS, Integers, Points, pack, unpack
 
 MOST_NAMED: Final = 10
+CHUNKS_AT_ONCE: Final = 20
 
 _MAKE: Final = text(
     "INSERT INTO metric_series (organization_id, workspace_id, cluster_id, name, labels, fingerprint) "
@@ -162,11 +163,21 @@ def _sift(session: Session, series_id: int, newest: int | None, points: Points) 
     if not len(late):
         # The newest sample again, as pulls bring it that come more often than there are new ones: nothing to look up.
         return fresh, NO_POINTS
-    return fresh, late.without(_times_there(session, series_id, int(late.times[0]), int(late.times[-1])))
+    return fresh, late.without(_times_there(session, series_id, late.times))
 
 
-def _times_there(session: Session, series_id: int, first: int, last: int) -> Integers:
+def _times_there(session: Session, series_id: int, times: Integers) -> Integers:
+    """Return those of some ascending times at which a series has a sample. Of two that lie years apart, what is between
+    them is not read; what is read is never in memory together."""
     chunks = table_of(MetricChunk)
-    overlapping = (chunks.c.series_id == series_id, chunks.c.first <= last, chunks.c.last >= first)
-    found = session.execute(select(chunks.c.data).where(*overlapping)).scalars()
-    return join([unpack(bytes(data)) for data in found]).times
+    mine = (chunks.c.series_id == series_id, chunks.c.first <= int(times[-1]), chunks.c.last >= int(times[0]))
+    bounds = session.execute(select(chunks.c.first, chunks.c.last, chunks.c.written_at).where(*mine)).all()
+    begin = np.searchsorted(times, [row.first for row in bounds], side="left")
+    end = np.searchsorted(times, [row.last for row in bounds], side="right")
+    wanted = [(row.first, row.written_at) for row, some in zip(bounds, (begin < end).tolist(), strict=True) if some]
+    there = [np.empty(0, np.int64)]
+    for start in range(0, len(wanted), CHUNKS_AT_ONCE):
+        named = tuple_(chunks.c.first, chunks.c.written_at).in_(wanted[start : start + CHUNKS_AT_ONCE])
+        for data in session.scalars(select(chunks.c.data).where(chunks.c.series_id == series_id, named)):
+            there.append(np.intersect1d(times, unpack(bytes(data)).times))
+    return np.concatenate(there)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import select
 
 from app.jobs import Job, Run
 from app.kernel.clock import database_now
-from app.monitoring import evaluate_rule, take_due_rules, tell_due
+from app.kernel.errors import HeadraceError
+from app.monitoring import evaluate_rule, note_fault, take_due_rules, tell_due
+
+log = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 57.0
 TOO_LATE: Final = timedelta(seconds=90)
@@ -42,10 +47,22 @@ def _evaluate(run: Run) -> int:
             due = take_due_rules(session)
         if not due:
             break
-        for rule_id in due:
-            with run.adding() as session:
-                evaluated += evaluate_rule(session, rule_id)
+        evaluated += sum(_look_at(run, rule_id) for rule_id in due)
     return evaluated
+
+
+def _look_at(run: Run, rule_id: UUID) -> bool:
+    """Look at a rule. Whatever becomes of it, other organizations' rules come after it."""
+    try:
+        with run.adding() as session:
+            return evaluate_rule(session, rule_id)
+    except HeadraceError:
+        raise
+    except Exception:
+        log.exception("a rule could not be worked out", extra={"rule_id": str(rule_id)})
+    with run.adding() as session:
+        note_fault(session, rule_id)
+    return False
 
 
 def _tell(run: Run) -> int:

@@ -76,9 +76,19 @@ def test_matchers_all_have_to_agree() -> None:
     assert not matches([matcher("zone", "!~", "e.")], labels)
 
 
-@pytest.mark.parametrize("value", ["(", "(a+)+", "a" * 201])
-def test_expressions_that_are_none_or_may_take_forever_are_refused(value: str) -> None:
+@pytest.mark.parametrize("value", ["(", "(?=a)b", r"(a)\1", "a" * 201])
+def test_expressions_that_are_none_or_look_around_are_refused(value: str) -> None:
     assert find_matchers_fault([matcher("pod", "=~", value)])
+
+
+def test_what_was_stored_and_is_no_expression_any_more_mutes_nothing() -> None:
+    assert not matches([matcher("pod", "!~", "(?=a)b")], {"pod": "b"})
+
+
+@pytest.mark.parametrize("value", ["(a+)+", "(a|a)*", "(a|aa)+", "(a?){50}a{50}", ".*.*.*.*.*.*", "(.*a){20}"])
+def test_no_expression_takes_long_however_it_is_written(value: str) -> None:
+    assert find_matchers_fault([matcher("pod", "=~", f"{value}b")]) is None
+    assert not matches([matcher("pod", "=~", f"{value}b")], {"pod": "a" * 1000})
 
 
 def test_what_would_match_everything_is_refused() -> None:

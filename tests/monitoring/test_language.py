@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from app.monitoring.errors import QueryInvalid
+from app.monitoring.errors import QueryInvalid, QueryTooWide
 from app.monitoring.language import Aggregation, Matcher, Over, Selector, evaluate, parse
 from app.monitoring.points import Points, put_in_order, to_micros
 
@@ -77,6 +77,20 @@ def test_aggregations_put_series_together() -> None:
     assert run("min(requests)", 5000) == {}
 
 
+def test_a_query_that_looks_at_the_same_samples_again_and_again_is_refused() -> None:
+    def many(selector: Selector, after: float, until: float) -> Sequence[tuple[Mapping[str, str], Points]]:
+        times = np.arange(100_000.0)
+        return [({"pod": "a"}, put_in_order(to_micros(times), times))] * 10
+
+    steps = np.linspace(0, 100_000, 1_000)
+    for function in ("avg_over_time", "max_over_time", "stddev_over_time"):
+        with pytest.raises(QueryTooWide):
+            evaluate(parse(f"{function}(m[1d])"), steps, many)
+    assert len(evaluate(parse("rate(m[1d])"), steps, many)) == 10
+    with pytest.raises(QueryTooWide):
+        evaluate(parse("m"), np.linspace(0, 1, 1_300_000), many)
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -91,6 +105,8 @@ def test_aggregations_put_series_together() -> None:
         ('{pod=~".*"}', "would read everything"),
         ('{pod!="x"}', "would read everything"),
         ('{pod=~"("}', "not a regular expression"),
+        (r'{pod=~"(a)\\1"}', "looks around or back"),
+        ('{pod=~"a(?!b)"}', "looks around or back"),
         ("quantile(2, cpu)", "from 0 to 1"),
         ("cpu + 1", "Cannot be read from"),
         ("cpu cpu", "Expected end"),

@@ -86,6 +86,7 @@ def test_the_summary_counts(client: FlaskClient, alice: Person) -> None:
         (QUERY, {"query": "cpu", "step": "-1"}, "step"),
         (QUERY, {"query": "cpu", "time": "yesterday"}, "time"),
         (QUERY, {"query": '{pod=~".*"}'}, "query"),
+        (QUERY, {"query": 'm{pod=~"(?P<name>a)"}'}, "query"),
         (CHART, {}, "name"),
         (CHART, {"name": "m", "labels": "pod"}, "labels"),
         (CHART, {"name": "m", "resolution": "2m"}, "resolution"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import cramjam
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app.kernel.db import Database
+from app.monitoring import points, writing
 from app.monitoring.models import MetricChunk, MetricRollup
 from tests.support.clusters import Keeper
 from tests.support.identity import Person, data_of, error_of
-from tests.support.metrics import WRITE, get, remote_write, series, write
+from tests.support.metrics import WRITE, get, message, packed, remote_write, series, write
 
 START = 1767225600.0
 PROTOBUF = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
@@ -101,6 +103,10 @@ def count(database: Database, model: type[Any]) -> int:
         ({"series": [{"name": "m", "points": [[1, 2], [3]]}]}, "series.0.points", "[seconds, value]"),
         ({"series": [{"name": "m", "points": [[1, "2"]]}]}, "series.0.points", "texts"),
         ({"series": [{"name": "m", "points": [[1, None]]}]}, "series.0.points", "null"),
+        ({"series": [{"name": "m", "points": [[1, 2]] * 1000 + [[1, "x" * 500_000]]}]}, "series.0.points", "texts"),
+        ({"series": [{"name": "m", "points": ["ab", "cd"]}]}, "series.0.points", "texts"),
+        ({"series": [{"name": "m", "points": [1, 2]}]}, "series.0.points", "[seconds, value]"),
+        ({"series": [{"name": "m", "points": [[1, True]]}]}, "series.0.points", "texts"),
         ({"series": [{"name": "m", "points": [[1767225600000, 1.0]]}]}, "series.0.points", "2200"),
         ({"series": [{"name": "m", "points": [[-1, 1.0]]}]}, "series.0.points", "1970"),
         ({"series": [{"name": "m", "points": [], "unit": "s"}]}, "series.0.unit", "Unknown"),
@@ -168,6 +174,47 @@ def test_prometheus_writes_in_its_own_form(client: FlaskClient, alice: Person) -
 def test_a_remote_write_that_lies_is_refused(client: FlaskClient, alice: Person, body: bytes) -> None:
     reply = client.post(WRITE, data=body, headers=alice.headers | PROTOBUF)
     assert reply.status_code in (400, 413) or (body == b"" and reply.status_code == 200)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        message(b"") * 1_000_000,
+        message(message(b"", field=2) * 600_000),
+        message(b"", field=3) * 1_000_000,
+        message(message(b"") * 9_000_000),
+    ],
+)
+def test_a_small_body_of_many_empty_messages_is_refused_before_they_take_room(
+    client: FlaskClient, alice: Person, request_: bytes
+) -> None:
+    reply = client.post(WRITE, data=packed(request_), headers=alice.headers | PROTOBUF)
+    assert error_of(reply, 413)["code"] == "PAYLOAD_TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "request_", [b"\x0a\x05ab", b"\x0a", b"\x0b\x00", b"\x0a" + b"\xff" * 11, b"\x0a\x01\xff", b"\x00" + b"\xff" * 12]
+)
+def test_what_is_no_message_is_refused(client: FlaskClient, alice: Person, request_: bytes) -> None:
+    assert client.post(WRITE, data=packed(request_), headers=alice.headers | PROTOBUF).status_code == 400
+
+
+def test_fields_that_nobody_reads_are_passed_over(client: FlaskClient, alice: Person) -> None:
+    others = message(b"metadata", field=3) + b"\x20\x05" + b"\x29" + b"8 bytes." + b"\x35" + b"4 by"
+    known = cramjam.snappy.decompress_raw(remote_write([({"__name__": "up"}, [(START * 1000, 1.0)])]))
+    told = data_of(client.post(WRITE, data=packed(others + bytes(known)), headers=alice.headers | PROTOBUF))
+    assert told["accepted"] == 1
+
+
+def test_a_late_sample_reads_what_lies_about_it_and_no_more(
+    client: FlaskClient, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for begin in range(0, 1000, 100):
+        write(client, alice, series("m", [[START + begin + at, 1] for at in range(0, 100, 10)]))
+    unpacked: list[bytes] = []
+    monkeypatch.setattr(writing, "unpack", lambda data: unpacked.append(data) or points.unpack(data))
+    told = write(client, alice, series("m", [[START + 5, 2], [START + 10, 2], [START + 905, 2]]))
+    assert (told["accepted"], told["late"], told["duplicates"], len(unpacked)) == (2, 2, 1, 2)
 
 
 def test_the_second_version_of_remote_write_is_refused_as_one_that_is_not_read(

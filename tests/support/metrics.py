@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from app.monitoring.models import Alert
-from app.monitoring.remote_write import WriteRequest
+from app.monitoring.remote_write import TimeSeries
 from app.sre.models import Anomaly
 from tests.support.clusters import Keeper
 from tests.support.identity import Person, data_of
@@ -36,14 +36,28 @@ def write(client: FlaskClient, person: Person, *given: dict[str, Any], **place: 
 
 def remote_write(given: Iterable[tuple[dict[str, str], Pairs]]) -> bytes:
     """Return a body of remote write; times are milliseconds."""
-    request = WriteRequest()
+    request = b""
     for labels, samples in given:
-        one = request.timeseries.add()
+        one = TimeSeries()
         for name in sorted(labels):
             one.labels.add(name=name, value=labels[name])
         for at, value in samples:
             one.samples.add(timestamp=int(at), value=value)
-    return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+        request += message(one.SerializeToString())
+    return packed(request)
+
+
+def message(content: bytes, field: int = 1) -> bytes:
+    """Return a message as a field of another."""
+    size, length = b"", len(content)
+    while length >= 0x80:
+        size, length = size + bytes([length & 0x7F | 0x80]), length >> 7
+    return bytes([field << 3 | 2]) + size + bytes([length]) + content
+
+
+def packed(request: bytes) -> bytes:
+    """Return a body as Prometheus packs it."""
+    return bytes(cramjam.snappy.compress_raw(request))
 
 
 def get(client: FlaskClient, person: Person, path: str, **query: Any) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now
@@ -33,6 +34,9 @@ RULES_AT_ONCE: Final = 20
 # Who was away for longer goes on from here: what was then is history.
 MOST_STEPS: Final = 60
 SHOWN_SAMPLES: Final = 10
+LONGEST_TEXT: Final = 4_000
+FAULT: Final = "It could not be worked out, or took too long; it is tried again."
+_PLACE: Final = re.compile(r"\{\{([^{}]{1,100})\}\}")
 
 Scored = Mapping[int, Sequence[tuple[float, float, float]]]
 Anomalies = Callable[[Session, Collection[int], float, float], Scored]
@@ -137,6 +141,11 @@ def evaluate_rule(session: Session, rule_id: UUID, now: datetime | None = None) 
     return True
 
 
+def note_fault(session: Session, rule_id: UUID) -> None:
+    """Say of a rule that it could not be worked out, in a way nobody foresaw."""
+    session.execute(update(AlertRule).where(AlertRule.id == rule_id).values(error=FAULT))
+
+
 def _steps_of(rule: AlertRule, now: float) -> Floats:
     interval = rule.interval_seconds
     last = math.floor(now / interval) * interval
@@ -224,10 +233,8 @@ def _open(look: _Look, labels: Mapping[str, str], episode: Episode) -> Alert:
 
 
 def _fill(text: str, labels: Mapping[str, str]) -> str:
-    """Return a text with `{{label}}` replaced."""
-    for name, value in labels.items():
-        text = text.replace(f"{{{{{name}}}}}", value)
-    return text
+    """Return a text with `{{label}}` replaced, once: a value that names other labels would grow with each of them."""
+    return _PLACE.sub(lambda found: labels.get(found[1], found[0]), text)[:LONGEST_TEXT]
 
 
 def _write(look: _Look, alert: Alert, before: Episode | None, after: Episode, finding: Finding, at: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ from app.monitoring.events import AlertResolved, AlertTriggered
 from app.monitoring.models import Alert, AlertGroup, AlertRule, Silence
 
 GROUPS_AT_ONCE: Final = 50
+FAULT_PAUSE: Final = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,13 @@ def tell_due(session: Session) -> int:
     groups = session.scalars(due.limit(GROUPS_AT_ONCE).with_for_update(skip_locked=True)).all()
     now: datetime = session.execute(select(database_now())).scalar_one()
     for group in groups:
-        _tell(session, group, now)
+        try:
+            with session.begin_nested():
+                _tell(session, group, now)
+        except Exception:
+            # One organization's alerts must not keep those of all others from being told.
+            log.exception("a group of alerts could not be told", extra={"group_id": str(group.id)})
+            group.due_at = now + FAULT_PAUSE
     session.flush()
     return len(groups)
 

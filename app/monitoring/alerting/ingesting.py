@@ -14,7 +14,7 @@ from app.kernel.clock import database_now
 from app.kernel.ids import new_id
 from app.monitoring.alerting import story
 from app.monitoring.alerting.episodes import FIRING, RESOLVED
-from app.monitoring.alerting.evaluating import fingerprint_of
+from app.monitoring.alerting.evaluating import LONGEST_TEXT, fingerprint_of
 from app.monitoring.alerting.groups import join_group
 from app.monitoring.models import ALERTMANAGER, Alert
 from app.monitoring.writing import Place
@@ -58,7 +58,7 @@ def _take(
     if one["status"] == RESOLVED:
         if known is None:
             return "refreshed"
-        known.status, known.resolved_at = RESOLVED, one.get("ends_at") or now
+        known.status, known.resolved_at = RESOLVED, min(one.get("ends_at", now), now)
         story.note(session, known.id, story.OVER, reason="Alertmanager said so.")
         join_group(session, known, None, now)
         return "resolved"
@@ -77,7 +77,7 @@ def _take(
 def _make(place: Place, key: bytes, one: Mapping[str, Any], now: datetime) -> Alert:
     labels, annotations = one["labels"], one["annotations"]
     name = labels.get("alertname", "alert")
-    began = one.get("starts_at") or now
+    began = min(one.get("starts_at", now), now)
     return Alert(
         id=new_id(),
         organization_id=place.organization_id,
@@ -89,8 +89,8 @@ def _make(place: Place, key: bytes, one: Mapping[str, Any], now: datetime) -> Al
         fingerprint=key,
         severity=SEVERITIES.get(labels.get("severity", "").lower(), "warning"),
         status=FIRING,
-        title=annotations.get("summary") or annotations.get("title") or name,
-        description=annotations.get("description") or annotations.get("message") or "",
+        title=(annotations.get("summary") or annotations.get("title") or name)[:LONGEST_TEXT],
+        description=(annotations.get("description") or annotations.get("message") or "")[:LONGEST_TEXT],
         pending_at=began,
         violated_at=now,
         fired_at=began,

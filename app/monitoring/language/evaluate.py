@@ -9,9 +9,15 @@ from typing import Final
 
 import numpy as np
 
+from app.monitoring.errors import QueryTooWide
 from app.monitoring.language.nodes import LOOKBACK, Aggregation, Expression, Over, Selector
 from app.monitoring.language.ranges import FUNCTIONS, Windows
 from app.monitoring.points import Floats, Points
+
+MOST_VALUES: Final = 12_000_000
+# Windows of ninety days at each of many steps hold every sample many times: some seconds of work.
+MOST_LOOKED_AT: Final = 200_000_000
+LIGHT: Final = frozenset({"last_over_time", "count_over_time", "delta", "increase", "rate"})
 
 Source = Callable[[Selector, float, float], Sequence[tuple[Mapping[str, str], Points]]]
 """Gives the series of a selector with their samples of `after < time <= until`, in seconds."""
@@ -37,6 +43,7 @@ def _evaluate(expression: Expression, steps: Floats, source: Source) -> list[Lin
     if isinstance(expression, Over):
         return _over(expression, steps, source)
     read = source(expression, steps[0] - LOOKBACK, steps[-1])
+    _check_width(len(read), steps)
     return [Line(labels, _latest(Windows.of(points, steps, LOOKBACK))) for labels, points in read]
 
 
@@ -48,7 +55,16 @@ def _over(over: Over, steps: Floats, source: Source) -> list[Line]:
     seconds = over.selector.seconds or LOOKBACK
     work = FUNCTIONS[over.function]
     read = source(over.selector, steps[0] - seconds, steps[-1])
-    return [Line(_unnamed(labels), work(Windows.of(points, steps, seconds), over.parameter)) for labels, points in read]
+    _check_width(len(read), steps)
+    found = [(labels, Windows.of(points, steps, seconds)) for labels, points in read]
+    if over.function not in LIGHT and sum(int(windows.counts.sum()) for _, windows in found) > MOST_LOOKED_AT:
+        raise QueryTooWide(f"Its windows hold more than {MOST_LOOKED_AT} samples together.", limit=MOST_LOOKED_AT)
+    return [Line(_unnamed(labels), work(windows, over.parameter)) for labels, windows in found]
+
+
+def _check_width(series: int, steps: Floats) -> None:
+    if series * len(steps) > MOST_VALUES:
+        raise QueryTooWide(f"This makes more than {MOST_VALUES} values; take longer steps.", limit=MOST_VALUES)
 
 
 def _unnamed(labels: Mapping[str, str]) -> dict[str, str]:

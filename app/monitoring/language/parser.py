@@ -10,6 +10,7 @@ from typing import Final
 
 from app.kernel.errors import FieldError
 from app.monitoring.errors import QueryInvalid
+from app.monitoring.expressions import is_expression
 from app.monitoring.language.nodes import Aggregation, Expression, Matcher, Over, Selector
 
 LONGEST: Final = 2_000
@@ -219,10 +220,9 @@ class _Parser:
 
 
 def _check_expression(value: str, at: int) -> None:
-    try:
-        re.compile(value)
-    except (re.error, RecursionError, OverflowError):
-        raise _fault("Is not a regular expression.", at) from None
+    # The database matches it, as RE2 would: with neither looking around nor back it need not backtrack.
+    if not is_expression(value):
+        raise _fault("Is not a regular expression, or looks around or back.", at)
 
 
 def _narrows(matcher: Matcher) -> bool:

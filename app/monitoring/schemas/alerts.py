@@ -259,11 +259,9 @@ class ReceivedAlertSchema(Schema):
     generator_url = fields.String(data_key="generatorURL")
 
     @post_load
-    def forget_no_end(self, one: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Alertmanager writes the year 1 for an end that there is not."""
-        if "ends_at" in one and one["ends_at"].year < 1970:
-            del one["ends_at"]
-        return one
+    def forget_no_time(self, one: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Alertmanager writes the year 1 for a time that there is not."""
+        return {name: value for name, value in one.items() if not name.endswith("_at") or value.year >= 1970}
 
 
 class ReceivedSchema(Schema):

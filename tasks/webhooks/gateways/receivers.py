@@ -154,7 +154,7 @@ def _read(answer: Streamed) -> dict[str, Any]:
     body, is_truncated = _read_beginning(answer)
     said: dict[str, Any] = {
         "status": answer.status,
-        "headers": {name: _text(value)[:LONGEST_HEADER] for name, value in headers.items()},
+        "headers": {_text(name)[:LONGEST_HEADER]: _text(value)[:LONGEST_HEADER] for name, value in headers.items()},
         "body": _text(body.decode("utf-8", "replace")),
         "is_truncated": is_truncated,
     }
@@ -190,5 +190,5 @@ def _retry_after(value: str | None) -> float | None:
         return float(value.strip()[:9])
     try:
         return max((parsedate_to_datetime(value) - utc_now()).total_seconds(), 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
