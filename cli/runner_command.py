@@ -121,6 +121,8 @@ def start(options: argparse.Namespace) -> int:
         said = _say(options.capacity, bench.sandbox.name)
         api = RunnerApi(identity.url, identity.token)
         log.info("%s, %s, steps in %s", identity.name, identity.url, bench.sandbox.name)
+        if bench.sandbox.name == "plain" and not options.step_uid:
+            log.warning("steps without an image can read this runner's token: they are plain processes of its user")
         return RunnerLoop(api, home, bench, options.capacity, said, stopping).run()
 
 

@@ -139,14 +139,9 @@ class Database:
 
     @contextmanager
     def _part(self, whole: Session) -> Iterator[Session]:
-        before = _copy(whole.info)
         try:
-            with whole.begin_nested():
+            with set_apart(whole):
                 yield whole
-        except BaseException:
-            whole.info.clear()
-            whole.info.update(before)
-            raise
         finally:
             # As a session of its own would: the next one reads anew.
             whole.expunge_all()
@@ -175,6 +170,19 @@ class Database:
                 listener(items)
             except Exception:
                 log.warning("what was noted for %r did not reach its listener", subject, exc_info=True)
+
+
+@contextmanager
+def set_apart(session: Session) -> Iterator[None]:
+    """Let a block of a transaction fail alone: neither what it has written nor what it has noted is saved then."""
+    before = _copy(session.info)
+    try:
+        with session.begin_nested():
+            yield
+    except BaseException:
+        session.info.clear()
+        session.info.update(before)
+        raise
 
 
 def _copy(collected: Any) -> Any:

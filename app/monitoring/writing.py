@@ -178,6 +178,6 @@ def _times_there(session: Session, series_id: int, times: Integers) -> Integers:
     there = [np.empty(0, np.int64)]
     for start in range(0, len(wanted), CHUNKS_AT_ONCE):
         named = tuple_(chunks.c.first, chunks.c.written_at).in_(wanted[start : start + CHUNKS_AT_ONCE])
-        for data in session.scalars(select(chunks.c.data).where(chunks.c.series_id == series_id, named)):
-            there.append(np.intersect1d(times, unpack(bytes(data)).times))
+        some = session.scalars(select(chunks.c.data).where(chunks.c.series_id == series_id, named))
+        there += [np.intersect1d(times, unpack(bytes(data)).times) for data in some]
     return np.concatenate(there)

@@ -72,7 +72,8 @@ def _read_segment(given: Any) -> Segment:
     try:
         first_seq, stream, text, at = given["q"], given["s"], given["x"], datetime.fromisoformat(given["t"])
         is_text = stream in LEVELS and isinstance(text, str) and "\0" not in text
-    except (TypeError, KeyError) as error:
+        format_time(at)
+    except (TypeError, KeyError, OverflowError) as error:
         raise ValueError("is not a segment") from error
     if not is_text or type(first_seq) is not int or not 0 < first_seq < LAST_SEQ or at.tzinfo is None:
         raise ValueError("is not a segment of a log")

@@ -139,7 +139,7 @@ def _artifacts_of(session: Session, stages: list[Stage]) -> tuple[NeededArtifact
     return tuple(NeededArtifact(row.path, row.key) for row in session.execute(kept))
 
 
-def start_step(session: Session, step_id: UUID) -> int:
+def start_step(session: Session, job: Job, step_id: UUID) -> int:
     """Move a step to running and return the number of this attempt, which its log is kept under."""
     step = session.get_one(Step, step_id, with_for_update=True)
     stage = session.get_one(Stage, step.stage_id)
@@ -149,7 +149,13 @@ def start_step(session: Session, step_id: UUID) -> int:
     step.attempt += 1
     session.flush()
     publish(session, f"execution:{step.execution_id}", "step.status", step.as_event(stage))
+    jobs.advance(session, job, phase=_running(steps_of(session, stage)), message=f"{step.name} runs")
     return step.attempt
+
+
+def _running(steps: Sequence[Step]) -> str | None:
+    """Return the names of the steps that run, as the phase of their stage's job."""
+    return ", ".join(step.name for step in steps if step.status == RUNNING) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,7 @@ def finish_step(session: Session, job: Job, step_id: UUID, ended: StepEnd, *, ag
         percent=100.0 * done / len(steps),
         current=done,
         total=len(steps),
+        phase=_running(steps),
         message=message,
     )
     if job.parent_id is not None:

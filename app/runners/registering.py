@@ -107,8 +107,7 @@ def recognize(session: Session, vault: Vault, text: str, address: str | None) ->
     if found is None or not vault.recognizes(text.encode(), found[0].secret_hash):
         raise RunnerUnknown
     runner: Runner = found[0]
-    if runner.disabled:
-        raise RunnerDisabled
+    _refuse_disabled(runner)
     fingerprint = vault.fingerprint(text.encode())
     if found[1] or runner.secret_hash != fingerprint:
         # Hashed anew as well, should the platform's key have changed: its text is known at its use alone.
@@ -116,6 +115,20 @@ def recognize(session: Session, vault: Vault, text: str, address: str | None) ->
         noting = update(Runner).where(Runner.id == runner.id).values(seen)
         session.execute(noting.execution_options(synchronize_session=False))
     return runner
+
+
+def look_again(session: Session, runner_id: UUID) -> Runner:
+    """Return a runner as it is now: it may have waited for long since it was recognized. Raises as `recognize` does."""
+    runner = session.get(Runner, runner_id)
+    if runner is None:
+        raise RunnerUnknown
+    _refuse_disabled(runner)
+    return runner
+
+
+def _refuse_disabled(runner: Runner) -> None:
+    if runner.disabled:
+        raise RunnerDisabled
 
 
 def change_runner(session: Session, runner: Runner, fields: Mapping[str, Any]) -> Runner:

@@ -34,7 +34,7 @@ class WebSocket:
     def __init__(self, wire: Wire, protocol: ClientProtocol) -> None:
         self._wire = wire
         self._protocol = protocol
-        self._message = b""
+        self._message = bytearray()
         self._heard_at = self._pinged_at = time.monotonic()
 
     @property
@@ -90,8 +90,8 @@ class WebSocket:
                 continue
             self._message += frame.data
             if frame.fin:
-                messages.append(self._message)
-                self._message = b""
+                messages.append(bytes(self._message))
+                self._message.clear()
         return messages
 
     def _flush(self) -> None:

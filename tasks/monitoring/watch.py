@@ -47,11 +47,11 @@ def _evaluate(run: Run) -> int:
             due = take_due_rules(session)
         if not due:
             break
-        evaluated += sum(_look_at(run, rule_id) for rule_id in due)
+        evaluated += sum(look_at(run, rule_id) for rule_id in due)
     return evaluated
 
 
-def _look_at(run: Run, rule_id: UUID) -> bool:
+def look_at(run: Run, rule_id: UUID) -> bool:
     """Look at a rule. Whatever becomes of it, other organizations' rules come after it."""
     try:
         with run.adding() as session:

@@ -57,8 +57,8 @@ class RecordHere:
 
     def start_step(self, step_id: UUID) -> int:
         """Move the step to running."""
-        with self._run.recording() as (session, _):
-            return start_step(session, step_id)
+        with self._run.recording() as (session, job):
+            return start_step(session, job, step_id)
 
     def finish_step(self, step_id: UUID, ended: StepEnd, *, again: bool) -> None:
         """Move the step to its end, or back to queued."""

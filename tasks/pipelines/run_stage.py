@@ -55,6 +55,7 @@ def do_stage(work: StageWork) -> dict[str, Any]:
         caches = StageCaches(work, place)
         runner.note(caches.restore())
         failed = runner.run_all()
+        _tell_keeping(work)
         tests = read_reports(work, place)
         kept = _keep_artifacts(work, place)
         if not failed and not runner.out_of_time:
@@ -84,6 +85,12 @@ def _checkout(runner: StepRunner, clock: StageClock) -> None:
         if clock.is_up():
             raise StageTimedOut("The stage's time was up before its source had arrived.") from error
         raise
+
+
+def _tell_keeping(work: StageWork) -> None:
+    planned = work.briefing.planned
+    if planned.artifacts or planned.reports or planned.cache:
+        work.recorder.progress(phase="keep", message="keeping reports, artifacts and caches")
 
 
 def _keep_artifacts(work: StageWork, place: Workplace) -> list[Any]:

@@ -21,6 +21,7 @@ from tests.support.metrics import get, series, write
 
 RULES = "/api/v1/alert-rules"
 SILENCES = "/api/v1/silences"
+INGEST = "/api/v1/alerts/ingest"
 AT_ONCE = {"group_wait_seconds": 0, "group_interval_seconds": 0}
 
 
@@ -215,7 +216,7 @@ def test_an_alertmanagers_alerts_are_taken_once_and_told_as_ours(
     client: FlaskClient, alice: Person, watcher: Watcher, keeper: Keeper
 ) -> None:
     def send(body: Any) -> Any:
-        return data_of(client.post("/api/v1/alerts/ingest", json=body, headers=alice.headers))
+        return data_of(client.post(INGEST, json=body, headers=alice.headers))
 
     assert send(message("firing", node="n1")) == {"received": 1, "fired": 1, "refreshed": 0, "resolved": 0}
     assert send(message("firing", node="n1"))["refreshed"] == 1

@@ -25,7 +25,8 @@ def lose(engine: Engine, execution_id: UUID, name: str) -> Seen:
     with engine.database.transaction() as session:
         claim = jobs.claim(session, job_id, "lost:1", 60)
         assert claim is not None
-        start_step(session, start_stage(session, engine.look(execution_id).stages[name].id).steps["run"])
+        job = session.get_one(Job, job_id)
+        start_step(session, job, start_stage(session, engine.look(execution_id).stages[name].id).steps["run"])
     with engine.database.transaction() as session:
         ago = database_now() - sql_seconds(1)
         session.execute(update(Job).where(Job.id == job_id).values(lease_until=ago))

@@ -48,6 +48,21 @@ def test_the_first_failure_skips_the_steps_after_it_but_for_those_that_ask(engin
     assert engine_of_alice.artifacts(seen.execution.id) == {"test/result.txt": b"built\n"}
 
 
+def test_the_job_of_a_stage_tells_which_step_runs(engine_of_alice: Engine) -> None:
+    seen = engine_of_alice.run(pipeline(stage("build", step("compile"), step("test", "exit 1"), artifacts=["x"])))
+    topic = f"job:{engine_of_alice.job_of(seen.execution.id, 'build')}"
+    progress = [data["progress"] for kind, data in engine_of_alice.events(topic) if kind == "job.progress"]
+    told = [(one["phase"], one["message"]) for one in progress]
+    assert told[0][0] == "checkout"
+    assert told[1:] == [
+        ("compile", "compile runs"),
+        ("compile", "compile succeeded"),
+        ("test", "test runs"),
+        ("test", "test failed"),
+        ("keep", "keeping reports, artifacts and caches"),
+    ]
+
+
 def test_a_step_that_may_fail_fails_nobody(engine_of_alice: Engine) -> None:
     seen = engine_of_alice.run(
         pipeline(

@@ -38,6 +38,7 @@ def test_lines_are_taken_once_and_in_order(engine_of_alice: Engine, started: UUI
         b'{"q":1,"n":1,"t":"2026-01-01T00:00:00Z","s":"nowhere","x":"a"}',
         b'{"q":1,"n":1,"t":"2026-01-01T00:00:00Z","s":"stdout","x":"a\\u0000b"}',
         b'{"q":1,"n":1,"t":"2026-01-01T00:00:00","s":"stdout","x":"a"}',
+        b'{"q":1,"n":1,"t":"0001-01-01T00:00:00+14:00","s":"stdout","x":"a"}',
         b'{"q":-1,"n":1,"t":"2026-01-01T00:00:00Z","s":"stdout","x":"a"}',
         b'{"q":true,"n":1,"t":"2026-01-01T00:00:00Z","s":"stdout","x":"a"}',
     ],

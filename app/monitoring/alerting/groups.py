@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now
-from app.kernel.db import table_of
+from app.kernel.db import set_apart, table_of
 from app.kernel.events import announce
 from app.kernel.ids import new_id
 from app.monitoring.alerting import story
@@ -89,7 +89,7 @@ def tell_due(session: Session) -> int:
     now: datetime = session.execute(select(database_now())).scalar_one()
     for group in groups:
         try:
-            with session.begin_nested():
+            with set_apart(session):
                 _tell(session, group, now)
         except Exception:
             # One organization's alerts must not keep those of all others from being told.

@@ -28,6 +28,11 @@ def own_organization(session: Session, named: Mapping[str, Any]) -> UUID:
     return named.get("organization_id") or personal_organization(session, principal().user_id)
 
 
+def take_place(body: dict[str, Any]) -> dict[str, Any]:
+    """Take out of a body what it says of its place, for `find_place`."""
+    return {name: body.pop(name) for name in ("organization_id", *INNER) if name in body}
+
+
 def find_place(session: Session, named: Mapping[str, Any]) -> Place:
     """Return where a request puts things, if the caller may by this route; raises NotFound or Forbidden."""
     inner = {name: model for name, model in INNER.items() if named.get(name)}

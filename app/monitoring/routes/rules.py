@@ -15,7 +15,7 @@ from app.monitoring.alerting import rules
 from app.monitoring.alerting.queries import visible_rules
 from app.monitoring.charts import Span
 from app.monitoring.models import AlertRule
-from app.monitoring.routes.base import blueprint, find_place
+from app.monitoring.routes.base import blueprint, find_place, take_place
 from app.monitoring.schemas.alerts import (
     RuleChange,
     RuleCreation,
@@ -27,7 +27,6 @@ from app.monitoring.schemas.alerts import (
 )
 
 SORT = {"created_at": AlertRule.created_at, "name": AlertRule.name}
-PLACE = ("organization_id", "workspace_id", "cluster_id")
 
 
 @blueprint.route("/alert-rules")
@@ -45,7 +44,7 @@ class AlertRules(MethodView):
     @requires("alerts:write")
     def post(self, body: dict[str, Any]) -> AlertRule:
         """Make an alert rule; it is looked at from now on, every `interval_seconds`"""
-        named = _take_place(body)
+        named = take_place(body)
         with transaction() as session:
             return rules.make_rule(session, find_place(session, named), principal(), body)
 
@@ -96,17 +95,13 @@ class Trials(MethodView):
         """Try a rule on stored history; the job's result says what would have fired, beside the rule of `rule_id`"""
         span = Span(body["start"], body.get("end", utc_now().timestamp()))
         with transaction() as session:
-            place, rule = find_place(session, _take_place(body)), _find(session, body.get("rule_id"))
+            place, rule = find_place(session, take_place(body)), _find(session, body.get("rule_id"))
             trial, job_id = rules.ask_for_trial(session, place, principal(), body["rule"], rule, span)
             return accepted(trial, job_id)
 
 
 def _find(session: Session, rule_id: UUID | None) -> AlertRule | None:
     return None if rule_id is None else load(session, AlertRule, rule_id)
-
-
-def _take_place(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: body.pop(name) for name in PLACE if name in body}
 
 
 def _change(body: dict[str, Any], rule_id: UUID) -> AlertRule:

@@ -12,7 +12,7 @@ from app.http import load, principal, requires, transaction
 from app.monitoring.alerting import rules
 from app.monitoring.alerting.queries import visible_silences
 from app.monitoring.models import Silence
-from app.monitoring.routes.base import blueprint, find_place
+from app.monitoring.routes.base import blueprint, find_place, take_place
 from app.monitoring.schemas.alerts import (
     SilenceChange,
     SilenceCreation,
@@ -22,7 +22,6 @@ from app.monitoring.schemas.alerts import (
 )
 
 SORT = {"created_at": Silence.created_at, "starts_at": Silence.starts_at, "ends_at": Silence.ends_at}
-PLACE = ("organization_id", "workspace_id", "cluster_id")
 
 
 @blueprint.route("/silences")
@@ -40,7 +39,7 @@ class Silences(MethodView):
     @requires("alerts:write")
     def post(self, body: dict[str, Any]) -> Silence:
         """Mute alerts for a time, by their labels; a `maintenance` may repeat daily or weekly"""
-        named = {name: body.pop(name) for name in PLACE if name in body}
+        named = take_place(body)
         with transaction() as session:
             return rules.make_silence(session, find_place(session, named), principal(), body)
 

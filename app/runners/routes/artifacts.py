@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from uuid import UUID
 
 from flask import Response
 from flask.views import MethodView
@@ -16,18 +18,24 @@ from app.kernel.ids import new_id
 from app.kernel.store import BlobStore, StoreAway, Stored
 from app.pipelines import read_briefing, record_report
 from app.runners import working
-from app.runners.routes.base import ATTEMPT, by_runner, holding, machines
+from app.runners.routes.base import ATTEMPT, by_runner, current_runner, holding, machines, refuse_unheld
 from app.runners.work_schemas import FileQuerySchema, KeptFilesSchema, StoredFileSchema, read_report
 
 MOST_REPORT: Final = 64 * 1024**2
+SOON: Final = {"Retry-After": "2"}
 FILE_DOC: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-# Each takes a thread of the API for as long as the runner's line is slow.
-UPLOADS = threading.BoundedSemaphore(3)
+# Each upload takes a thread of the API for as long as the runner's line is slow, which one organization may choose.
+MOST_UPLOADS: Final = 3
+MOST_OF_ONE: Final = 2
+UPLOADS: Counter[UUID] = Counter()
+# A report takes many times its size while it is read.
+REPORTS = threading.BoundedSemaphore(1)
+_counting = threading.Lock()
 
 
 @machines.route(f"{ATTEMPT}/artifacts/<path:key>")
@@ -35,6 +43,7 @@ class NeededArtifact(MethodView):
     """A file that an earlier stage kept."""
 
     @machines.raw("application/octet-stream")
+    @machines.refuses(409)
     @by_runner
     def get(self, key: str, **place: Any) -> Response:
         """Download an artifact of a stage that this one depends on"""
@@ -50,7 +59,7 @@ class KeptFile(MethodView):
 
     @machines.arguments(FileQuerySchema, location="query")
     @machines.response(200, StoredFileSchema)
-    @machines.refuses(411, 413)
+    @machines.refuses(409, 411, 413)
     @machines.doc(**FILE_DOC)
     @by_runner
     def put(self, query: dict[str, Any], **place: Any) -> dict[str, Any]:
@@ -89,11 +98,13 @@ class TestReport(MethodView):
     @by_runner
     def post(self, **place: Any) -> None:
         """Record the tests of the stage's reports, as JSON: `{cases: […], faults: […]}`; sent again it replaces them"""
+        refuse_unheld(place)
         body = read_large(MOST_REPORT)
-        cases, faults = read_report(body)
-        with holding(place) as (session, held):
-            working.reserve(session, held.stage, len(body), platform().runner_bytes)
-            record_report(session, read_briefing(session, held.stage), cases, faults)
+        with _alone():
+            cases, faults = read_report(body)
+            with holding(place) as (session, held):
+                working.reserve(session, held.stage, len(body), platform().runner_bytes)
+                record_report(session, read_briefing(session, held.stage), cases, faults)
 
 
 def store_upload(place: dict[str, Any], key: str) -> Stored:
@@ -101,7 +112,7 @@ def store_upload(place: dict[str, Any], key: str) -> Stored:
     source, size = receive_file(platform().runner_bytes)
     with holding(place) as (session, held):
         working.reserve(session, held.stage, size, platform().runner_bytes)
-    with _one_of_few():
+    with _one_of_few(current_runner().organization_id):
         return BlobStore(platform().artifact_store).put_stream(key, source, size)
 
 
@@ -116,10 +127,25 @@ def delete_blobs(keys: list[str]) -> None:
 
 
 @contextmanager
-def _one_of_few() -> Iterator[None]:
-    if not UPLOADS.acquire(blocking=False):
-        raise Unavailable("Others are uploading; try again soon.", headers={"Retry-After": "2"})
+def _one_of_few(organization_id: UUID) -> Iterator[None]:
+    with _counting:
+        if UPLOADS.total() >= MOST_UPLOADS or UPLOADS[organization_id] >= MOST_OF_ONE:
+            raise Unavailable("Others are uploading; try again soon.", headers=SOON)
+        UPLOADS[organization_id] += 1
     try:
         yield
     finally:
-        UPLOADS.release()
+        with _counting:
+            UPLOADS[organization_id] -= 1
+            if not UPLOADS[organization_id]:
+                del UPLOADS[organization_id]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    if not REPORTS.acquire(blocking=False):
+        raise Unavailable("Another report is read; try again soon.", headers=SOON)
+    try:
+        yield
+    finally:
+        REPORTS.release()

@@ -50,3 +50,9 @@ def holding(place: dict[str, Any]) -> Iterator[tuple[Session, Held]]:
     job_id: UUID = place["job_id"]
     with transaction() as session:
         yield session, hold(session, current_runner(), job_id, place["attempt"])
+
+
+def refuse_unheld(place: dict[str, Any]) -> None:
+    """Raise as `hold` does, before anything large is read of who has nothing."""
+    with holding(place):
+        return

@@ -9,7 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from app.http import platform, send_blob
-from app.kernel.errors import NotFound
+from app.kernel.errors import NotFound, Refusal
 from app.kernel.ids import new_id
 from app.kernel.store import BlobStore
 from app.pipelines import StoredCache, find_cache, has_cache, keep_cache, may_read_cache, read_briefing
@@ -39,6 +39,7 @@ class OneCache(MethodView):
     """A cache that was found."""
 
     @machines.raw("application/octet-stream")
+    @machines.refuses(409)
     @by_runner
     def get(self, cache_id: UUID, **place: Any) -> Response:
         """Download a cache's archive"""
@@ -56,18 +57,27 @@ class NewCache(MethodView):
 
     @machines.arguments(CacheQuerySchema, location="query")
     @machines.response(200, CacheKeptSchema)
-    @machines.refuses(411, 413)
+    @machines.refuses(409, 411, 413)
     @machines.doc(**FILE_DOC)
     @by_runner
     def put(self, query: dict[str, Any], **place: Any) -> dict[str, Any]:
         """Keep an archive under a key, for the branch, tag or pull request of the run alone"""
-        with holding(place) as (session, held):
+        with holding(place) as (_, held):
             workspace_id = held.job.workspace_id
         blob = f"caches/{workspace_id}/{new_id()}"
         stored = store_upload(place, blob)
         values = {"blob": blob, "size": stored.size, "sha256": stored.sha256, **query}
-        with holding(place) as (session, held):
-            kept = keep_cache(session, read_briefing(session, held.stage), **values)
+        kept = _keep(place, values)
         if not kept:
             delete_blobs([blob])
         return {"kept": kept}
+
+
+def _keep(place: dict[str, Any], values: dict[str, Any]) -> bool:
+    """Let an archive be found. Nobody reaches what came too late: its bytes go again."""
+    try:
+        with holding(place) as (session, held):
+            return keep_cache(session, read_briefing(session, held.stage), **values)
+    except Refusal:
+        delete_blobs([values["blob"]])
+        raise

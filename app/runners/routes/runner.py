@@ -109,7 +109,8 @@ def _wait_for_one(runner: Runner, seconds: float) -> Claim | None:
 
 def _claim(runner: Runner) -> Claim | None:
     with transaction() as session:
-        return claiming.claim_next(session, runner, platform().runner_lease_seconds)
+        now = registering.look_again(session, runner.id)
+        return None if now.draining else claiming.claim_next(session, now, platform().runner_lease_seconds)
 
 
 def _assign(runner: Runner, claimed: Claim) -> Answer:

@@ -12,7 +12,7 @@ from app.kernel.errors import FieldError, Invalid
 from app.kernel.store import BlobStore
 from app.pipelines import Segment, decode_chunk, encode_chunk, log_key, start_step
 from app.runners import working
-from app.runners.routes.base import ATTEMPT, by_runner, current_runner, holding, machines
+from app.runners.routes.base import ATTEMPT, by_runner, current_runner, holding, machines, refuse_unheld
 from app.runners.work_schemas import LogAnswerSchema, StepEndSchema, StepLogQuerySchema, StepStartedSchema
 
 MOST_CHUNK: Final = 24 * 1024**2
@@ -32,7 +32,8 @@ class StepStart(MethodView):
     def post(self, step_id: UUID, **place: Any) -> dict[str, Any]:
         """Begin a step, and learn the number of its attempt"""
         with holding(place) as (session, held):
-            return {"attempt": start_step(session, working.step_of(session, held.stage, step_id).id)}
+            step = working.step_of(session, held.stage, step_id)
+            return {"attempt": start_step(session, held.job, step.id)}
 
 
 @machines.route(f"{STEP}/finish")
@@ -59,6 +60,7 @@ class StepLog(MethodView):
     def post(self, query: dict[str, Any], step_id: UUID, **place: Any) -> dict[str, Any]:
         """Add lines to a log, numbered without a gap; sent again they change nothing. One JSON object a line:
         `{q: number of the first line, t: time, s: stdout|stderr|system, x: lines}`"""
+        refuse_unheld(place)
         body = read_large(MOST_CHUNK)
         segments = _read(body)
         with transaction() as session:

@@ -186,7 +186,15 @@ def test_a_connection_is_kept_for_the_next_event() -> None:
 
 @pytest.mark.parametrize(
     ("said", "least", "most"),
-    [("120", 120, 120), ("junk", None, None), ("-5", None, None), ("99999999999999", 1e8, 1e9), ("", None, None)],
+    [
+        ("120", 120, 120),
+        ("junk", None, None),
+        ("-5", None, None),
+        ("99999999999999", 1e8, 1e9),
+        ("", None, None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None, None),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None, None),
+    ],
 )
 def test_retry_after_is_read_as_it_may_be_written(said: str, least: float | None, most: float | None) -> None:
     with receiving() as receiver:
@@ -197,6 +205,13 @@ def test_retry_after_is_read_as_it_may_be_written(said: str, least: float | None
     else:
         assert answer.retry_after is not None
         assert least <= answer.retry_after <= most
+
+
+def test_of_a_header_with_a_long_name_the_beginning_is_kept() -> None:
+    with receiving() as receiver:
+        receiver.answer = lambda *_: (200, {"X" * 5000: "y" * 5000}, b"")
+        answer, _ = send(receiver.url)
+    assert answer.headers["x" * 1000] == "y" * 1000
 
 
 def test_retry_after_may_be_a_date() -> None:

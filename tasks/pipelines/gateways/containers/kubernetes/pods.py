@@ -30,9 +30,13 @@ _HELPER_LIMITS: Final = Limits(0, cpus=1.0, memory_bytes=128 << 20)
 _CONTROL_BYTES: Final = 16 << 20
 # Images of databases start as root and become another user, which they own their data as.
 _SERVICE_CAPABILITIES: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
+# What is not public, with Azure's metadata, which lie elsewhere; of version 6 also what holds addresses of version 4.
 _PRIVATE: Final = {
-    "0.0.0.0/0": ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
-    "::/0": ("fc00::/7", "fe80::/10", "64:ff9b::/96"),
+    "0.0.0.0/0": (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
+        *("172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
+    ),
+    "::/0": ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fc00::/7", "fe80::/10", "ff00::/8"),
 }
 
 

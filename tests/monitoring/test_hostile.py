@@ -1,0 +1,108 @@
+"""Alerts that somebody made to stop those of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.kernel.clock import database_now
+from app.kernel.db import Database
+from app.kernel.errors import Permanent
+from app.monitoring import tell_due
+from app.monitoring.alerting import groups
+from app.monitoring.alerting.evaluating import LONGEST_TEXT
+from app.monitoring.models import AlertGroup
+from tasks.monitoring.watch import look_at
+from tests.monitoring.test_alerts import INGEST, Watcher, alerts, make_rule, message
+from tests.support.identity import Person, data_of, error_of
+from tests.support.metrics import get, series, write
+
+
+class Running:
+    """A run that nothing stops."""
+
+    def __init__(self, database: Database) -> None:
+        self.adding = database.transaction
+
+
+def test_a_title_whose_labels_name_labels_does_not_grow(client: FlaskClient, alice: Person, database: Database) -> None:
+    watcher = Watcher(database)
+    make_rule(client, alice, title="{{a}} {{none}}", description="{{a}}" * 400)
+    labels = {name: f"{{{{{chr(ord(name) + 1)}}}}}" * 200 for name in "abcdefgh"}
+    write(client, alice, series("m", [[watcher.now, 50.0]], **labels))
+    watcher.look()
+    (alert,) = alerts(client, alice)
+    assert alert["title"] == f"{labels['a']} {{{{none}}}}"
+    assert len(alert["description"]) == LONGEST_TEXT
+
+
+def test_times_that_the_database_could_not_read_again_are_refused(client: FlaskClient, alice: Person) -> None:
+    for said in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        body = message("firing")
+        body["alerts"][0]["startsAt"] = said
+        assert error_of(client.post(INGEST, json=body, headers=alice.headers), 422)["code"] == "VALIDATION_ERROR"
+
+
+def test_an_alert_begins_and_ends_now_at_the_latest_and_keeps_so_much_text(client: FlaskClient, alice: Person) -> None:
+    body = message("firing", node="n1")
+    one = body["alerts"][0]
+    one |= {"startsAt": "9000-01-01T00:00:00Z", "annotations": {"summary": "s" * 100_000}}
+    data_of(client.post(INGEST, json=body, headers=alice.headers))
+    one |= {"status": "resolved", "endsAt": "9000-01-01T00:00:00Z"}
+    data_of(client.post(INGEST, json=body, headers=alice.headers))
+    (alert,) = alerts(client, alice)
+    assert len(alert["title"]) == LONGEST_TEXT
+    assert {alert[name][:2] for name in ("pending_at", "fired_at", "resolved_at")} == {"20"}
+
+
+def test_a_rule_that_cannot_be_worked_out_says_so_and_keeps_no_other_from_its_turn(
+    client: FlaskClient, alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = make_rule(client, alice)
+
+    def fail(*_: Any) -> bool:
+        raise ArithmeticError
+
+    monkeypatch.setitem(look_at.__globals__, "evaluate_rule", fail)
+    run: Any = Running(database)
+    assert look_at(run, UUID(rule["id"])) is False
+    assert "could not be worked out" in get(client, alice, f"/alert-rules/{rule['id']}")["error"]
+
+    @contextmanager
+    def lost() -> Iterator[Session]:
+        raise Permanent
+        yield
+
+    run.adding = lost
+    with pytest.raises(Permanent):
+        look_at(run, UUID(rule["id"]))
+
+
+def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
+    client: FlaskClient, alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad", "good"):
+        body = message("firing", alertname=name)
+        data_of(client.post(INGEST, json=body, headers=alice.headers))
+    tell = groups._tell
+
+    def tell_most(session: Session, group: AlertGroup, *more: Any) -> None:
+        tell(session, group, *more)
+        if group.labels["alertname"] == "bad":
+            raise ArithmeticError
+
+    monkeypatch.setattr(groups, "_tell", tell_most)
+    with database.transaction() as session:
+        session.execute(update(AlertGroup).values(due_at=database_now()))
+    with database.transaction() as session:
+        assert tell_due(session) == 2
+    with database.transaction() as session:
+        assert tell_due(session) == 0
+    assert {one["name"]: one["told_at"] is not None for one in alerts(client, alice)} == {"bad": False, "good": True}
