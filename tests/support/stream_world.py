@@ -26,7 +26,7 @@ from app.kernel.stream import Delivered, RedisLive, publish
 from tests.support.sse import SseClient
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 LIMITS = {"max_streams": 2000, "max_websockets": 1000, "auth_seconds": 10.0, "beat_seconds": 1}
 
 
