@@ -13,14 +13,20 @@ from app.monitoring.alerting.groups import tell_due
 from app.monitoring.alerting.rules import forget_alerts
 from app.monitoring.alerting.story import record_attempt
 from app.monitoring.alerting.trials import run_trial
+from app.monitoring.comparing import compare_usages, shares_of_clusters
 from app.monitoring.errors import BodyTooLarge, QueryTooWide, TooManySeries
 from app.monitoring.folding import fold_some, forget_silent, make_metric_partitions, old_metrics
+from app.monitoring.forecasting import STATES as FORECAST_STATES
+from app.monitoring.forecasting import Forecast, forecast
 from app.monitoring.incoming import MOST_POINTS, MOST_SERIES, Incoming, Received, read_columns
 from app.monitoring.intents import CollectMetrics, FoldSamples, KeepMetrics, PullMetrics, TryRule, WatchRules
-from app.monitoring.models import KUBERNETES, MetricSeries, MetricSource
+from app.monitoring.models import KUBERNETES, Alert, MetricSeries, MetricSource
 from app.monitoring.naming import find_name_fault, name_in, text_of
+from app.monitoring.outlooks import KINDS as FILLING_KINDS
+from app.monitoring.outlooks import Outlook, choose_outlooks, read_outlooks
+from app.monitoring.places import AT_WORK
 from app.monitoring.points import MICRO, Points, pack, pack_columns, unpack, unpack_columns
-from app.monitoring.reading import moment_of, read_points, visible_series
+from app.monitoring.reading import moment_of, read_points, series_in, visible_series
 from app.monitoring.sources.access import Asked, SourceAccess
 from app.monitoring.sources.pulling import (
     Pull,
@@ -38,18 +44,24 @@ if TYPE_CHECKING:
     from app.monitoring.routes import blueprints, find_place, own_organization
 
 __all__ = [
+    "AT_WORK",
+    "FILLING_KINDS",
+    "FORECAST_STATES",
     "KUBERNETES",
     "MICRO",
     "MOST_POINTS",
     "MOST_SERIES",
+    "Alert",
     "Asked",
     "BodyTooLarge",
     "CollectMetrics",
     "FoldSamples",
+    "Forecast",
     "Incoming",
     "KeepMetrics",
     "MetricSeries",
     "MetricSource",
+    "Outlook",
     "Place",
     "Points",
     "Pull",
@@ -63,10 +75,13 @@ __all__ = [
     "WatchRules",
     "Written",
     "blueprints",
+    "choose_outlooks",
+    "compare_usages",
     "evaluate_rule",
     "find_name_fault",
     "find_place",
     "fold_some",
+    "forecast",
     "forget_alerts",
     "forget_silent",
     "make_cluster_sources",
@@ -80,11 +95,14 @@ __all__ = [
     "pack",
     "pack_columns",
     "read_columns",
+    "read_outlooks",
     "read_points",
     "record_attempt",
     "record_failure",
     "record_pull",
     "run_trial",
+    "series_in",
+    "shares_of_clusters",
     "take_due_pulls",
     "take_due_rules",
     "take_pulls_of",

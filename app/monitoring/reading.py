@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -40,6 +40,13 @@ def visible_series(caller: Principal, organization_id: UUID) -> Select[MetricSer
     places = (MetricSeries.organization_id, MetricSeries.workspace_id, MetricSeries.cluster_id)
     mine = MetricSeries.organization_id == organization_id
     return select(MetricSeries).where(mine, visible(caller, "metrics:read", *places))
+
+
+def series_in(caller: Principal, organization_id: UUID, named: Mapping[str, Any]) -> Select[MetricSeries]:
+    """Select the series that a caller may read, of the cluster or the workspace that is named if one is."""
+    inner = [name for name in ("cluster_id", "workspace_id") if name in named]
+    rows = visible_series(caller, organization_id)
+    return rows.where(*(getattr(MetricSeries, name) == named[name] for name in inner))
 
 
 def matching(rows: Select[MetricSeries], selector: Selector) -> Select[MetricSeries]:

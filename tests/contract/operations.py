@@ -24,6 +24,8 @@ QUERIES = {
     "GET /api/v1/metrics/query": "?query=world&organization_id={organization_id}",
     "GET /api/v1/metrics/series": "?organization_id={organization_id}",
     "GET /api/v1/metrics/summary": "?organization_id={organization_id}",
+    "GET /api/v1/sre/insights/overview": "?organization_id={organization_id}",
+    "GET /api/v1/sre/forecasts": "?organization_id={organization_id}",
     "POST /api/v1/alerts/ingest": "?organization_id={organization_id}",
     "GET /api/v1/clients/email-providers": "?organization_id={organization_id}",
     "GET /api/v1/notifications/analytics": "?organization_id={organization_id}",

@@ -54,6 +54,7 @@ _SAID = {
         GET /api/v1/metrics/series, GET /api/v1/metrics/timeseries, GET /api/v1/metrics/query
         GET /api/v1/metrics/summary, GET /api/v1/metric-sources
         GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
+        GET /api/v1/sre/forecasts, GET /api/v1/sre/insights/overview
         GET /api/v1/alert-rules, GET /api/v1/alerts, GET /api/v1/silences
         GET /api/v1/notifications, GET /api/v1/templates, GET /api/v1/suppressions
     """,
@@ -157,7 +158,7 @@ _SAID = {
         GET /api/v1/clusters/{cluster_id}/nodes, GET /api/v1/clusters/{cluster_id}/namespaces
         GET /api/v1/clusters/{cluster_id}/pods, GET /api/v1/clusters/{cluster_id}/services
         GET /api/v1/clusters/{cluster_id}/deployments, GET /api/v1/clusters/{cluster_id}/events
-        GET /api/v1/clusters/{cluster_id}/metrics
+        GET /api/v1/clusters/{cluster_id}/metrics, GET /api/v1/sre/insights/cluster/{cluster_id}
         GET /api/v1/workspaces/{workspace_id}/monitoring/metrics
         GET /api/v1/workspaces/{workspace_id}/monitoring/health
         GET /api/v1/workspaces/{workspace_id}/monitoring/alerts

@@ -23,7 +23,7 @@ from app.monitoring.charts import (
 )
 from app.monitoring.language import Matcher, Selector, parse, read_duration
 from app.monitoring.models import MetricSeries
-from app.monitoring.reading import matching, take_series, visible_series
+from app.monitoring.reading import matching, series_in, take_series
 from app.monitoring.routes.base import blueprint, own_organization, span_of
 from app.monitoring.schemas import metrics as schemas
 
@@ -40,12 +40,12 @@ class AllSeries(MethodView):
     def get(self, filters: dict[str, Any]) -> Select[MetricSeries]:
         """The series of an organization that the caller may read"""
         with transaction() as session:
-            rows = visible_series(principal(), own_organization(session, filters))
+            rows = series_in(principal(), own_organization(session, filters), filters)
         if "name" in filters:
             rows = rows.where(MetricSeries.name == filters["name"])
         if "search" in filters:
             rows = rows.where(MetricSeries.name.icontains(filters["search"], autoescape=True))
-        return _in_place(rows, filters)
+        return rows
 
 
 @blueprint.route("/metrics/timeseries")
@@ -122,9 +122,9 @@ def _show(span: Span) -> dict[str, datetime]:
 
 
 def _find(session: Session, asked: dict[str, Any]) -> list[MetricSeries]:
-    rows = visible_series(principal(), own_organization(session, asked))
+    rows = series_in(principal(), own_organization(session, asked), asked)
     selector = Selector(asked["name"], tuple(_matchers(asked.get("labels", ()))))
-    return take_series(session, _in_place(matching(rows, selector), asked))
+    return take_series(session, matching(rows, selector))
 
 
 def _matchers(labels: Iterable[str]) -> Iterable[Matcher]:
@@ -133,8 +133,3 @@ def _matchers(labels: Iterable[str]) -> Iterable[Matcher]:
         if not sign:
             raise Invalid(errors=[FieldError("labels", "Must be label=value, separated by commas.")])
         yield Matcher(name, "=", value)
-
-
-def _in_place(rows: Select[MetricSeries], named: dict[str, Any]) -> Select[MetricSeries]:
-    inner = [name for name in ("cluster_id", "workspace_id") if name in named]
-    return rows.where(*(getattr(MetricSeries, name) == named[name] for name in inner))
