@@ -1,5 +1,7 @@
 # One command for each thing people do here; `make help` lists them.
 export PYTHON REPO BRANCH
+# Many processes start from the same files: where these may not be kept compiled, each compiles all of them anew.
+export PYTHONDONTWRITEBYTECODE :=
 # How many tests run beside each other.
 PARALLEL ?= 2
 BIN := .venv/bin

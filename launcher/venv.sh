@@ -28,4 +28,5 @@ fi
 # uv does not read pip's settings; a machine that names its own package index there means both.
 index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
 [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
-.venv/bin/python -m uv pip sync --quiet --python .venv --require-hashes "$1"
+# Compiled once, not by each of the processes that start first at once.
+.venv/bin/python -m uv pip sync --quiet --compile-bytecode --python .venv --require-hashes "$1"
