@@ -24,6 +24,8 @@ CONFIG: Final = f"vc-config-{NAME}"
 ACCOUNT: Final = f"vc-{NAME}"
 INGRESS: Final = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 INGRESS_CLASS: Final = Kind("networking.k8s.io/v1", "IngressClass", "ingressclasses", namespaced=False)
+KINDS: Final = (kinds.ROLE, kinds.SECRET, kinds.SERVICE, INGRESS, kinds.STATEFUL_SET)
+"""Of its objects, those kinds that other workspaces have none of."""
 
 _PORT: Final = 8443
 _MARK: Final = {"app": "vcluster", "release": NAME}

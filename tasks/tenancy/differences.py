@@ -25,12 +25,27 @@ def find_differences(wanted: Object, live: Object) -> list[str]:
     return found
 
 
+def find_foreign_changes(wanted: Object, live: Object) -> list[str]:
+    """Return the paths at which somebody else has changed what we say of an object that its host fills in.
+
+    What we do not say is the host's. What nobody else has written differs because an older version of ours wrote it, or
+    an admission hook did: that is left as it is until an operation puts the object again.
+    """
+    found = list(_compare(_said_of(wanted), _said_of(live), "", False))
+    return found if find_managers(live, found) else []
+
+
+def _said_of(body: Object) -> Object:
+    meta = {name: body["metadata"].get(name) for name in ("labels", "annotations")}
+    return {**body, "metadata": {name: value for name, value in meta.items() if value}}
+
+
 def _compare(wanted: Any, live: Any, path: str, whole: bool) -> Iterator[str]:
     if wanted in (None, []) and live in (None, []):
         return
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         for name in sorted({*wanted, *(live if whole else ())}):
-            yield from _compare(wanted.get(name), live.get(name), f"{path}.{name}", whole)
+            yield from _compare(wanted.get(name), live.get(name), f"{path}.{name}".removeprefix("."), whole)
     elif _are_lists(wanted, live) and len(wanted) == len(live):
         for place, (one, other) in enumerate(zip(wanted, live, strict=True)):
             yield from _compare(one, other, f"{path}[{place}]", whole)

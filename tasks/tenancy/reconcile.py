@@ -6,8 +6,7 @@ A cluster is asked for all objects of a kind at once, however many workspaces it
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from app.tenancy import (
     Repair,
     WantedSpace,
     WantedWorkspace,
+    address_of,
     ask_to_reconcile,
     begin_repair,
     find_known_leftovers,
@@ -30,20 +30,18 @@ from tasks.clusters.gateways.kubernetes import (
     ClusterAway,
     ClusterError,
     Kind,
-    NamespaceTerminating,
     NotAuthenticated,
-    Object,
     ObjectNotFound,
     StaleWrite,
     kinds,
 )
 from tasks.clusters.opening import open_cluster
-from tasks.tenancy import manifests
-from tasks.tenancy.differences import find_differences, find_managers
-from tasks.tenancy.manifests import Wanted
+from tasks.tenancy import control_plane, manifests
 from tasks.tenancy.members import Door, end_strangers, look_at, look_at_quiet, put_members
-from tasks.tenancy.objects import find, is_going, ours_of, put, put_labels, remove
-from tasks.tools import Tools
+from tasks.tenancy.objects import is_going
+from tasks.tenancy.repairing import Due, due_namespace, due_of_host, remove_unwanted, repair
+from tasks.tenancy.seen import Seen, see
+from tasks.tools import Tools, VirtualRules
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +56,6 @@ LISTED: Final = (
 
 _PARTS: Final = ("used", "hard")
 
-Place = tuple[str, str, str]
-
 
 def ask_for_all(run: Run) -> dict[str, Any]:
     """Ask for a look at each cluster that workspaces have a place on."""
@@ -68,29 +64,14 @@ def ask_for_all(run: Run) -> dict[str, Any]:
     return {"clusters": asked}
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All objects of ours on a cluster."""
-
-    objects: dict[Place, Object]
-
-    def get(self, kind: Kind, body: Object) -> Object | None:
-        """Return the one that is named as another."""
-        return self.objects.get(_place_of(kind, body))
-
-    def of(self, kind: Kind) -> Iterator[Object]:
-        """Yield those of a kind."""
-        return (live for (name, _, _), live in self.objects.items() if name == kind.name)
-
-
 def reconcile_host(run: Run, host_id: UUID, tools: Tools) -> dict[str, Any]:
     """Repair what is on a cluster, and note what is used; raises as clusters do."""
     with run.reading() as session:
         quiet, others = wanted_on_host(session, host_id)
     with open_cluster(run, tools, host_id) as cluster:
-        seen = _see(run, cluster)
+        seen = see(run, cluster, _kinds_of(quiet, tools.virtual))
         lost = [(one, space) for one in quiet for space in _find_lost(seen, one)]
-        repairs = [repair for one in quiet for repair in _try_to_repair(run, cluster, seen, one)]
+        repairs = [repair for one in quiet for repair in _try_to_repair(run, cluster, seen, one, tools.virtual)]
         for one in others:
             _shut_out(run, cluster, seen, one)
         left = _remove_leftovers(run, cluster, seen, host_id)
@@ -101,31 +82,24 @@ def reconcile_host(run: Run, host_id: UUID, tools: Tools) -> dict[str, Any]:
     return {"workspaces": len(quiet), "repaired": len(repairs), "placed_again": begun, "removed": left}
 
 
-def _see(run: Run, cluster: Cluster) -> Seen:
-    objects: dict[Place, Object] = {}
-    for kind in LISTED:
-        run.check()
-        for live in ours_of(cluster, kind):
-            objects[_place_of(kind, live)] = live
-    return Seen(objects)
+def _kinds_of(some: Sequence[WantedWorkspace], virtual: VirtualRules) -> tuple[Kind, ...]:
+    return LISTED + (control_plane.KINDS if any(_has_control_plane(one, virtual) for one in some) else ())
 
 
 def _find_lost(seen: Seen, wanted: WantedWorkspace) -> list[WantedSpace]:
     """Return the spaces whose namespaces are not there; the workspace's own stands for that of its accounts."""
     own = wanted.own
-    lost = [own] if not _has(seen, own.name) or not _has(seen, own.access) else []
-    return lost + [space for space in wanted.settled if space.project_id and not _has(seen, space.name)]
+    lost = [own] if not seen.has_namespace(own.name) or not seen.has_namespace(own.access) else []
+    return lost + [space for space in wanted.settled if space.project_id and not seen.has_namespace(space.name)]
 
 
-def _has(seen: Seen, namespace: str) -> bool:
-    return (kinds.NAMESPACE.name, "", namespace) in seen.objects
-
-
-def _try_to_repair(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace) -> list[Repair]:
+def _try_to_repair(
+    run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace, virtual: VirtualRules
+) -> list[Repair]:
     """Repair a workspace. What the cluster refuses in one of them keeps no other from being looked after."""
     done: list[Repair] = []
     try:
-        for repair in _repair(run, cluster, seen, wanted):
+        for repair in _repair(run, cluster, seen, wanted, virtual):
             done.append(repair)  # noqa: PERF402 - what was done before it raises is told
     except (ClusterAway, NotAuthenticated):
         raise
@@ -135,87 +109,49 @@ def _try_to_repair(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspa
     return done
 
 
-def _repair(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace) -> Iterator[Repair]:
+def _repair(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace, virtual: VirtualRules) -> Iterator[Repair]:
     """Set right what is not as it has to be.
 
     What has to be was read before the cluster was asked: where the two differ, both are read again, for somebody may
     have been let in or shut out meanwhile, or the workspace may have been resumed.
     """
     lost = {space.name for space in _find_lost(seen, wanted)}
-    some = [(kind, body) for space, kind, body in _all_of(wanted) if space.name not in lost]
-    doubtful = {_place_of(kind, body) for kind, body in some if _differ(body, seen.get(kind, body))}
-    doubtful |= {_place_of(kind, body) for _, kind, body in _none_of(wanted) if seen.get(kind, body)}
+    some = (due for due in _all_of(wanted, virtual) if due.space.name not in lost)
+    doubtful = {due.place for due in some if due.is_amiss(seen)}
+    doubtful |= {due.place for due in _none_of(wanted) if seen.get(due.kind, due.body)}
     newest = look_at_quiet(run, wanted.own.workspace_id) if doubtful else None
     if newest is not None:
-        for space, kind, body in _all_of(newest):
-            if _place_of(kind, body) in doubtful:
-                yield from _repair_one(run, cluster, space, (kind, body))
-        for space, kind, body in _none_of(newest):
-            if _place_of(kind, body) in doubtful:
-                yield from _remove_one(run, cluster, space, (kind, body))
+        for due in (due for due in _all_of(newest, virtual) if due.place in doubtful):
+            yield from repair(run, cluster, due)
+        for due in (due for due in _none_of(newest) if due.place in doubtful):
+            yield from remove_unwanted(run, cluster, due)
         if not lost and wanted.inside is None:
             put_members(Door(cluster), lambda: look_at_quiet(run, wanted.own.workspace_id))
     _shut_out(run, cluster, seen, wanted)
 
 
-def _all_of(wanted: WantedWorkspace) -> Iterator[tuple[WantedSpace, Kind, Object]]:
+def _all_of(wanted: WantedWorkspace, virtual: VirtualRules) -> Iterator[Due]:
     """Yield all objects that a workspace has to have."""
     own = wanted.own
-    yield own, kinds.NAMESPACE, manifests.access_namespace(own)
+    yield due_namespace(own, kinds.NAMESPACE, manifests.access_namespace(own))
     for space in wanted.settled:
-        yield space, kinds.NAMESPACE, manifests.namespace(space)
-        yield from ((space, kind, body) for kind, body in manifests.policies_of(space))
-    yield from ((own, kinds.SERVICE_ACCOUNT, account) for account in manifests.accounts(own, own.members))
+        yield due_namespace(space, kinds.NAMESPACE, manifests.namespace(space))
+        yield from (Due(space, kind, body) for kind, body in manifests.policies_of(space))
+    yield from (Due(own, kinds.SERVICE_ACCOUNT, account) for account in manifests.accounts(own, own.members))
+    if _has_control_plane(wanted, virtual):
+        objects = control_plane.objects_of(own, address_of(virtual.address, own.name), virtual)
+        yield from (due_of_host(own, kind, body) for kind, body in objects)
 
 
-def _none_of(wanted: WantedWorkspace) -> Iterator[tuple[WantedSpace, Kind, Object]]:
+def _has_control_plane(wanted: WantedWorkspace, virtual: VirtualRules) -> bool:
+    """Tell whether a control plane of a workspace has to run: that of one that sleeps is put when it wakes."""
+    return wanted.inside is not None and bool(virtual.address) and not wanted.own.suspended
+
+
+def _none_of(wanted: WantedWorkspace) -> Iterator[Due]:
     """Yield objects of ours that a workspace must not have."""
     awake = (space for space in wanted.settled if not space.suspended)
-    yield from ((space, kinds.RESOURCE_QUOTA, manifests.frozen(space)) for space in awake)
-
-
-def _place_of(kind: Kind, body: Object) -> Place:
-    return kind.name, body["metadata"].get("namespace") or "", body["metadata"]["name"]
-
-
-def _differ(body: Object, live: Object | None) -> bool:
-    return live is None or bool(find_differences(body, live))
-
-
-def _repair_one(run: Run, cluster: Cluster, space: WantedSpace, one: Wanted) -> Iterator[Repair]:
-    kind, body = one
-    run.check()
-    live = find(cluster, kind, body["metadata"]["name"], body["metadata"].get("namespace"))
-    differences = [] if live is None else find_differences(body, live)
-    if live is not None and not differences:
-        return
-    try:
-        if kind == kinds.NAMESPACE:
-            put_labels(cluster, body)
-        else:
-            put(cluster, kind, body)
-    except (NamespaceTerminating, ObjectNotFound, StaleWrite):
-        # Its namespace has just gone, or somebody writes now: the next look sees.
-        return
-    managers = tuple(find_managers(live, differences)) if live else ()
-    yield _tell(space, one, "missing" if live is None else "changed", tuple(differences[:20]), managers)
-
-
-def _remove_one(run: Run, cluster: Cluster, space: WantedSpace, one: Wanted) -> Iterator[Repair]:
-    kind, body = one
-    place = (kind, body["metadata"]["name"], body["metadata"]["namespace"])
-    run.check()
-    if find(cluster, *place) is not None:
-        remove(cluster, *place)
-        yield _tell(space, one, "unwanted")
-
-
-def _tell(
-    space: WantedSpace, one: Wanted, what: str, differences: tuple[str, ...] = (), managers: tuple[str, ...] = ()
-) -> Repair:
-    kind, meta = one[0], one[1]["metadata"]
-    whose = (space.organization_id, space.workspace_id, space.project_id)
-    return Repair(*whose, meta.get("namespace") or meta["name"], kind.name, meta["name"], what, differences, managers)
+    yield from (Due(space, kinds.RESOURCE_QUOTA, manifests.frozen(space)) for space in awake)
 
 
 def _shut_out(run: Run, cluster: Cluster, seen: Seen, wanted: WantedWorkspace) -> None:

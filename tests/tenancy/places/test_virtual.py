@@ -4,8 +4,6 @@ cannot be. Their control plane is a stand-in: no image of one runs here."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,41 +14,15 @@ from flask import Flask
 from app.clusters import Access
 from app.kernel.db import Database
 from app.tenancy.models import VirtualCluster
-from app.tenancy.routes import places
 from tasks.clusters.gateways.kubernetes import AccessDenied, NotAuthenticated, RestCluster, kinds
 from tasks.tenancy.control_plane import INGRESS, INGRESS_CLASS
 from tests.clusters.contract.world import config_map, pod
 from tests.support.identity import Person, data_of, error_of, make_person
-from tests.support.kubernetes import ApiServer, serving
-from tests.support.kubernetes.rights import MASTERS
-from tests.support.kubernetes.virtual import ControlPlaneStandIn, standing_in
+from tests.support.kubernetes import ApiServer
+from tests.support.kubernetes.virtual import ControlPlaneStandIn
 from tests.support.places import LOOPBACK, Yard
 from tests.tenancy.places.test_entering import join_workspace
 from tests.tenancy.places.test_life import do
-
-
-@pytest.fixture
-def virtual() -> Iterator[ApiServer]:
-    """The virtual cluster, as its control plane would serve it."""
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def stand_in(server: ApiServer, virtual: ApiServer) -> Iterator[ControlPlaneStandIn]:
-    """What the control planes on the host would do."""
-    with standing_in(server, virtual.access_by_certificate("kubernetes-admin", MASTERS)) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def offering(yard: Yard, app: Flask, virtual: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Yard:
-    """The yard of an installation that offers virtual clusters, with a host that can hold them."""
-    monkeypatch.setattr(app.extensions["headrace"], "vcluster_address", virtual.url)
-    monkeypatch.setattr(places, "LONGEST_SECONDS", 0.0)
-    yard.tools = replace(yard.tools, virtual=replace(yard.tools.virtual, address=virtual.url))
-    yard.cluster.create(INGRESS_CLASS, {"metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"}})
-    return yard
 
 
 def phases_of(found: Any) -> dict[str, str]:
