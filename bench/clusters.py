@@ -37,10 +37,12 @@ from workers.composition import open_worker_database
 
 CLUSTERS = 1000
 DEAD = 200
-INTERVAL = 20.0
+# As the settings have it, so that what is told is what an installation gets.
+INTERVAL = 60.0
 TIMEOUT = 3.0
-# As long as a sweep takes.
-PHASE_SECONDS = 62.0
+# Time for a cluster that goes away to fail three times in a row.
+SWEEPS = 3
+SWEEP_SECONDS = 60.0
 RUNS = 60
 
 _GAPS = """
@@ -69,7 +71,7 @@ class Fleet:
 
 
 def measure(ground: Ground) -> list[Finding]:
-    """Sweep over all, then with a fifth of them gone, then with those back."""
+    """Sweep over all, then with a fifth of them gone, then with those back: nine minutes."""
     changed = {
         "ALLOW_LOOPBACK_CLUSTERS": "true",
         "CLUSTER_CHECK_SECONDS": str(INTERVAL),
@@ -82,15 +84,15 @@ def measure(ground: Ground) -> list[Finding]:
         before = _memory(ours)
         ids = _register(ours, database, caller, fleet)
         with psycopg.connect(plain(ours.settings.database_url), autocommit=True) as connection:
-            began = _sweep(database, connection)
+            began = _sweep_through(database, connection)
             alone = _ask(connection, _GAPS, ids[DEAD:], began)
             fleet.tell(f"die {DEAD}")
-            went = _sweep(database, connection)
+            went = _sweep_through(database, connection)
             beside = _ask(connection, _GAPS, ids[DEAD:], went)
             lost = _ask(connection, _FLIPS, went, "error", went)
             listed = _read_lists(ours, caller, ids)
             fleet.tell("live")
-            came = _sweep(database, connection)
+            came = _sweep_through(database, connection)
             back = _ask(connection, _FLIPS, came, "connected", came)
         grown = _memory(ours) - before
         _close(database)
@@ -101,7 +103,7 @@ def _timely(alone: list[float], beside: list[float], lost: list[float], back: li
     if not all((alone, beside, lost, back)):
         checks = {"alone": len(alone), "beside": len(beside), "lost": len(lost), "back": len(back)}
         raise RuntimeError(
-            f"this machine is too busy to check {CLUSTERS} clusters twice in {PHASE_SECONDS} s: {checks}"
+            f"this machine is too busy to check {CLUSTERS} clusters twice in {SWEEPS * SWEEP_SECONDS} s: {checks}"
         )
     p95 = percentile(alone, 0.95)
     yield Finding(f"{CLUSTERS} clusters, between two checks of one, p95", p95, "s", goal=Goal(2 * INTERVAL, "figure"))
@@ -148,12 +150,13 @@ def _register(ours: Programs, database: Database, caller: Caller, fleet: Fleet) 
     return ids
 
 
-def _sweep(database: Database, connection: psycopg.Connection[Any]) -> Any:
-    """Ask for a sweep, as beat does each minute, and wait for its end; returns when it began."""
+def _sweep_through(database: Database, connection: psycopg.Connection[Any]) -> Any:
+    """Ask for sweeps, as beat does each minute, and wait for their end; returns when they began."""
     moment = connection.execute("SELECT clock_timestamp()").fetchone()
-    with database.transaction() as session:
-        jobs.accept(session, SweepClusters())
-    time.sleep(PHASE_SECONDS)
+    for _ in range(SWEEPS):
+        with database.transaction() as session:
+            jobs.accept(session, SweepClusters())
+        time.sleep(SWEEP_SECONDS)
     return moment[0] if moment else None
 
 
