@@ -47,6 +47,14 @@ def test_a_webhook_is_made_read_changed_and_deleted(client: FlaskClient, alice: 
     error_of(client.get(path, headers=alice.headers), 404)
 
 
+def test_who_may_not_change_a_webhook_sees_of_its_headers_the_names_alone(client: FlaskClient, alice: Person) -> None:
+    made = make_webhook(client, alice, URL, custom_headers={"X-Api-Key": "canary"})
+    body = {"name": "reader", "scopes": ["webhooks:read"]}
+    reader = {"X-API-Key": data_of(client.post(f"{API}/api-keys", json=body, headers=alice.headers), 201)["key"]}
+    shown = data_of(client.get(f"{API}/webhooks/{made['id']}", headers=reader))
+    assert shown["custom_headers"] == {"X-Api-Key": "(hidden)"}
+
+
 def test_a_secret_is_made_where_none_is_given_and_sealed(
     client: FlaskClient, alice: Person, database: Database
 ) -> None:

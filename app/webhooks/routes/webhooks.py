@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.http import Reply, accepted, load, platform, principal, requires, transaction
 from app.kernel.clock import utc_now
+from app.kernel.principal import places_of
 from app.webhooks import log_schemas, queries, schemas, service
 from app.webhooks.models import Webhook
 from app.webhooks.routes.base import blueprint, check_url, find_owner
@@ -19,6 +20,8 @@ from app.webhooks.routes.base import blueprint, check_url, find_owner
 SORT = {"created_at": Webhook.created_at, "url": Webhook.url}
 ONE = "/webhooks/<uuid:webhook_id>"
 WEEK = timedelta(days=7)
+# A header may be what opens the receiver: its value is for those who may change it.
+HIDDEN = "(hidden)"
 
 
 @blueprint.route("/webhooks")
@@ -175,6 +178,8 @@ def _show(webhook: Webhook, secret: str) -> Reply:
 
 def _detail(session: Session, webhook: Webhook) -> dict[str, Any]:
     headers = service.reveal_headers(session, platform().vault, webhook.id)
+    if not principal().may("webhooks:write", *places_of(webhook)):
+        headers = dict.fromkeys(headers, HIDDEN)
     return _fields_of(webhook) | {"custom_headers": headers, "health": queries.health_of(session, webhook.id)}
 
 
