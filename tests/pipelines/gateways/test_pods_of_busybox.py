@@ -70,7 +70,7 @@ def test_a_step_gets_its_environment_and_the_workspace_and_gives_it_back(bench: 
             "out_of_memory",
             137,
         ),
-        ("trap '' TERM; sleep 60; sleep 60", {"seconds": 0.5}, "timed_out", 137),
+        ("trap '' TERM; sleep 60; sleep 60", {"seconds": 2}, "timed_out", 137),
     ],
 )
 def test_ends_are_told_as_everywhere(
