@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.tenancy.differences import find_differences, find_managers
+from tasks.tenancy.differences import find_differences, find_foreign_changes, find_managers
 
 
 def policy(**spec: Any) -> dict[str, Any]:
@@ -50,3 +50,20 @@ def test_who_wrote_what_differs_is_told_without_us_and_the_cluster_itself() -> N
     managed = [{"manager": manager, "fieldsV1": {part: {}}} for manager, part in fields]
     assert find_managers({"metadata": {"managedFields": managed}}, ["spec.hard.pods"]) == ["kubectl-edit"]
     assert find_managers({"metadata": {}}, ["spec"]) == []
+
+
+def managed_by(manager: str, body: dict[str, Any]) -> dict[str, Any]:
+    """An object whose spec somebody wrote."""
+    entry = {"manager": manager, "fieldsV1": {"f:spec": {}}}
+    return {**body, "metadata": {**body["metadata"], "managedFields": [entry]}}
+
+
+def test_what_a_host_fills_in_or_an_older_version_of_ours_wrote_is_no_foreign_change() -> None:
+    wanted = policy(replicas=1, template={"containers": [{"image": "a:2"}]})
+    filled = policy(replicas=1, template={"containers": [{"image": "a:2", "pullPolicy": "Always"}]}, mode="Rolling")
+    older = policy(replicas=1, template={"containers": [{"image": "a:1"}]})
+    assert find_foreign_changes(wanted, managed_by("somebody", filled)) == []
+    assert find_foreign_changes(wanted, managed_by("headrace", older)) == []
+    assert find_foreign_changes(wanted, managed_by("somebody", older)) == ["spec.template.containers[0].image"]
+    more = policy(replicas=1, template={"containers": [{"image": "a:2"}, {"image": "b"}]})
+    assert find_foreign_changes(wanted, managed_by("somebody", more)) == ["spec.template.containers"]
