@@ -35,15 +35,15 @@ def bob(app: Flask, database: Database) -> Person:
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Do something between what a look reads of the database and what it reads of the cluster, once."""
-    see = reconcile._see
+    see = reconcile.see
 
     def at_the_next_look(act: Callable[[], object]) -> None:
-        def act_then_see(run: Any, cluster: Any) -> Any:
-            monkeypatch.setattr(reconcile, "_see", see)
+        def act_then_see(*given: Any) -> Any:
+            monkeypatch.setattr(reconcile, "see", see)
             act()
-            return see(run, cluster)
+            return see(*given)
 
-        monkeypatch.setattr(reconcile, "_see", act_then_see)
+        monkeypatch.setattr(reconcile, "see", act_then_see)
 
     return at_the_next_look
 
