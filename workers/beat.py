@@ -17,7 +17,7 @@ from app.kernel.intents import INTENTS
 from app.messaging import PruneMessages, SweepRooms
 from app.monitoring import FoldSamples, KeepMetrics, PullMetrics, WatchRules
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
-from app.sre import KeepScans, RunScanSchedules
+from app.sre import KeepScans, LookForProblems, RunScanSchedules
 from app.tenancy import PruneSpaces, ReconcileSpaces
 from app.webhooks import MakeDigests, PruneWebhooks, SweepWebhooks
 
@@ -41,6 +41,7 @@ PERIODS: dict[str, timedelta] = {
     PullMetrics.kind: timedelta(minutes=1),
     KeepScans.kind: timedelta(hours=1),
     RunScanSchedules.kind: timedelta(minutes=1),
+    LookForProblems.kind: timedelta(minutes=1),
     SweepWebhooks.kind: timedelta(minutes=1),
     MakeDigests.kind: timedelta(hours=1),
     PruneWebhooks.kind: timedelta(hours=1),

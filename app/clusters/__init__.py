@@ -28,16 +28,24 @@ from app.clusters.inventory import Observed, Seen, record_inventory
 from app.clusters.kubeconfig import KubeconfigInvalid, read_kubeconfig, write_kubeconfig
 from app.clusters.manifests import Manifest
 from app.clusters.models import (
+    AUTOSCALERS,
+    CERTIFICATES,
     CONNECTED,
+    DEPLOYMENTS,
+    EVENTS,
+    JOBS,
     NAMESPACES,
     NODES,
     PODS,
+    QUOTAS,
+    SERVICES,
     Cluster,
     ClusterCheck,
     ClusterHealth,
     ClusterInventory,
     ClusterObject,
 )
+from app.clusters.observation import Observation, clusters_to_observe, find_doubtful, observation_of
 from app.clusters.providers import LOCAL_PROGRAMS
 from app.clusters.provisioning import (
     Wishes,
@@ -60,11 +68,18 @@ jobs.follow(RemoveCluster.kind, ended=removal_ended, retried=removal_retried)
 jobs.follow(ProvisionCluster.kind, ended=provisioning_ended, retried=provisioning_retried)
 
 __all__ = [
+    "AUTOSCALERS",
+    "CERTIFICATES",
     "CONNECTED",
+    "DEPLOYMENTS",
+    "EVENTS",
+    "JOBS",
     "LOCAL_PROGRAMS",
     "NAMESPACES",
     "NODES",
     "PODS",
+    "QUOTAS",
+    "SERVICES",
     "Access",
     "AccessRules",
     "ApplyManifests",
@@ -85,6 +100,7 @@ __all__ = [
     "KubeconfigInvalid",
     "Manifest",
     "News",
+    "Observation",
     "Observed",
     "Order",
     "ProvisionCluster",
@@ -96,10 +112,13 @@ __all__ = [
     "Wishes",
     "before_deletion",
     "blueprints",
+    "clusters_to_observe",
     "find_access_faults",
+    "find_doubtful",
     "find_usable_cluster",
     "forget_cluster",
     "keep_made",
+    "observation_of",
     "open_access",
     "read_kubeconfig",
     "read_order",

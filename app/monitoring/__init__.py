@@ -8,8 +8,10 @@ alert was delivered with `record_attempt`. Workers take sources with `take_due_p
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from app.monitoring.alerting.episodes import FIRING
 from app.monitoring.alerting.evaluating import evaluate_rule, note_fault, take_due_rules, tells_anomalies
-from app.monitoring.alerting.groups import tell_due
+from app.monitoring.alerting.groups import find_muted, tell_due
+from app.monitoring.alerting.queries import firing_alerts
 from app.monitoring.alerting.rules import forget_alerts
 from app.monitoring.alerting.story import record_attempt
 from app.monitoring.alerting.trials import run_trial
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AT_WORK",
     "FILLING_KINDS",
+    "FIRING",
     "FORECAST_STATES",
     "KUBERNETES",
     "MICRO",
@@ -78,8 +81,10 @@ __all__ = [
     "choose_outlooks",
     "compare_usages",
     "evaluate_rule",
+    "find_muted",
     "find_name_fault",
     "find_place",
+    "firing_alerts",
     "fold_some",
     "forecast",
     "forget_alerts",

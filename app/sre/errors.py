@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import NotFound, Permanent
+from app.kernel.errors import Conflict, NotFound, Permanent
 
 
 class ScanGone(Permanent):
@@ -19,3 +19,7 @@ class ScanTooLong(Permanent):
 
 class SeriesUnknown(NotFound):
     """This scan has no such series."""
+
+
+class IllegalMove(Conflict):
+    """The problem is not in a state that allows this."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from app.kernel.events import Event
@@ -30,3 +30,40 @@ class AnomalyDetected(Event):
         """Return the topics of all places that it lies in."""
         inner = (("cluster", self.cluster_id), ("workspace", self.workspace_id))
         return (f"organization:{self.organization_id}", *(f"{name}:{place}" for name, place in inner if place))
+
+
+@dataclass(frozen=True, slots=True)
+class _OfProblem(Event):
+    problem_id: UUID
+    workspace_id: UUID | None
+    cluster_id: UUID | None
+    title: str
+    severity: str
+    cause: dict[str, Any]
+
+    def topics(self) -> Iterable[str]:
+        """Return the topics of all places that it lies in."""
+        inner = (("cluster", self.cluster_id), ("workspace", self.workspace_id))
+        return (f"organization:{self.organization_id}", *(f"{name}:{place}" for name, place in inner if place))
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemOpened(_OfProblem):
+    """Something goes wrong; `cause` is what is suspected to have come first (`kind`, `about`, `message`, `confidence`).
+    With `reopened` it is a problem that was over and is back."""
+
+    type: ClassVar[str] = "problem.opened"
+
+    reopened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemResolved(_OfProblem):
+    """A problem is over: nothing of it holds any more (`automatic`), somebody says so, or it was found to be part of
+    another."""
+
+    type: ClassVar[str] = "problem.resolved"
+
+    resolved_by: UUID | None
+    automatic: bool
+    merged_into: UUID | None

@@ -38,3 +38,12 @@ class KeepScans(Intent):
     kind: ClassVar[str] = "sre.keep"
     queue: ClassVar[str] = "monitoring"
     priority: ClassVar[int] = 7
+
+
+@dataclass(frozen=True, slots=True)
+class LookForProblems(Intent):
+    """Look at what clusters, alerts and anomalies tell, and keep problems of it."""
+
+    kind: ClassVar[str] = "sre.look_for_problems"
+    queue: ClassVar[str] = "monitoring"
+    max_attempts: ClassVar[int] = 1

@@ -14,12 +14,13 @@ from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 from app.monitoring import unpack_columns
 from app.sre.errors import SeriesUnknown
-from app.sre.models import Anomaly, Scan, ScanSchedule, ScanSeries
+from app.sre.models import Anomaly, Problem, ProblemSignal, Scan, ScanSchedule, ScanSeries
 
 EQUAL: Final = (
     *("organization_id", "workspace_id", "cluster_id", "scan_id", "severity", "status", "source", "is_open"),
-    *("schedule_id", "enabled"),
+    *("schedule_id", "enabled", "assignee_id"),
 )
+MOST_SIGNALS: Final = 500
 
 
 def _visible(model: Any, caller: Principal, filters: Mapping[str, Any]) -> Select[Any]:
@@ -36,6 +37,26 @@ def visible_scans(caller: Principal, filters: Mapping[str, Any]) -> Select[Scan]
 def visible_schedules(caller: Principal, filters: Mapping[str, Any]) -> Select[ScanSchedule]:
     """Select the schedules that a caller may read."""
     return _visible(ScanSchedule, caller, filters)
+
+
+def visible_problems(caller: Principal, filters: Mapping[str, Any]) -> Select[Problem]:
+    """Select the problems that a caller may read; `kind` is that of the suspected first cause."""
+    rows: Select[Problem] = _visible(Problem, caller, filters)
+    if "kind" in filters:
+        rows = rows.where(Problem.cause["kind"].astext == filters["kind"])
+    if "search" in filters:
+        rows = rows.where(Problem.title.icontains(filters["search"], autoescape=True))
+    if "start_date" in filters:
+        rows = rows.where(Problem.opened_at >= filters["start_date"])
+    if "end_date" in filters:
+        rows = rows.where(Problem.opened_at <= filters["end_date"])
+    return rows
+
+
+def signals_of(session: Session, problem: Problem) -> list[ProblemSignal]:
+    """Return the signals of a problem, by the times they began."""
+    mine = select(ProblemSignal).where(ProblemSignal.problem_id == problem.id)
+    return list(session.scalars(mine.order_by(ProblemSignal.started_at, ProblemSignal.key).limit(MOST_SIGNALS)))
 
 
 def visible_anomalies(caller: Principal, filters: Mapping[str, Any]) -> Select[Anomaly]:

@@ -150,7 +150,8 @@ def read_quantity(text: Any) -> Decimal | None:
         amount = Decimal(text)
     except ArithmeticError:
         return None
-    return amount if amount.is_finite() and abs(amount) < Decimal(10) ** 30 else None
+    # By its exponent: numbers beyond those of Decimal cannot even be compared.
+    return amount if amount.is_finite() and (not amount or -30 < amount.adjusted() < 30) else None
 
 
 def read_amounts(said: Any) -> dict[str, str]:

@@ -15,6 +15,7 @@ from tasks.clusters.gateways.kubernetes import (
     Kind,
     Limits,
     NotAuthenticated,
+    ObjectNotFound,
     kinds,
 )
 from tasks.clusters.opening import MOST_BYTES
@@ -32,13 +33,19 @@ KINDS: Final[Mapping[str, Kind]] = {
     "services": kinds.SERVICE,
     "deployments": kinds.DEPLOYMENT,
     "events": kinds.EVENT,
+    "jobs": kinds.JOB,
+    "persistentvolumeclaims": kinds.PERSISTENT_VOLUME_CLAIM,
+    "horizontalpodautoscalers": kinds.AUTOSCALER,
+    "resourcequotas": kinds.RESOURCE_QUOTA,
+    "certificates": kinds.CERTIFICATE,
 }
 
 
 def observe(cluster: Cluster, limit: int) -> dict[str, Observed]:
     """Return what there is of each kind, up to `limit` objects; a kind that cannot be listed says why.
 
-    A cluster that has gone away keeps the kinds that are left as they were: none of them is returned.
+    A cluster that has gone away keeps the kinds that are left as they were: none of them is returned. Of a kind that it
+    does not know there is nothing.
     """
     observed: dict[str, Observed] = {}
     for name, kind in KINDS.items():
@@ -46,6 +53,8 @@ def observe(cluster: Cluster, limit: int) -> dict[str, Observed]:
             observed[name] = _list(cluster, name, kind, limit)
         except (ClusterAway, NotAuthenticated):
             break
+        except ObjectNotFound:
+            observed[name] = Observed()
         except AccessDenied as error:
             observed[name] = Observed(error=f"The cluster's credentials may not list them: {error.message}")
         except ClusterError as error:

@@ -2,76 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.clusters import Seen
+from tasks.clusters.fields import (
+    LONGEST_MESSAGE,
+    MOST_PARTS,
+    at,
+    clean,
+    condition,
+    maps,
+    moment,
+    number,
+    owner,
+    text,
+    texts,
+)
 from tasks.clusters.gateways.kubernetes import Object
+from tasks.clusters.troubles import describe_containers, describe_node, describe_pod
 
-LONGEST: Final = 253
-LONGEST_MESSAGE: Final = 1000
-MOST_PARTS: Final = 20
 _ROLE: Final = "node-role.kubernetes.io/"
 
 
 def summarize_node(node: Object) -> Seen:
     """Return a node: `Ready`, `NotReady` or `Unknown`, with its version, roles and size."""
-    ready = {"True": "Ready", "False": "NotReady"}.get(_condition(node, "Ready"), "Unknown")
-    labels = _at(node, "metadata", "labels")
+    ready = {"True": "Ready", "False": "NotReady"}.get(str(condition(node, "Ready").get("status")), "Unknown")
+    labels = at(node, "metadata", "labels")
     roles = [name.removeprefix(_ROLE) for name in labels if name.startswith(_ROLE)] if isinstance(labels, dict) else []
     data = {
-        "version": _text(node, "status", "nodeInfo", "kubeletVersion"),
-        "roles": sorted(_clean(role) for role in roles)[:MOST_PARTS],
-        "cpu": _text(node, "status", "capacity", "cpu"),
-        "memory": _text(node, "status", "capacity", "memory"),
-        "pods": _text(node, "status", "capacity", "pods"),
-        "unschedulable": _at(node, "spec", "unschedulable") is True,
+        "version": text(node, "status", "nodeInfo", "kubeletVersion"),
+        "roles": sorted(clean(role) for role in roles)[:MOST_PARTS],
+        "cpu": text(node, "status", "capacity", "cpu"),
+        "memory": text(node, "status", "capacity", "memory"),
+        "pods": text(node, "status", "capacity", "pods"),
+        "unschedulable": at(node, "spec", "unschedulable") is True,
+        **describe_node(node),
     }
     return _seen(node, ready, data)
 
 
 def summarize_namespace(namespace: Object) -> Seen:
     """Return a namespace: `Active` or `Terminating`."""
-    return _seen(namespace, _text(namespace, "status", "phase"), {})
+    return _seen(namespace, text(namespace, "status", "phase"), {})
 
 
 def summarize_pod(pod: Object) -> Seen:
     """Return a pod with what kubectl shows as its status: why a container waits or ended, before the phase."""
-    containers = list(_maps(pod, "status", "containerStatuses"))
+    containers = list(maps(pod, "status", "containerStatuses"))
     data = {
         "ready": sum(one.get("ready") is True for one in containers),
-        "containers": len(list(_maps(pod, "spec", "containers"))),
-        "restarts": sum(_number(one.get("restartCount")) or 0 for one in containers),
-        "node": _text(pod, "spec", "nodeName"),
-        "ip": _text(pod, "status", "podIP"),
+        "containers": len(list(maps(pod, "spec", "containers"))),
+        "restarts": sum(number(one.get("restartCount")) or 0 for one in containers),
+        "node": text(pod, "spec", "nodeName"),
+        "ip": text(pod, "status", "podIP"),
+        **describe_pod(pod),
+        **describe_containers(pod),
     }
     return _seen(pod, _pod_status(pod, containers), data)
 
 
 def summarize_service(service: Object) -> Seen:
     """Return a service with its addresses and ports."""
-    outside = [one.get("ip") or one.get("hostname") for one in _maps(service, "status", "loadBalancer", "ingress")]
-    external = _at(service, "spec", "externalIPs")
+    outside = [one.get("ip") or one.get("hostname") for one in maps(service, "status", "loadBalancer", "ingress")]
+    external = at(service, "spec", "externalIPs")
     outside += external if isinstance(external, list) else []
     data = {
-        "type": _text(service, "spec", "type"),
-        "cluster_ip": _text(service, "spec", "clusterIP"),
-        "external_ips": [_clean(one) for one in outside if isinstance(one, str)][:MOST_PARTS],
-        "ports": [_port(one) for one in _maps(service, "spec", "ports")],
+        "type": text(service, "spec", "type"),
+        "cluster_ip": text(service, "spec", "clusterIP"),
+        "external_ips": [clean(one) for one in outside if isinstance(one, str)][:MOST_PARTS],
+        "ports": [_port(one) for one in maps(service, "spec", "ports")],
+        "selector": texts(service, "spec", "selector"),
     }
     return _seen(service, None, data)
 
 
 def summarize_deployment(deployment: Object) -> Seen:
     """Return a deployment: `Available`, `Progressing` or `Failed`, with its replicas."""
-    data = {
-        "replicas": _number(_at(deployment, "spec", "replicas")) or 0,
-        "ready": _number(_at(deployment, "status", "readyReplicas")) or 0,
-        "updated": _number(_at(deployment, "status", "updatedReplicas")) or 0,
-        "available": _number(_at(deployment, "status", "availableReplicas")) or 0,
+    progress = condition(deployment, "Progressing")
+    data: dict[str, Any] = {
+        "replicas": number(at(deployment, "spec", "replicas")) or 0,
+        "ready": number(at(deployment, "status", "readyReplicas")) or 0,
+        "updated": number(at(deployment, "status", "updatedReplicas")) or 0,
+        "available": number(at(deployment, "status", "availableReplicas")) or 0,
+        "labels": texts(deployment, "spec", "template", "metadata", "labels"),
+        "reason": text(progress, "reason"),
+        "message": text(progress, "message", longest=LONGEST_MESSAGE),
+        "since": text(progress, "lastTransitionTime"),
     }
-    if _condition(deployment, "Progressing") == "False":
+    if progress.get("status") == "False":
         status = "Failed"
     else:
         status = "Available" if data["available"] >= data["replicas"] else "Progressing"
@@ -81,14 +100,76 @@ def summarize_deployment(deployment: Object) -> Seen:
 def summarize_event(event: Object) -> Seen:
     """Return an event: `Normal` or `Warning`, what it is about and how often it happened."""
     data = {
-        "reason": _text(event, "reason"),
-        "message": _text(event, "message", longest=LONGEST_MESSAGE),
-        "object_kind": _text(event, "involvedObject", "kind"),
-        "object_name": _text(event, "involvedObject", "name"),
-        "count": _number(event.get("count")) or 1,
-        "last_seen": _text(event, "lastTimestamp") or _text(event, "eventTime"),
+        "reason": text(event, "reason"),
+        "message": text(event, "message", longest=LONGEST_MESSAGE),
+        "object_kind": text(event, "involvedObject", "kind"),
+        "object_name": text(event, "involvedObject", "name"),
+        "count": number(event.get("count")) or 1,
+        "last_seen": text(event, "lastTimestamp") or text(event, "eventTime"),
     }
-    return _seen(event, _text(event, "type"), data)
+    return _seen(event, text(event, "type"), data)
+
+
+def summarize_job(job: Object) -> Seen:
+    """Return a job: `Complete`, `Failed`, `Suspended` or `Running`, with what ended it."""
+    ends = {kind: condition(job, kind) for kind in ("Failed", "Complete")}
+    done = next((kind for kind, one in ends.items() if one.get("status") == "True"), None)
+    ended = ends.get(done or "", {})
+    data = {
+        "owner": owner(job),
+        "failed": number(at(job, "status", "failed")) or 0,
+        "succeeded": number(at(job, "status", "succeeded")) or 0,
+        "reason": text(ended, "reason"),
+        "message": text(ended, "message", longest=LONGEST_MESSAGE),
+        "since": text(ended, "lastTransitionTime"),
+    }
+    return _seen(job, done or ("Suspended" if at(job, "spec", "suspend") is True else "Running"), data)
+
+
+def summarize_claim(claim: Object) -> Seen:
+    """Return a claim to a volume: `Pending`, `Bound` or `Lost`, with its size and class."""
+    data = {
+        "size": text(claim, "status", "capacity", "storage") or text(claim, "spec", "resources", "requests", "storage"),
+        "class": text(claim, "spec", "storageClassName"),
+    }
+    return _seen(claim, text(claim, "status", "phase"), data)
+
+
+def summarize_autoscaler(scaler: Object) -> Seen:
+    """Return a horizontal pod autoscaler: `Limited` where it would want more or fewer replicas than it may."""
+    limited = condition(scaler, "ScalingLimited")
+    data = {
+        "target_kind": text(scaler, "spec", "scaleTargetRef", "kind"),
+        "target": text(scaler, "spec", "scaleTargetRef", "name"),
+        "least": number(at(scaler, "spec", "minReplicas")) or 1,
+        "most": number(at(scaler, "spec", "maxReplicas")) or 0,
+        "current": number(at(scaler, "status", "currentReplicas")) or 0,
+        "desired": number(at(scaler, "status", "desiredReplicas")) or 0,
+        "reason": text(limited, "reason"),
+        "message": text(limited, "message", longest=LONGEST_MESSAGE),
+        "since": text(limited, "lastTransitionTime"),
+    }
+    return _seen(scaler, "Limited" if limited.get("status") == "True" else "Free", data)
+
+
+def summarize_quota(quota: Object) -> Seen:
+    """Return a quota: what it allows of each resource, and what is used."""
+    data = {"hard": texts(quota, "status", "hard"), "used": texts(quota, "status", "used")}
+    return _seen(quota, None, data)
+
+
+def summarize_certificate(certificate: Object) -> Seen:
+    """Return a certificate of cert-manager: `Ready` or `NotReady`, with its times and who issues it."""
+    ready = condition(certificate, "Ready")
+    data = {
+        "not_before": text(certificate, "status", "notBefore"),
+        "not_after": text(certificate, "status", "notAfter"),
+        "renewal": text(certificate, "status", "renewalTime"),
+        "issuer": text(certificate, "spec", "issuerRef", "name"),
+        "reason": text(ready, "reason"),
+        "message": text(ready, "message", longest=LONGEST_MESSAGE),
+    }
+    return _seen(certificate, "Ready" if ready.get("status") == "True" else "NotReady", data)
 
 
 SUMMARIES: Final[Mapping[str, Callable[[Object], Seen]]] = {
@@ -98,72 +179,36 @@ SUMMARIES: Final[Mapping[str, Callable[[Object], Seen]]] = {
     "services": summarize_service,
     "deployments": summarize_deployment,
     "events": summarize_event,
+    "jobs": summarize_job,
+    "persistentvolumeclaims": summarize_claim,
+    "horizontalpodautoscalers": summarize_autoscaler,
+    "resourcequotas": summarize_quota,
+    "certificates": summarize_certificate,
 }
 
 
 def _seen(body: Object, status: str | None, data: dict[str, Any]) -> Seen:
-    namespace, name = _text(body, "metadata", "namespace") or "", _text(body, "metadata", "name") or ""
-    return Seen(namespace, name, status, data, _moment(_at(body, "metadata", "creationTimestamp")))
+    namespace, name = text(body, "metadata", "namespace") or "", text(body, "metadata", "name") or ""
+    return Seen(namespace, name, status, data, moment(at(body, "metadata", "creationTimestamp")))
 
 
 def _pod_status(pod: Object, containers: list[Object]) -> str | None:
-    if _at(pod, "metadata", "deletionTimestamp"):
+    if at(pod, "metadata", "deletionTimestamp"):
         return "Terminating"
     for one in containers:
         for state in ("waiting", "terminated"):
-            reason = _text(one, "state", state, "reason")
+            reason = text(one, "state", state, "reason")
             if reason not in (None, "Completed"):
                 return reason
-    return _text(pod, "status", "reason") or _text(pod, "status", "phase")
+    return text(pod, "status", "reason") or text(pod, "status", "phase")
 
 
 def _port(port: Object) -> dict[str, Any]:
     target = port.get("targetPort")
     return {
-        "name": _text(port, "name"),
-        "port": _number(port.get("port")),
-        "protocol": _text(port, "protocol"),
-        "target": _clean(str(target)) if isinstance(target, int | str) else None,
-        "node_port": _number(port.get("nodePort")),
+        "name": text(port, "name"),
+        "port": number(port.get("port")),
+        "protocol": text(port, "protocol"),
+        "target": clean(str(target)) if isinstance(target, int | str) else None,
+        "node_port": number(port.get("nodePort")),
     }
-
-
-def _condition(body: Object, kind: str) -> str:
-    for one in _maps(body, "status", "conditions"):
-        if one.get("type") == kind:
-            return str(one.get("status"))
-    return ""
-
-
-def _at(body: Any, *path: str) -> Any:
-    for step in path:
-        body = body.get(step) if isinstance(body, dict) else None
-    return body
-
-
-def _maps(body: Object, *path: str) -> Iterable[Object]:
-    found = _at(body, *path)
-    return [one for one in found[:MOST_PARTS] if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def _text(body: Any, *path: str, longest: int = LONGEST) -> str | None:
-    found = _at(body, *path)
-    return _clean(found, longest) if isinstance(found, str) and found else None
-
-
-def _clean(text: str, longest: int = LONGEST) -> str:
-    """The database takes no NUL, and nobody wants other control characters or half of a surrogate pair."""
-    return "".join(one if one.isprintable() else " " for one in text[:longest])
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else None
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    # Beyond these years the database, or what reads from it, gives up.
-    return found if found.tzinfo is not None and 1970 <= found.year < 9000 else None

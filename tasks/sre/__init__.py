@@ -1,4 +1,4 @@
-"""What workers do for SRE: scan series, and ask for the scans that are due."""
+"""What workers do for SRE: scan series, ask for the scans that are due, and look for problems."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from typing import Any
 
 from app.jobs import Run
 from app.kernel.partitions import drop_partition
-from app.sre import KeepScans, RunScan, RunScanSchedules, forget_scans, make_scan_partitions, old_scans, run_due
+from app.sre import (
+    KeepScans,
+    LookForProblems,
+    RunScan,
+    RunScanSchedules,
+    close_old,
+    forget_problems,
+    forget_scans,
+    make_scan_partitions,
+    old_scans,
+    run_due,
+)
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.sre.look import look
 from tasks.sre.scan import scan
 from tasks.tools import Tools
 
@@ -37,4 +49,15 @@ def keep_scans(run: Run, _: KeepScans, tools: Tools) -> dict[str, Any]:
         run.check()
         with run.recording() as (session, _job):
             drop_partition(session, partition)
-    return {"weeks": len(old), "scans": forget_all(run, partial(forget_scans, days=days))}
+    return {
+        "weeks": len(old),
+        "scans": forget_all(run, partial(forget_scans, days=days)),
+        "closed": forget_all(run, close_old),
+        "problems": forget_all(run, partial(forget_problems, days=tools.metrics.rollup_days)),
+    }
+
+
+@handles(LookForProblems)
+def look_for_problems(run: Run, _: LookForProblems, __: Tools) -> dict[str, Any]:
+    """Look at all places, and keep problems of what is seen."""
+    return look(run)

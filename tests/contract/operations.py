@@ -124,6 +124,7 @@ def _bodies_of_watching(organization: dict[str, Any]) -> dict[str, Any]:
         "POST /api/v1/sre/scan-schedules": schedule | organization,
         "PUT /api/v1/sre/scan-schedules/{schedule_id}": schedule,
         "PATCH /api/v1/sre/scan-schedules/{schedule_id}": {"enabled": False},
+        "PATCH /api/v1/sre/problems/{problem_id}": {"status": "investigating"},
         "POST /api/v1/alert-rules": rule | organization,
         "PUT /api/v1/alert-rules/{rule_id}": rule,
         "PATCH /api/v1/alert-rules/{rule_id}": {"name": "other"},

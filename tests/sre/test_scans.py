@@ -231,3 +231,24 @@ def test_an_anomaly_is_acknowledged_once(client: FlaskClient, alice: Person, kee
     assert (seen["acknowledged_by"], seen["acknowledged_at"] is not None) == (str(alice.user.id), True)
     assert data_of(client.put(path, headers=alice.headers)) == seen
     assert len(get(client, alice, "/sre/anomalies", **of_scan)) == len(before) - 1
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_state_that_an_older_version_wrote_is_begun_anew_and_told(
+    client: FlaskClient, alice: Person, keeper: Keeper, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    until = START + 2 * 86_400
+    scan(client, alice, keeper, series=["latency"], until=until)
+    with database.transaction() as session:
+        (row,) = session.scalars(select(SeriesState)).all()
+        older = row.state = row.state[:8] + b"of another layout"
+    made = scan(client, alice, keeper, series=["latency"])
+    assert (made["status"], made["points"]) == ("succeeded", len(broken()) - 2 * 288 - 1)
+    told = [one for one in caplog.records if one.message == "the state of a series cannot be read"]
+    assert len(told) == 1
+    with database.transaction() as session:
+        (row,) = session.scalars(select(SeriesState)).all()
+        assert row.state != older
+    write(client, alice, series("latency", [[START + DAYS * 86_400, 100.0]], pod="web"))
+    assert scan(client, alice, keeper, series=["latency"])["points"] == 1
+    assert len([one for one in caplog.records if one.message == "the state of a series cannot be read"]) == 1

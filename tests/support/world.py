@@ -24,6 +24,7 @@ from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import Person, data_of, join, make_person
 from tests.support.metrics import make_alert, make_anomaly
 from tests.support.notifications import make_notification
+from tests.support.problems import make_problem
 from tests.support.rights import give, make_role
 from tests.support.rooms import make_room, send
 from tests.support.runners import make_runner
@@ -133,6 +134,7 @@ def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, 
         "rule_id": rule["id"],
         "silence_id": _make(client, alice, "/silences", silence)["id"],
         "alert_id": str(make_alert(database, alice.organization_id).id),
+        "problem_id": str(make_problem(database, alice.organization_id).id),
     }
 
 

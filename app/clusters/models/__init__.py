@@ -15,12 +15,17 @@ from app.clusters.models.cluster import (
 )
 from app.clusters.models.health import ClusterCheck, ClusterHealth
 from app.clusters.models.inventory import (
+    AUTOSCALERS,
+    CERTIFICATES,
+    CLAIMS,
     DEPLOYMENTS,
     EVENTS,
+    JOBS,
     KINDS,
     NAMESPACES,
     NODES,
     PODS,
+    QUOTAS,
     SERVICES,
     WATCHED,
     ClusterInventory,
@@ -28,18 +33,23 @@ from app.clusters.models.inventory import (
 )
 
 __all__ = [
+    "AUTOSCALERS",
+    "CERTIFICATES",
+    "CLAIMS",
     "CONNECTED",
     "DELETING",
     "DEPLOYMENTS",
     "DISCONNECTED",
     "ERROR",
     "EVENTS",
+    "JOBS",
     "KINDS",
     "NAMESPACES",
     "NODES",
     "PENDING",
     "PODS",
     "PROVISIONING",
+    "QUOTAS",
     "SERVICES",
     "STATUSES",
     "WATCHED",

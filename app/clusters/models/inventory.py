@@ -17,8 +17,16 @@ PODS: Final = "pods"
 SERVICES: Final = "services"
 DEPLOYMENTS: Final = "deployments"
 EVENTS: Final = "events"
+JOBS: Final = "jobs"
+CLAIMS: Final = "persistentvolumeclaims"
+AUTOSCALERS: Final = "horizontalpodautoscalers"
+QUOTAS: Final = "resourcequotas"
+CERTIFICATES: Final = "certificates"
 WATCHED: Final = (NODES, PODS, EVENTS)
-KINDS: Final = (NODES, NAMESPACES, PODS, SERVICES, DEPLOYMENTS, EVENTS)
+KINDS: Final = (
+    *(NODES, NAMESPACES, PODS, SERVICES, DEPLOYMENTS, EVENTS),
+    *(JOBS, CLAIMS, AUTOSCALERS, QUOTAS, CERTIFICATES),
+)
 
 
 class ClusterInventory(Base):

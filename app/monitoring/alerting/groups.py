@@ -185,6 +185,12 @@ class _Mutes:
         return None
 
 
+def find_muted(session: Session, organization_id: UUID, alerts: Iterable[Alert], now: datetime) -> set[UUID]:
+    """Return which of an organization's alerts silences, maintenance or other alerts mute at a moment."""
+    mutes = _Mutes.read(session, organization_id, now)
+    return {alert.id for alert in alerts if mutes.find(alert)}
+
+
 def _lies_in(alert: Alert, silence: Silence) -> bool:
     inner = ("workspace_id", "cluster_id")
     return all(getattr(silence, name) in (None, getattr(alert, name)) for name in inner)

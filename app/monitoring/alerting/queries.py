@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
 
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
+from app.monitoring.alerting.episodes import FIRING
 from app.monitoring.models import Alert, AlertRule, Silence
 
 EQUAL: Final = (
@@ -43,3 +46,9 @@ def visible_alerts(caller: Principal, filters: Mapping[str, Any]) -> Select[Aler
         is_known = Alert.acknowledged_at.is_not(None)
         rows = rows.where(is_known if filters["acknowledged"] else ~is_known)
     return rows
+
+
+def firing_alerts(session: Session, organization_id: UUID, most: int = 2_000) -> list[Alert]:
+    """Return the alerts of an organization that fire, the oldest first."""
+    mine = select(Alert).where(Alert.organization_id == organization_id, Alert.status == FIRING)
+    return list(session.scalars(mine.order_by(Alert.fired_at, Alert.id).limit(most)))

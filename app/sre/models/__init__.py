@@ -1,6 +1,18 @@
 """The tables of SRE."""
 
 from app.sre.models.anomaly import SEVERITIES, Anomaly
+from app.sre.models.problem import (
+    CLOSED,
+    INVESTIGATING,
+    OPEN,
+    PROBLEM_SEVERITIES,
+    PROBLEM_STATUSES,
+    RESOLVED,
+    UNRESOLVED,
+    Problem,
+    ProblemSignal,
+    ProblemStep,
+)
 from app.sre.models.scan import (
     GIVEN,
     QUEUED,
@@ -15,14 +27,24 @@ from app.sre.models.scan import (
 )
 
 __all__ = [
+    "CLOSED",
     "GIVEN",
+    "INVESTIGATING",
+    "OPEN",
+    "PROBLEM_SEVERITIES",
+    "PROBLEM_STATUSES",
     "QUEUED",
+    "RESOLVED",
     "RUNNING",
     "SEVERITIES",
     "SOURCES",
     "STATUSES",
     "STORED",
+    "UNRESOLVED",
     "Anomaly",
+    "Problem",
+    "ProblemSignal",
+    "ProblemStep",
     "Scan",
     "ScanSchedule",
     "ScanSeries",

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from app.http import Blueprint
 
-blueprint = Blueprint("sre", description="What is unusual in series, found by scans")
+blueprint = Blueprint("sre", description="What is unusual in series, and what goes wrong")
