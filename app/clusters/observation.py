@@ -11,19 +11,21 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Numeric, and_, cast, func, or_, select, tuple_, union
 from sqlalchemy.orm import Session
 
 from app.clusters.inventory import Key, Seen
 from app.clusters.models import (
     AUTOSCALERS,
     CERTIFICATES,
+    CLAIMS,
     CONNECTED,
     DEPLOYMENTS,
     DISCONNECTED,
     ERROR,
     EVENTS,
     JOBS,
+    KINDS,
     NAMESPACES,
     NODES,
     PODS,
@@ -83,13 +85,14 @@ def observation_of(
     if cluster is None:
         return None
     is_up = cluster.status == CONNECTED
+    objects, unread = _read(session, cluster_id, named)
     return Observation(
         cluster_id=cluster.id,
         organization_id=cluster.organization_id,
         name=cluster.name,
         status=cluster.status,
-        objects=_read(session, cluster_id, named),
-        fresh=_fresh(session, cluster_id, now - timedelta(seconds=patience)) if is_up else frozenset(),
+        objects=objects,
+        fresh=_fresh(session, cluster_id, now - timedelta(seconds=patience)) - unread if is_up else frozenset(),
         lost_at=None if is_up else cluster.health.answered_at,
         reason=cluster.status_reason,
     )
@@ -100,20 +103,24 @@ def _fresh(session: Session, cluster_id: UUID, since: datetime) -> frozenset[str
     return frozenset(session.scalars(select(ClusterInventory.kind).where(*mine, ClusterInventory.error.is_(None))))
 
 
-def _read(session: Session, cluster_id: UUID, named: Collection[Key]) -> dict[str, list[Seen]]:
+def _read(session: Session, cluster_id: UUID, named: Collection[Key]) -> tuple[dict[str, list[Seen]], frozenset[str]]:
+    """Return the objects that matter, at most MOST of them, and the kinds of which they are not all."""
+    kind = ClusterObject.kind
     rows = select(ClusterObject).where(ClusterObject.cluster_id == cluster_id, _matters(cluster_id, named))
+    rows = rows.order_by(kind, ClusterObject.namespace, ClusterObject.name).limit(MOST)
     found: dict[str, list[Seen]] = {}
     # Whole rows of the ORM would be kept in the session, with a subselect each.
     columns = (ClusterObject.namespace, ClusterObject.name, ClusterObject.status, ClusterObject.data)
-    chosen = rows.with_only_columns(ClusterObject.kind, *columns, ClusterObject.created_at).limit(MOST)
-    for kind, *said in session.execute(chosen):
-        found.setdefault(kind, []).append(Seen(*said))
-    return found
+    for name, *said in session.execute(rows.with_only_columns(kind, *columns, ClusterObject.created_at)):
+        found.setdefault(name, []).append(Seen(*said))
+    is_cut = sum(map(len, found.values())) == MOST
+    return found, frozenset(name for name in KINDS if is_cut and name >= max(found))
 
 
 def _may_be_wrong() -> list[ColumnElement[bool]]:
     """What is said of a pod that is not simply well."""
-    restarts = cast(ClusterObject.data["restarts"].astext, Integer)
+    # A server may say any number: one beyond an integer would fail the look at all clusters that are read with it.
+    restarts = cast(ClusterObject.data["restarts"].astext, Numeric)
     return [ClusterObject.status.is_(None), ClusterObject.status.not_in(WELL), restarts > 0]
 
 
@@ -125,7 +132,7 @@ def _matters(cluster_id: UUID, named: Collection[Key]) -> ColumnElement[bool]:
     if named:
         doubtful.append(tuple_(ClusterObject.namespace, ClusterObject.name).in_(list(named)))
     return or_(
-        kind.not_in((PODS, EVENTS, NAMESPACES)),
+        kind.not_in((PODS, EVENTS, NAMESPACES, CLAIMS)),
         and_(kind == EVENTS, ClusterObject.status == "Warning"),
         and_(kind == PODS, or_(*doubtful)),
     )

@@ -16,6 +16,7 @@ from app.sre.models import Scan
 from app.sre.problems.keeping import Look, keep_look
 from app.sre.problems.looking import clusters_to_look_at, look_at_cluster, look_at_place, places_without_cluster
 from app.sre.problems.moves import close_old, forget_problems
+from app.sre.problems.timeline import forget_steps
 from app.sre.scanning import begin_scan, pending_positions, scan_ended, scan_retried, sum_up
 from app.sre.schedules import run_due
 
@@ -42,6 +43,7 @@ __all__ = [
     "clusters_to_look_at",
     "forget_problems",
     "forget_scans",
+    "forget_steps",
     "judge_part",
     "keep_judged",
     "keep_look",

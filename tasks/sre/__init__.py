@@ -15,6 +15,7 @@ from app.sre import (
     close_old,
     forget_problems,
     forget_scans,
+    forget_steps,
     make_scan_partitions,
     old_scans,
     run_due,
@@ -53,6 +54,7 @@ def keep_scans(run: Run, _: KeepScans, tools: Tools) -> dict[str, Any]:
         "weeks": len(old),
         "scans": forget_all(run, partial(forget_scans, days=days)),
         "closed": forget_all(run, close_old),
+        "steps": forget_all(run, forget_steps),
         "problems": forget_all(run, partial(forget_problems, days=tools.metrics.rollup_days)),
     }
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.jobs import Job, Run
@@ -63,8 +63,10 @@ def _look_at(run: Run, read: Callable[[Session], Look | None]) -> Counter[str]:
             return Counter()
         with run.adding() as session:
             return keep_look(session, found) + Counter(looked=1)
-    except (DataError, IntegrityError, Refusal) as error:
-        # Something impossible was said, the cluster went meanwhile, or there is more to read than may be.
+    except (DBAPIError, Refusal) as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        # Something impossible was said, the cluster went meanwhile, or there is more to read than may be, or for long.
         log.warning("a place cannot be looked at", extra={"why": str(error)[:500]})
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # What nobody foresaw that a cluster could say is a fault of ours, and must not cost the others theirs.

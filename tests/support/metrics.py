@@ -85,11 +85,12 @@ def make_anomaly(database: Database, organization_id: UUID, scan_id: UUID) -> An
     return anomaly
 
 
-def make_alert(database: Database, organization_id: UUID) -> Alert:
-    """Make an alert as a rule that is gone would have fired it."""
+def make_alert(database: Database, organization_id: UUID, name: str = "world", **fields: Any) -> Alert:
+    """Make an alert as a rule that is gone would have fired it; `fields` are set on its row."""
     now = utc_now()
-    said = {"source": "rule", "name": "world", "severity": "warning", "title": "world", "description": ""}
-    alert = Alert(organization_id=organization_id, status="firing", labels={}, fingerprint=b"world", **said)
+    said: dict[str, Any] = {"source": "rule", "name": name, "severity": "warning", "title": name, "description": ""}
+    said |= {"status": "firing", "labels": {}, "fingerprint": name.encode(), **fields}
+    alert = Alert(organization_id=organization_id, **said)
     alert.pending_at = alert.violated_at = alert.fired_at = now
     with database.transaction() as session:
         session.add(alert)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from app.kernel.principal import Principal
@@ -48,7 +48,7 @@ def visible_alerts(caller: Principal, filters: Mapping[str, Any]) -> Select[Aler
     return rows
 
 
-def firing_alerts(session: Session, organization_id: UUID, most: int = 2_000) -> list[Alert]:
-    """Return the alerts of an organization that fire, the oldest first."""
-    mine = select(Alert).where(Alert.organization_id == organization_id, Alert.status == FIRING)
+def firing_alerts(session: Session, organization_id: UUID, *where: ColumnElement[bool], most: int) -> list[Alert]:
+    """Return the alerts of an organization that fire, of those that are chosen the oldest."""
+    mine = select(Alert).where(Alert.organization_id == organization_id, Alert.status == FIRING, *where)
     return list(session.scalars(mine.order_by(Alert.fired_at, Alert.id).limit(most)))

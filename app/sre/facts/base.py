@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from app.clusters import AUTOSCALERS, CERTIFICATES, DEPLOYMENTS, JOBS, NODES, PODS, QUOTAS, SERVICES, Seen
+from app.clusters import AUTOSCALERS, CERTIFICATES, DEPLOYMENTS, EVENTS, JOBS, NODES, PODS, QUOTAS, SERVICES, Seen
 
 CRITICAL: Final = "critical"
 WARNING: Final = "warning"
@@ -137,10 +137,18 @@ class View:
         self.objects = objects
         self.now = now
         self.workloads = Workloads(objects)
+        self._unmounted: dict[tuple[str, str], Seen] = {}
+        for event in objects.get(EVENTS, ()):
+            if event.data.get("reason") in ("FailedMount", "FailedAttachVolume"):
+                self._unmounted.setdefault((event.namespace, event.data.get("object_name") or ""), event)
 
     def of(self, kind: str) -> Sequence[Seen]:
         """Return the objects of a kind that were seen."""
         return self.objects.get(kind, ())
+
+    def unmounted(self, pod: Seen) -> Seen | None:
+        """Return the event that says of a pod that a volume of it cannot be mounted."""
+        return self._unmounted.get(pod.key)
 
     def age(self, moment: datetime | None) -> timedelta | None:
         """Return how long ago a moment was."""
@@ -152,12 +160,12 @@ class View:
 
 
 def read_time(said: Any) -> datetime | None:
-    """Return a moment that an object says; None for none."""
+    """Return a moment that an object says; None for none, and for what cannot be counted with."""
     try:
         found = datetime.fromisoformat(said)
     except (TypeError, ValueError):
         return None
-    return found if found.tzinfo is not None else None
+    return found if found.tzinfo is not None and 1970 <= found.year < 9000 else None
 
 
 def count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.clusters import EVENTS, PODS, Seen
+from app.clusters import PODS, Seen
 from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View, count, lies_on, read_time
 
 # A pod that has just been made may wait for a node that is being made for it, for an image, or for its disk.
@@ -112,12 +112,9 @@ def _classify_image(said: str, image: str | None) -> str:
 
 def _find_setup(view: View, pod: Seen) -> Iterator[tuple[str, _Trouble]]:
     """Volumes that cannot be mounted are told by events alone."""
-    for event in view.of(EVENTS):
-        about = (event.namespace, event.data.get("object_name"))
-        if about == pod.key and event.data.get("reason") in ("FailedMount", "FailedAttachVolume"):
-            said = event.data.get("message") or ""
-            yield "PodPending", _Trouble(pod, pod.created_at, said, "setup", {"message": said})
-            return
+    if event := view.unmounted(pod):
+        said = event.data.get("message") or ""
+        yield "PodPending", _Trouble(pod, pod.created_at, said, "setup", {"message": said})
 
 
 def _find_ended(view: View, pod: Seen) -> Iterator[tuple[str, _Trouble]]:

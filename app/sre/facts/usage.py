@@ -18,6 +18,8 @@ SOON: Final = 4 * 3600.0
 HORIZON: Final = 24 * 3600.0
 LEAST_POINTS: Final = 10
 LEAST_SPAN: Final = 1800.0
+# What fills up in a hundred years does not fill up, and divisions by slopes of nearly nothing have no end.
+_EVER: Final = 3.2e9
 # A quarter of the periods is what Kubernetes' own alerts begin at.
 THROTTLED: Final = 0.25
 # A container that works now and then has few periods, of which some are always throttled.
@@ -75,7 +77,7 @@ def _seconds_left(volume: VolumeUse) -> float | None:
     first, second = np.triu_indices(len(chosen), 1)
     slope = float(np.median((used[second] - used[first]) / (seconds[second] - seconds[first])))
     left = volume.capacity - float(values[-1])
-    return left / slope if slope > 0 and left > 0 else None
+    return left / slope if slope > 0 and 0 < left <= slope * _EVER else None
 
 
 def _reached(volume: VolumeUse, share: float) -> datetime | None:

@@ -21,7 +21,7 @@ from app.monitoring import Place
 from app.sre.models import CLOSED, RESOLVED, UNRESOLVED, Problem, ProblemSignal
 from app.sre.problems import timeline
 from app.sre.problems.grouping import Group, group
-from app.sre.problems.rows import Kept, cause_of, explain_row, load_kept, make_row, read_signal, refresh
+from app.sre.problems.rows import Kept, Room, cause_of, explain_row, load_kept, make_row, read_signal, refresh
 from app.sre.problems.signals import FACT, Signal
 from app.sre.problems.telling import tell_opened, tell_resolved
 
@@ -30,6 +30,7 @@ QUIET: Final = timedelta(minutes=10)
 # So long somebody who says that a problem is over is believed against what is still seen.
 BELIEVED: Final = timedelta(minutes=15)
 MOST_SIGNALS: Final = 500
+MOST_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ def keep_look(session: Session, look: Look) -> Counter[str]:
     # What somebody has done with, and what was said to be over, opens nothing while it lasts.
     spoken_for = {key for one in kept if one not in alive for key, row in one.signals.items() if row.ended_at is None}
     fresh = [one for key, one in _with_stored_starts(found, alive).items() if key not in spoken_for]
-    by_id = {one.problem.id: one for one in alive}
+    by_id, room = {one.problem.id: one for one in alive}, Room.beside(kept)
     for some in group(fresh, [one.to_known() for one in alive]):
-        told += _keep_group(session, some, by_id, look)
+        told += _keep_group(session, some, by_id, look, room)
     told["resolved"] = sum(_resolve_if_over(session, one, look.now) for one in by_id.values())
     session.flush()
     return told
@@ -110,11 +111,11 @@ def _reopen(
     return True
 
 
-def _keep_group(session: Session, found: Group, alive: dict[Any, Kept], look: Look) -> Counter[str]:
+def _keep_group(session: Session, found: Group, alive: dict[Any, Kept], look: Look, room: Room) -> Counter[str]:
     told: Counter[str] = Counter()
     mine = [alive[problem_id] for problem_id in found.problems]
     if not mine:
-        if not found.opens:
+        if not found.opens or not room.take_problem():
             return told
         mine, told["opened"] = [_open(session, found, look)], 1
     first, *others = mine
@@ -122,7 +123,7 @@ def _keep_group(session: Session, found: Group, alive: dict[Any, Kept], look: Lo
         _merge(session, other, first, look.now)
         del alive[other.problem.id]
         told["merged"] += 1
-    _add_signals(session, first, found, is_new=bool(told["opened"]))
+    _add_signals(session, first, found, room, is_new=bool(told["opened"]))
     _judge(session, first.problem, found, is_new=bool(told["opened"]))
     if told["opened"]:
         alive[first.problem.id] = first
@@ -165,10 +166,12 @@ def _merge(session: Session, other: Kept, into: Kept, now: datetime) -> None:
     tell_resolved(session, other.problem, None)
 
 
-def _add_signals(session: Session, kept: Kept, found: Group, *, is_new: bool) -> None:
+def _add_signals(session: Session, kept: Kept, found: Group, room: Room, *, is_new: bool) -> None:
     for signal in found.signals:
         row = kept.signals.get(signal.key)
         if row is None:
+            if signal.ended_at is not None or not room.take_signal(session, kept):
+                continue
             row = kept.signals[signal.key] = make_row(kept.problem.id, signal)
             session.add(row)
             kept.problem.opened_at = min(kept.problem.opened_at, signal.start)
@@ -187,7 +190,7 @@ def _judge(session: Session, problem: Problem, found: Group, *, is_new: bool) ->
         if one.by == found.cause.signal.key
     ]
     before = problem.cause.get("key"), problem.severity
-    problem.cause = cause_of(found.cause, explained[:50])
+    problem.cause = cause_of(found.cause, explained[:MOST_SHOWN])
     problem.title, problem.severity = found.cause.signal.message[:300], found.severity
     if is_new:
         return

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, cast, exists, or_, select, union
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, or_, select, union
 from sqlalchemy.orm import Session
 
-from app.clusters import Observation, clusters_to_observe, find_doubtful, observation_of
+from app.clusters import Cluster, Observation, clusters_to_observe, find_doubtful, observation_of
 from app.kernel.clock import database_now, format_time
 from app.monitoring import FIRING, Alert, Place, find_muted, firing_alerts
 from app.sre.facts import CRITICAL, INFO, KINDS, Fact, Thing, View, Workloads, find_facts, looked_at
@@ -37,8 +37,7 @@ def clusters_to_look_at(session: Session, after: UUID | None, limit: int) -> tup
     now = _read_now(session)
     chosen = find_doubtful(session, some)
     alerts = select(Alert.cluster_id).where(Alert.cluster_id.in_(some), Alert.status == FIRING)
-    named = Alert.labels["cluster_id"].astext
-    labelled = select(cast(named, Uuid)).where(named.in_([str(one) for one in some]), Alert.status == FIRING)
+    labelled = select(Cluster.id).join(Alert, _is_named()).where(Cluster.id.in_(some), Alert.status == FIRING)
     anomalies = select(Anomaly.cluster_id).where(Anomaly.cluster_id.in_(some), *_open_since(now))
     problems = select(Problem.cluster_id).where(Problem.cluster_id.in_(some), _is_kept())
     chosen |= set(session.scalars(union(alerts, labelled, anomalies, problems)))
@@ -57,6 +56,7 @@ def places_without_cluster(session: Session) -> list[Place]:
     """Return the organizations and workspaces in which something is the matter that lies on no cluster."""
     now = _read_now(session)
     alerts = select(Alert.organization_id, Alert.workspace_id).where(Alert.cluster_id.is_(None))
+    alerts = alerts.where(~exists().where(_is_named()))
     anomalies = select(Anomaly.organization_id, Anomaly.workspace_id).where(*_open_anomalies(now, None))
     problems = select(Problem.organization_id, Problem.workspace_id).where(Problem.cluster_id.is_(None))
     found = union(alerts.where(Alert.status == FIRING), anomalies, problems.where(_is_kept()))
@@ -72,7 +72,8 @@ def look_at_cluster(
     seen = observation_of(session, cluster_id, now)
     if seen is None:
         return None
-    alerts = [one for one in firing_alerts(session, seen.organization_id) if _is_on(one, seen)]
+    is_here = or_(Alert.cluster_id == cluster_id, and_(*_is_free(), _named_cluster() == str(cluster_id)))
+    alerts = firing_alerts(session, seen.organization_id, is_here, most=MOST)
     anomalies = session.scalars(select(Anomaly).where(*_open_anomalies(now, cluster_id)).limit(MOST)).all()
     if pods := _named_pods([*(one.labels for one in alerts), *(labels_in(one.series) for one in anomalies)]):
         seen = observation_of(session, cluster_id, now, pods) or seen
@@ -90,11 +91,9 @@ def look_at_cluster(
 def look_at_place(session: Session, place: Place, *, now: datetime | None = None) -> Look:
     """Return the alerts and anomalies of an organization or workspace that lie on no cluster."""
     now = now or _read_now(session)
-    alerts = [
-        one
-        for one in firing_alerts(session, place.organization_id)
-        if _home_of(one) is None and one.workspace_id == place.workspace_id
-    ]
+    is_here = (Alert.cluster_id.is_(None), Alert.workspace_id.is_not_distinct_from(place.workspace_id))
+    on_cluster = exists().where(_is_named())
+    alerts = firing_alerts(session, place.organization_id, *is_here, ~on_cluster, most=MOST)
     mine = (
         Anomaly.organization_id == place.organization_id,
         Anomaly.workspace_id.is_not_distinct_from(place.workspace_id),
@@ -124,15 +123,20 @@ def _open_anomalies(now: datetime, cluster_id: UUID | None) -> tuple[Any, ...]:
     return (lies, *_open_since(now))
 
 
-def _home_of(alert: Alert) -> str | None:
-    """Return the id or name of the cluster that an alert says it is about."""
-    if alert.cluster_id is not None:
-        return str(alert.cluster_id)
-    return alert.labels.get("cluster_id") or None
+def _named_cluster() -> ColumnElement[str]:
+    named: ColumnElement[str] = Alert.labels["cluster_id"].astext
+    return named
 
 
-def _is_on(alert: Alert, seen: Observation) -> bool:
-    return _home_of(alert) == str(seen.cluster_id)
+def _is_free() -> tuple[ColumnElement[bool], ...]:
+    """An alert of an organization may be about a cluster by its label. One of a workspace stays there: who writes or
+    reads alerts of a workspace need have no right to the cluster, nor the other way round."""
+    return (Alert.cluster_id.is_(None), Alert.workspace_id.is_(None))
+
+
+def _is_named() -> ColumnElement[bool]:
+    mine = (Cluster.organization_id == Alert.organization_id, cast(Cluster.id, Text) == _named_cluster())
+    return and_(*_is_free(), *mine)
 
 
 def _named_pods(labels: Iterable[Mapping[str, str]]) -> set[tuple[str, str]]:

@@ -21,6 +21,8 @@ from app.sre.problems.signals import Signal
 # Within this time what comes back is the same problem.
 RETURN: Final = timedelta(hours=2)
 MOST_PLACES: Final = 100
+MOST_SIGNALS: Final = 1_000
+MOST_PROBLEMS: Final = 500
 
 
 @dataclass(slots=True)
@@ -35,17 +37,49 @@ class Kept:
         return Known(self.problem.id, self.problem.created_at, [read_signal(one) for one in self.signals.values()])
 
 
+@dataclass(slots=True)
+class Room:
+    """How many more signals and problems a place may have beside those that are kept: comparing signals with each other
+    takes the square of their number, and a place may say new ones every minute."""
+
+    signals: int
+    problems: int
+
+    @classmethod
+    def beside(cls, kept: Sequence[Kept]) -> Room:
+        """Return what is left."""
+        return cls(MOST_SIGNALS - sum(len(one.signals) for one in kept), MOST_PROBLEMS - len(kept))
+
+    def take_problem(self) -> bool:
+        """Tell whether there is room for one more problem and its first signal, and take it."""
+        self.problems -= 1
+        return self.problems >= 0 and self.signals > 0
+
+    def take_signal(self, session: Session, kept: Kept) -> bool:
+        """Tell whether there is room for one more signal of a problem, if need be of the one of it that ended first."""
+        if self.signals > 0:
+            self.signals -= 1
+            return True
+        ended = [(row.ended_at, key) for key, row in kept.signals.items() if row.ended_at is not None]
+        if ended:
+            row = kept.signals.pop(min(ended)[1])
+            (session.expunge if row in session.new else session.delete)(row)
+        return bool(ended)
+
+
 def load_kept(session: Session, place: Place, now: datetime) -> list[Kept]:
     """Return the problems of a place that are not over, those that were until lately, and those of which something
-    still holds that somebody has done with; all locked."""
+    still holds that somebody has done with; all locked, and at most MOST_PROBLEMS of them."""
     holds = exists().where(ProblemSignal.problem_id == Problem.id, ProblemSignal.ended_at.is_(None))
     lately = (Problem.status == RESOLVED) & (Problem.resolved_at >= now - RETURN)
     mine = [Problem.organization_id == place.organization_id]
     mine += [
         getattr(Problem, name).is_not_distinct_from(getattr(place, name)) for name in ("workspace_id", "cluster_id")
     ]
-    rows = select(Problem).where(*mine, or_(Problem.status.in_(UNRESOLVED), lately, holds))
-    problems = session.scalars(rows.order_by(Problem.created_at, Problem.id).with_for_update()).all()
+    is_open = Problem.status.in_(UNRESOLVED)
+    rows = select(Problem).where(*mine, or_(is_open, lately, holds))
+    rows = rows.order_by(is_open.desc(), Problem.created_at, Problem.id).limit(MOST_PROBLEMS)
+    problems = session.scalars(rows.with_for_update()).all()
     kept = {problem.id: Kept(problem, {}) for problem in problems}
     for signal in session.scalars(select(ProblemSignal).where(ProblemSignal.problem_id.in_(kept))):
         kept[signal.problem_id].signals[signal.key] = signal
@@ -81,7 +115,7 @@ def make_row(problem_id: UUID, signal: Signal) -> ProblemSignal:
 def refresh(row: ProblemSignal, signal: Signal) -> None:
     """Write what is now said of a signal that goes on."""
     row.about = None if signal.about is None else list(signal.about)
-    row.places = [list(one) for one in sorted(signal.places)[:MOST_PLACES]]
+    row.places = [list(one) for one in sorted(signal.places, key=lambda one: (one != signal.about, one))[:MOST_PLACES]]
     row.trait, row.severity, row.message = signal.trait, signal.severity, signal.message
     row.evidence, row.opens = dict(signal.evidence), signal.opens
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.sre.models import Problem, ProblemStep
@@ -28,6 +28,7 @@ STEPS: Final = (
     NOTED,
 )
 MOST: Final = 1_000
+AT_ONCE: Final = 20
 
 
 def note(session: Session, problem: Problem, step: str, /, **detail: Any) -> None:
@@ -39,3 +40,16 @@ def read_timeline(session: Session, problem_id: UUID) -> list[ProblemStep]:
     """Return the newest steps of a problem, oldest first."""
     mine = select(ProblemStep).where(ProblemStep.problem_id == problem_id)
     return list(session.scalars(mine.order_by(ProblemStep.id.desc()).limit(MOST)))[::-1]
+
+
+def forget_steps(session: Session) -> int:
+    """Delete what some timelines have beyond what is ever read of them; returns how many steps."""
+    long = select(ProblemStep.problem_id).group_by(ProblemStep.problem_id).having(func.count() > MOST).limit(AT_ONCE)
+    return sum(_cut(session, problem_id) for problem_id in session.scalars(long).all())
+
+
+def _cut(session: Session, problem_id: UUID) -> int:
+    mine = ProblemStep.problem_id == problem_id
+    newest = select(ProblemStep.id).where(mine).order_by(ProblemStep.id.desc()).offset(MOST).limit(1).scalar_subquery()
+    gone = delete(ProblemStep).where(mine, ProblemStep.id <= newest).execution_options(synchronize_session=False)
+    return int(session.execute(gone).rowcount)  # type: ignore[attr-defined]

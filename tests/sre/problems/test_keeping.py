@@ -14,9 +14,10 @@ from app.clusters import Access
 from app.kernel.clock import database_now, sql_days
 from app.kernel.db import Database
 from app.monitoring import Place
-from app.sre import close_old, forget_problems
+from app.sre import close_old, forget_problems, forget_steps
 from app.sre.facts import KINDS, Thing
 from app.sre.models import Problem
+from app.sre.problems import rows, timeline
 from app.sre.problems.signals import Signal
 from tests.support.clusters import Keeper, register
 from tests.support.identity import Person, data_of, error_of, join
@@ -201,6 +202,37 @@ def test_problems_of_others_do_not_exist_and_who_only_reads_changes_nothing(
     assert get(client, alice, "/sre/problems", severity="critical") == []
     assert get(client, alice, "/sre/problems", kind="OOMKilled") == []
     assert only(client, alice, kind="NodeNotReady", search="WOR", status="open")["id"] == problem_id
+
+
+def test_what_a_place_says_anew_every_minute_has_an_end(
+    client: FlaskClient, alice: Person, database: Database, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_SIGNALS", 4)
+    monkeypatch.setattr(rows, "MOST_PROBLEMS", 2)
+    for at in range(8):
+        look(database, place, [CRASH, alert(f"Alert{at}", at, WEB)], at)
+    found = whole(client, alice)
+    assert (found["status"], found["cause"]["kind"]) == ("open", "CrashLoopBackOff")
+    assert [one["kind"] for one in found["signals"]] == ["CrashLoopBackOff", "Alert5", "Alert6", "Alert7"]
+    others = [alert(f"Elsewhere{at}", 8, Thing("Deployment", f"place{at}", "x")) for at in range(3)]
+    assert look(database, place, [CRASH, *others], 8)["opened"] == 0
+    monkeypatch.setattr(rows, "MOST_SIGNALS", 9)
+    assert look(database, place, [CRASH, *others], 9)["opened"] == 1
+
+
+def test_of_a_timeline_the_newest_steps_are_kept(
+    alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "MOST", 3)
+    problem, other = (make_problem(database, alice.organization_id) for _ in range(2))
+    with database.transaction() as session:
+        for number in range(5):
+            timeline.note(session, problem, timeline.NOTED, text=str(number))
+        timeline.note(session, other, timeline.NOTED, text="other")
+        session.flush()
+        assert (forget_steps(session), forget_steps(session)) == (2, 0)
+        assert [one.detail["text"] for one in timeline.read_timeline(session, problem.id)] == ["2", "3", "4"]
+        assert len(timeline.read_timeline(session, other.id)) == 1
 
 
 def test_what_is_over_for_a_week_is_closed_and_forgotten_later(alice: Person, database: Database) -> None:

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import jobs
-from app.clusters import Access, CheckRules, Cluster, Observed, record_inventory
+from app.clusters import Access, CheckRules, Cluster, Observed, observation, observation_of, record_inventory
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from app.kernel.ids import new_id
@@ -26,6 +26,7 @@ from tests.support.identity import Person, data_of
 from tests.support.kubernetes import NEVER_READY, ApiServer, serving
 from tests.support.metrics import get, make_alert, make_anomaly
 from tests.support.scene import Scene
+from tests.support.tenancy import make_workspace
 
 WAITS = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "example/none": not found'}
 
@@ -113,8 +114,52 @@ def test_a_cluster_that_cannot_be_looked_at_keeps_no_other_from_it(
         scene = Scene(utc_now())
         body = scene.get("ResourceQuota", "ops", "team")
         body["status"]["hard"] = {"requests.cpu": "NaN", "pods": "1e99999", "cpu": "1e-99999", "x": "0"}
+        pod = scene.pods("shop", "web")[0]
+        pod["status"]["containerStatuses"] = [{"name": "main", "restartCount": 2**52}] * 20
+        scene.get("Certificate", "shop", "web-tls")["status"]["notAfter"] = "0001-01-01T00:00:00+14:00"
         record_inventory(session, UUID(strange["id"]), scene.observe() | {"events": Observed(error="no")}, CheckRules())
     assert tick(keeper) == {"looked": 2, "opened": 1, "reopened": 0, "merged": 0, "resolved": 0}
+
+
+def test_an_alert_is_about_a_cluster_by_its_label_unless_it_lies_in_a_workspace(
+    client: FlaskClient, alice: Person, charlie: Person, keeper: Keeper, database: Database
+) -> None:
+    mine = register(client, alice, Access("https://kube.example.com", token="t"))["id"]
+    theirs = register(client, charlie, Access("https://kube.example.org", token="t"), name="theirs")["id"]
+    with database.transaction() as session:
+        session.get_one(Cluster, UUID(mine)).connect("v1.31.0")
+        session.get_one(Cluster, UUID(theirs)).connect("v1.31.0")
+    workspace = make_workspace(database, alice)
+    make_alert(database, alice.organization_id, "on mine", labels={"cluster_id": mine})
+    make_alert(database, alice.organization_id, "in workspace", labels={"cluster_id": mine}, workspace_id=workspace.id)
+    make_alert(database, alice.organization_id, "on theirs", labels={"cluster_id": theirs})
+    make_alert(database, alice.organization_id, "on another", labels={"cluster_id": "prod-eu"})
+    assert tick(keeper)["opened"] == 4
+    found = {one["title"]: (one["cluster_id"], one["workspace_id"]) for one in get(client, alice, "/sre/problems")}
+    assert found == {
+        "on mine": (mine, None),
+        "in workspace": (None, str(workspace.id)),
+        "on theirs": (None, None),
+        "on another": (None, None),
+    }
+    assert get(client, charlie, "/sre/problems") == []
+
+
+def test_kinds_that_are_not_read_to_their_end_are_not_told_of(
+    client: FlaskClient, alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster_id = UUID(register(client, alice, Access("https://kube.example.com", token="t"))["id"])
+    with database.transaction() as session:
+        session.get_one(Cluster, cluster_id).connect("v1.31.0")
+        record_inventory(session, cluster_id, Scene(utc_now()).observe(), CheckRules())
+    with database.transaction() as session:
+        whole = observation_of(session, cluster_id, utc_now())
+        assert whole is not None
+        assert {"certificates", "deployments", "nodes", "services"} <= whole.fresh
+        monkeypatch.setattr(observation, "MOST", len(whole.objects["certificates"]) + 1)
+        cut = observation_of(session, cluster_id, utc_now())
+    assert cut is not None
+    assert cut.fresh == {"certificates"}
 
 
 def test_labels_name_things_by_what_is_known_of_the_cluster() -> None:
