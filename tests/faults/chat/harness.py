@@ -153,11 +153,14 @@ class _Run:
         senders = [threading.Thread(target=one.send_all, daemon=True) for one in self._by_rest]
         for thread in (talking, *senders):
             thread.start()
-        self._endure()
-        for thread in senders:
-            thread.join(CALM_SECONDS)
-        self._settle()
-        self._over.set()
+        try:
+            self._endure()
+            for thread in senders:
+                thread.join(CALM_SECONDS)
+            self._settle()
+        finally:
+            # Whoever stops the run early has to get rid of the thread that waits for its end.
+            self._over.set()
         talking.join(CALM_SECONDS)
         return self._judge(time.monotonic() - began)
 
