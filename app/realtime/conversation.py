@@ -130,6 +130,7 @@ class Conversation:
             self._refuse(command, TooManyTopics(limit=MOST_TOPICS))
             return
         try:
+            self._talk.count_topics(len(fresh))
             visible = await self._line.admit(caller, fresh)
         except AWAY as error:
             self._judge(command, _as_refusal(error))
@@ -189,9 +190,7 @@ def _close_code(refusal: Refusal) -> int:
 def _missing(topic: str) -> NotFound:
     parsed = parse_topic(topic)
     if parsed is None:
-        return NotFound(
-            "There are no such topics; they are called job:{id}, execution:{id}, workspace:{id} and the like."
-        )
+        return NotFound("There are no such topics; they are called job:{id}, execution:{id}, room:{id} and the like.")
     return NotFound(resource_type=parsed[0], resource_id=str(parsed[1]))
 
 

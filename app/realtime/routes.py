@@ -99,5 +99,7 @@ def _read_topics(text: str) -> tuple[str, ...]:
 def _not_found(topic: str) -> Exception:
     parsed = parse_topic(topic)
     if parsed is None:
-        return Invalid(errors=[FieldError("topics", "Topics are called job:{id}, execution:{id}, workspace:{id}.")])
+        return Invalid(
+            errors=[FieldError("topics", "Topics are called job:{id}, execution:{id}, room:{id} and the like.")]
+        )
     return NotFound(resource_type=parsed[0], resource_id=str(parsed[1]))

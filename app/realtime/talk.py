@@ -16,6 +16,7 @@ from app.realtime.topics import room_of
 
 MESSAGES_PER_TURN: Final = 150
 TYPINGS_PER_TURN: Final = 15
+TOPICS_PER_TURN: Final = 400
 SECONDS_PER_TURN: Final = 15
 
 
@@ -35,22 +36,26 @@ class House(Protocol):
 class RoomTalk:
     """One client's; `begin_turn` is called each SECONDS_PER_TURN, from when on it may say as much again."""
 
-    __slots__ = ("_house", "_posted", "_present", "_typed")
+    __slots__ = ("_asked", "_house", "_posted", "_present", "_typed")
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._present: dict[str, str] = {}
-        self._posted = self._typed = 0
+        self._asked = self._posted = self._typed = 0
 
     def begin_turn(self) -> None:
         """Forget how much was said."""
-        self._posted = self._typed = 0
+        self._asked = self._posted = self._typed = 0
+
+    def count_topics(self, count: int) -> None:
+        """Count topics that are asked for, each of which is judged and read; raises RateLimited."""
+        self._asked += count
+        _refuse_beyond(TOPICS_PER_TURN, self._asked)
 
     async def post(self, caller: Principal, fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
         """Store a message; returns it as clients see it, and whether it is new. Raises Refusal."""
         self._posted += 1
-        if self._posted > MESSAGES_PER_TURN:
-            raise RateLimited(limit=MESSAGES_PER_TURN, window=SECONDS_PER_TURN, retry_after=SECONDS_PER_TURN)
+        _refuse_beyond(MESSAGES_PER_TURN, self._posted)
         stored: tuple[Mapping[str, Any], bool]
         stored = await self._house.read_apart(self._house.admission.post, caller, fields)
         return stored
@@ -85,3 +90,8 @@ class RoomTalk:
     def leave(self) -> None:
         """Be nowhere any more."""
         self.disappear(tuple(self._present))
+
+
+def _refuse_beyond(most: int, count: int) -> None:
+    if count > most:
+        raise RateLimited(limit=most, window=SECONDS_PER_TURN, retry_after=SECONDS_PER_TURN)

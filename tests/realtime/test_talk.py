@@ -10,7 +10,7 @@ import pytest
 
 from app.kernel.errors import RateLimited
 from app.kernel.principal import Principal
-from app.realtime.talk import MESSAGES_PER_TURN, TYPINGS_PER_TURN, RoomTalk
+from app.realtime.talk import MESSAGES_PER_TURN, TOPICS_PER_TURN, TYPINGS_PER_TURN, RoomTalk
 
 
 class Quiet:
@@ -48,6 +48,16 @@ def test_a_connection_says_so_much_in_a_turn_and_again_in_the_next() -> None:
     talk.begin_turn()
     asyncio.run(say(1))
     assert len(house.posted) == MESSAGES_PER_TURN + 1
+
+
+def test_who_asks_for_topics_all_the_time_has_to_wait() -> None:
+    talk = RoomTalk(Quiet())
+    for _ in range(TOPICS_PER_TURN // 100):
+        talk.count_topics(100)
+    with pytest.raises(RateLimited):
+        talk.count_topics(1)
+    talk.begin_turn()
+    talk.count_topics(100)
 
 
 def test_who_types_all_the_time_is_told_of_now_and_then() -> None:
