@@ -73,6 +73,8 @@ SAME_NAME = (
     "container_image",
     "runner_lease_seconds",
     "runner_bytes",
+    "attachment_bytes",
+    "attachment_client_bytes",
     "max_body_bytes",
     "metric_body_bytes",
     "metric_series",

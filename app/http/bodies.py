@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any, Protocol
 
 import marshmallow as ma
@@ -13,10 +15,13 @@ from marshmallow import fields
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from app.http.envelope import JSON
-from app.kernel.errors import FieldError, Invalid, Malformed, Refusal
+from app.kernel.errors import FieldError, Invalid, Malformed, Refusal, Unavailable
 
 # PostgreSQL's JSONB and orjson's writer take far more; no honest body of this API comes near.
 DEEPEST = 64
+
+# Each takes a thread of the API for as long as the sender's line is slow.
+UPLOADS = threading.BoundedSemaphore(3)
 
 _INTEGER = re.compile(r"-?\d{1,18}")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
@@ -143,6 +148,17 @@ def receive_file(most_bytes: int) -> tuple[IO[bytes], int]:
         raise RequestEntityTooLarge
     request.max_content_length = most_bytes + 1
     return request.stream, request.content_length
+
+
+@contextmanager
+def one_of_few() -> Iterator[None]:
+    """Take one of the places for files that come in; raises Unavailable while others have them all."""
+    if not UPLOADS.acquire(blocking=False):
+        raise Unavailable("Others are uploading; try again soon.", headers={"Retry-After": "2"})
+    try:
+        yield
+    finally:
+        UPLOADS.release()
 
 
 def inspect_values(given: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PROBLEM = "application/problem+json"
 BINARY = "application/octet-stream"
+# A download is of the type that it is.
+ANYTHING = "*/*"
 
 KEY_PARAMETER = "IdempotencyKey"
 IF_MATCH = "IfMatch"
@@ -131,6 +133,12 @@ def note_operation(view: Any, operation: Operation, place: str) -> None:
     }
 
 
+def _downloaded(responses: dict[Any, Any]) -> list[str]:
+    """Return as what bytes are downloaded, which is then done by ranges too."""
+    said = [response.get("content", {}) for response in responses.values() if isinstance(response, dict)]
+    return [kind for kind in (BINARY, ANYTHING) if any(kind in content for content in said)]
+
+
 def complete(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> dict[str, Any]:
     """Add what follows from the frame: security, refusals, headers, and parameters in headers."""
     frame = doc_info["frame"]
@@ -139,8 +147,8 @@ def complete(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> dict
         responses.setdefault(status, f"Refusal{status}")
     if _is_single(frame, method):
         responses.setdefault(304, {"description": "The caller has this reply already"})
-    if any(BINARY in response.get("content", {}) for response in responses.values() if isinstance(response, dict)):
-        responses.setdefault(206, {"description": "The asked range", "content": {BINARY: {"schema": {}}}})
+    for kind in _downloaded(responses):
+        responses.setdefault(206, {"description": "The asked range", "content": {kind: {"schema": {}}}})
         responses.setdefault(416, "Refusal416")
     for status, response in responses.items():
         if isinstance(response, dict):

@@ -63,6 +63,8 @@ class Platform:
     container_image: str
     runner_lease_seconds: float
     runner_bytes: int
+    attachment_bytes: int
+    attachment_client_bytes: int
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

@@ -1,6 +1,6 @@
 """Identity: accounts, logins and their tokens, memberships, and what each role may do. `authenticate` turns a request
 into its caller, as the database has them at that moment; the `blueprints` bring all it needs into an application.
-Higher rooms add to new accounts by `after_registration`.
+Higher rooms add to new accounts by `after_registration`, and take leave of users by `before_user_deletion`.
 """
 
 from importlib import import_module
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.identity.accounts import after_registration, create_first_admin, register
 from app.identity.callers import read_rights, read_rights_of
+from app.identity.client_users import before_user_deletion
 from app.identity.errors import (
     AccountDisabled,
     EmailNotVerified,
@@ -107,6 +108,7 @@ __all__ = [
     "assign_role",
     "assignments_in",
     "authenticate",
+    "before_user_deletion",
     "blueprints",
     "create_first_admin",
     "draw_text",

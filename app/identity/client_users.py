@@ -3,7 +3,7 @@ and addresses are their application's business, nobody mails them, and nothing b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,9 @@ from app.kernel.errors import NotFound
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 
+Farewell = Callable[[Session, User], None]
+
+_farewells: list[Farewell] = []
 _FIELDS = {"uq_users_client_username_lower": "username", "uq_users_client_email_lower": "email"}
 _TAKEN = "A user of this client application has this {field} already."
 
@@ -62,6 +65,19 @@ def change_user(session: Session, user: User, fields: Mapping[str, Any]) -> User
         revoke_client_keys(session, ClientKey.user_id == user.id)
     session.refresh(user, ["key"])
     return user
+
+
+def before_user_deletion(farewell: Farewell) -> Farewell:
+    """Register what a higher room does before a user goes, in the transaction that deletes them; at import."""
+    _farewells.append(farewell)
+    return farewell
+
+
+def delete_user(session: Session, user: User) -> None:
+    """Delete a user whose row is locked; their key fails from now on."""
+    for farewell in _farewells:
+        farewell(session, user)
+    session.delete(user)
 
 
 def log_in(session: Session, vault: Vault, client_id: UUID, email: str) -> tuple[User, str]:

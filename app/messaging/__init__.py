@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app.messaging.access import is_application, visible_rooms
+from app.messaging.attachments import forget_attachments, unclaimed
 from app.messaging.intents import PruneMessages, SweepRooms
-from app.messaging.keeping import forget_old_changes, forget_old_messages, put_to_sleep
+from app.messaging.keeping import forget_old_announcements, forget_old_changes, forget_old_messages, put_to_sleep
 from app.messaging.models import ChatRoom, Message, RoomMember
 from app.messaging.order import EVENT_TYPES, LONGEST_LIVE, room_topic, shape
 from app.messaging.posting import send_message
@@ -29,6 +30,8 @@ __all__ = [
     "RoomMember",
     "SweepRooms",
     "blueprints",
+    "forget_attachments",
+    "forget_old_announcements",
     "forget_old_changes",
     "forget_old_messages",
     "is_application",
@@ -41,6 +44,7 @@ __all__ = [
     "room_topic",
     "send_message",
     "shape",
+    "unclaimed",
     "visible_rooms",
 ]
 

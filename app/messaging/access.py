@@ -92,9 +92,14 @@ def refuse_unless_manages(actor: Actor) -> None:
         raise Forbidden("Only owners and admins of the room may do this.", required_permission="rooms:write")
 
 
-def find_user_of(session: Session, client_id: UUID, user_id: UUID) -> User:
-    """Return a user of an application, locked against deletion; raises NotFound."""
-    user = session.get(User, user_id, with_for_update={"key_share": True})
+def lock_user(session: Session, user_id: UUID) -> User | None:
+    """Return a user, locked against deletion. Whoever locks a room as well locks the user first, as deleting them does,
+    or the two would wait for each other."""
+    return session.get(User, user_id, with_for_update={"read": True, "key_share": True})
+
+
+def refuse_stranger(user: User | None, client_id: UUID, user_id: UUID) -> User:
+    """Return the user, if they are one of the application's; raises NotFound."""
     if user is None or user.client_id != client_id:
         raise NotFound("There is no such user of this application.", resource_type="user", resource_id=str(user_id))
     return user

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import AlreadyExists, Conflict, Forbidden
+from app.kernel.errors import AlreadyExists, Conflict, Forbidden, Invalid
 
 
 class RoomInactive(Conflict):
@@ -27,3 +27,17 @@ class AlreadyInRoom(AlreadyExists):
 
 class MessageStands(Conflict):
     """The message cannot be changed as it stands."""
+
+
+class SentOut(Forbidden):
+    """You were sent out of this room; somebody in it has to bring you in again."""
+
+
+class AttachmentTaken(AlreadyExists):
+    """This id belongs to another attachment; choose a new one."""
+
+
+class AttachmentsFull(Invalid):
+    """The application keeps as many bytes of attachments as it may."""
+
+    code = "QUOTA_EXCEEDED"

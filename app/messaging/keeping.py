@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.identity import Client
 from app.kernel.clock import database_now, sql_days
+from app.kernel.events import EventRecord
 from app.messaging.models import AUTO_INACTIVE, INACTIVE_AFTER_DAYS, ChatRoom, Message, RoomChange, RoomState
 from app.messaging.order import ROOM_UPDATED, record_change
 
@@ -50,6 +51,12 @@ def forget_old_changes(session: Session, days: int) -> int:
     """Delete some of the other events of rooms, as old; returns how many."""
     key = tuple_(RoomChange.room_id, RoomChange.place)
     return _forget(session, select(RoomChange.room_id, RoomChange.place), key, RoomChange, days)
+
+
+def forget_old_announcements(session: Session, days: int) -> int:
+    """Delete from the log of events some of what was said in messages that are as old; returns how many."""
+    told = select(EventRecord.id).where(EventRecord.type.startswith("message."), EventRecord.dispatched_at.is_not(None))
+    return _forget(session, told, EventRecord.id, EventRecord, days)
 
 
 def _forget(session: Session, rows: Select[*tuple[Any, ...]], key: Any, model: Any, days: int) -> int:

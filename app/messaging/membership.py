@@ -9,20 +9,21 @@ from uuid import UUID
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from app.identity import User
+from app.identity import User, before_user_deletion
 from app.kernel.clock import database_now
 from app.kernel.errors import Forbidden, NotFound
 from app.kernel.principal import Principal
 from app.messaging.access import (
     find_actor,
     find_member,
-    find_user_of,
     is_application,
     lock_state,
+    lock_user,
     no_room,
+    refuse_stranger,
     refuse_unless_manages,
 )
-from app.messaging.errors import AlreadyInRoom, RoomClosed, RoomFull
+from app.messaging.errors import AlreadyInRoom, RoomClosed, RoomFull, SentOut
 from app.messaging.models import ADMIN, DIRECT, MEMBER, OWNER, ChatRoom, RoomMember, RoomState
 from app.messaging.order import USER_JOINED, USER_LEFT, record_change
 
@@ -30,25 +31,36 @@ from app.messaging.order import USER_JOINED, USER_LEFT, record_change
 def join_room(session: Session, caller: Principal, room_id: UUID, given: Mapping[str, Any]) -> RoomMember:
     """Let a user into a room: the caller, or whom the application names.
 
-    Raises NotFound, RoomInactive, AlreadyInRoom, RoomFull, RoomClosed, and Forbidden for a user who names another.
+    Raises NotFound, RoomInactive, AlreadyInRoom, RoomFull, RoomClosed, SentOut, and Forbidden for a user who names
+    another.
     """
     user_id = _whom(caller, given.get("user_id"))
+    user = lock_user(session, user_id)
     state, room = _lock_room(session, caller, room_id)
     if room.room_type == DIRECT and not is_application(caller):
         raise no_room(room_id)
-    return add_member(session, state, room, find_user_of(session, room.client_id, user_id), MEMBER, given)
+    user = refuse_stranger(user, room.client_id, user_id)
+    before = _find_before(session, room, user)
+    if before is not None and before.sent_out_by is not None and not is_application(caller):
+        raise SentOut
+    return add_member(session, state, room, user, MEMBER, given)
 
 
 def bring_in(session: Session, caller: Principal, room_id: UUID, given: Mapping[str, Any]) -> RoomMember:
     """Let a member bring another user of the application into a room. Raises as `join_room` does, and Forbidden when
-    they give a role without managing the room."""
+    they give a role, or bring somebody back who was sent out, without managing the room."""
+    user_id = given["user_id"]
+    user = lock_user(session, user_id)
     state, room = _lock_room(session, caller, room_id)
     actor = find_actor(session, caller, room_id)
     role = given.get("role", MEMBER)
     if role != MEMBER:
         refuse_unless_manages(actor)
         _refuse_beyond(caller, actor.member, role)
-    user = find_user_of(session, room.client_id, given["user_id"])
+    user = refuse_stranger(user, room.client_id, user_id)
+    before = _find_before(session, room, user)
+    if before is not None and before.sent_out_by is not None:
+        refuse_unless_manages(actor)
     return add_member(session, state, room, user, role, given)
 
 
@@ -67,7 +79,7 @@ def add_member(
     if member is None:
         member = RoomMember(room_id=room.id, user_id=user.id, client_id=room.client_id, last_read_seq=state.last_seq)
         session.add(member)
-    member.role, member.left_at, member.joined_at = role, None, database_now()
+    member.role, member.left_at, member.sent_out_by, member.joined_at = role, None, None, database_now()
     member.display_name = given.get("user_name") or user.display_name or user.username
     member.meta = given.get("meta", member.meta or {})
     session.flush()
@@ -96,7 +108,19 @@ def send_out(session: Session, caller: Principal, room_id: UUID, user_id: UUID) 
     if actor.user_id != user_id:
         refuse_unless_manages(actor)
         _refuse_beyond(caller, actor.member, member.role)
+        member.sent_out_by = actor.user_id or actor.client_id
     _end(session, state, member, actor.user_id)
+
+
+@before_user_deletion
+def end_memberships(session: Session, user: User) -> None:
+    """Let a user who is about to be deleted leave all rooms, so that the others are told and somebody owns each."""
+    inside = select(RoomMember.room_id).where(RoomMember.user_id == user.id, RoomMember.left_at.is_(None))
+    states = select(RoomState).where(RoomState.room_id.in_(inside)).order_by(RoomState.room_id)
+    for state in session.scalars(states.with_for_update().execution_options(populate_existing=True)).all():
+        member = find_member(session, state.room_id, user.id)
+        if member is not None:
+            _end(session, state, member, None)
 
 
 def change_role(session: Session, caller: Principal, room_id: UUID, user_id: UUID, role: str) -> RoomMember:
@@ -134,6 +158,15 @@ def _keep_an_owner(session: Session, room_id: UUID, but: UUID) -> None:
     if heir is not None and heir.role != OWNER:
         heir.role = OWNER
         session.flush()
+
+
+def _find_before(session: Session, room: ChatRoom, user: User) -> RoomMember | None:
+    """Return the membership of who is to come in, if they were in the room before; raises RoomClosed for who was not,
+    where nobody else ever comes in."""
+    before = find_member(session, room.id, user.id, gone=True)
+    if before is None and room.room_type == DIRECT:
+        raise RoomClosed
+    return before
 
 
 def _lock_room(session: Session, caller: Principal, room_id: UUID) -> tuple[RoomState, ChatRoom]:

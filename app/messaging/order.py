@@ -1,7 +1,8 @@
 """The order of a room. Each event of it, a new message among them, has the next number in the transaction that writes
 it, under the lock of the room's state: so numbers have no gaps, and whoever sees one sees all before it.
 
-The rows are the truth. A copy of each event goes to whoever listens now; one that is long goes as a hint to read.
+The rows are the truth. A copy of each event goes to whoever listens now; one that is long goes as a hint to read. For
+the rest of the platform it is announced.
 """
 
 from __future__ import annotations
@@ -14,6 +15,14 @@ from sqlalchemy.orm import Session
 from app.kernel.clock import format_time
 from app.kernel.db import note
 from app.kernel.stream import Delivered
+from app.messaging.announcing import (
+    announce_changed,
+    announce_deleted,
+    announce_joined,
+    announce_left,
+    announce_said,
+)
+from app.messaging.events import MessageCreated, MessageRestored, MessageUpdated
 from app.messaging.models import Message, RoomChange, RoomState
 
 MESSAGE: Final = "message"
@@ -28,6 +37,8 @@ EVENT_TYPES: Final = (
     *(USER_JOINED, USER_LEFT, ROOM_UPDATED),
 )
 
+_ANNOUNCE: Final = {USER_JOINED: announce_joined, USER_LEFT: announce_left, ROOM_UPDATED: announce_changed}
+
 LONGEST_LIVE: Final = 2000
 """Characters beyond which a message is not copied to the live stream, which lies in memory."""
 
@@ -40,6 +51,7 @@ def room_topic(room_id: UUID) -> str:
 def tell_new(session: Session, message: Message) -> None:
     """Tell those who listen of a message that has just been stored."""
     _tell(session, message.room_id, message.first_place, MESSAGE, format_time(message.created_at), shape(message))
+    announce_said(session, message, MessageCreated)
 
 
 def record_change_of(session: Session, state: RoomState, message: Message, kind: str) -> None:
@@ -49,11 +61,16 @@ def record_change_of(session: Session, state: RoomState, message: Message, kind:
     told = shape(message)
     kept = {name: told[name] for name in ("id", "room_id", "seq")}
     _record(session, state, place, kind, message.id, kept, told)
+    if kind == MESSAGE_DELETED:
+        announce_deleted(session, message)
+    else:
+        announce_said(session, message, MessageRestored if kind == MESSAGE_RESTORED else MessageUpdated)
 
 
 def record_change(session: Session, state: RoomState, kind: str, data: dict[str, Any]) -> None:
     """Record an event that is not of a message; `state` is locked."""
     _record(session, state, _next_place(state), kind, None, data, data)
+    _ANNOUNCE[kind](session, state, data)
 
 
 def _next_place(state: RoomState) -> int:

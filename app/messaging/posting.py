@@ -15,6 +15,7 @@ from app.kernel.errors import FieldError, Forbidden, Invalid
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.messaging.access import Actor, find_actor, find_actor_as, lock_state, no_message
+from app.messaging.attachments import bind, describe, find_carried
 from app.messaging.errors import MessageStands
 from app.messaging.mentions import find_mentioned
 from app.messaging.models import SYSTEM, Message, RoomState
@@ -49,9 +50,12 @@ def send_message(session: Session, caller: Principal, given: Mapping[str, Any]) 
         raise Forbidden("Only the client application itself sends system messages.", required_permission="rooms:write")
     is_awake = state.awake()
     parent = _find_parent(session, state, given.get("reply_to_id"))
+    carried = find_carried(session, sender, state.room_id, given["message_type"], given["meta"], None)
     if not is_awake:
         _wake(session, state)
-    message = _store(session, state, sender, given, parent)
+    message = _store(session, state, sender, {**given, "meta": describe(carried, given["meta"])}, parent)
+    if carried is not None:
+        bind(session, message, carried)
     tell_new(session, message)
     return message, True
 
@@ -68,7 +72,7 @@ def edit_message(
         raise MessageStands("The message is deleted.")
     if not fields:
         return message
-    for name, value in fields.items():
+    for name, value in _with_files(session, actor, message, fields).items():
         setattr(message, name, value)
     if "content" in fields:
         message.mentions = find_mentioned(session, state.room_id, fields["content"], ())
@@ -88,6 +92,7 @@ def delete_message(session: Session, caller: Principal, message_id: UUID, look: 
     look(message)
     if not message.is_deleted:
         message.deleted_at = database_now()
+        message.deleted_by = actor.user_id or actor.client_id
         session.flush()
         session.refresh(message, ["deleted_at"])
         record_change_of(session, state, message, MESSAGE_DELETED)
@@ -95,12 +100,18 @@ def delete_message(session: Session, caller: Principal, message_id: UUID, look: 
 
 
 def restore_message(session: Session, caller: Principal, message_id: UUID) -> Message:
-    """Let a deleted message say again what it said. Raises NotFound, Forbidden for another's, MessageStands."""
+    """Let a deleted message say again what it said: for the application, and for whoever has deleted it.
+
+    Raises NotFound, Forbidden, MessageStands, RoomInactive.
+    """
     message, state, actor = _load_to_change(session, caller, message_id)
-    _refuse_unless_own(actor, message)
     if not message.is_deleted:
+        _refuse_unless_own(actor, message)
         raise MessageStands("The message is not deleted.")
-    message.deleted_at = None
+    if actor.member is not None and actor.user_id != (message.deleted_by or message.sender_id):
+        raise Forbidden("Only who has deleted a message restores it.", required_permission=WRITE)
+    state.refuse_inactive()
+    message.deleted_at = message.deleted_by = None
     session.flush()
     record_change_of(session, state, message, MESSAGE_RESTORED)
     return message
@@ -123,6 +134,15 @@ def _load_to_change(session: Session, caller: Principal, message_id: UUID) -> tu
     if message is None:
         raise no_message(message_id)
     return message, state, find_actor(session, caller, room_id)
+
+
+def _with_files(session: Session, actor: Actor, message: Message, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is to be written of a message, which carries from now on the file that its `meta` names."""
+    if "meta" not in fields:
+        return fields
+    carried = find_carried(session, actor, message.room_id, message.message_type, fields["meta"], message.id)
+    bind(session, message, carried)
+    return {**fields, "meta": describe(carried, fields["meta"])}
 
 
 def _refuse_unless_own(actor: Actor, message: Message) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -12,26 +12,32 @@ from app.kernel.errors import FieldError, Forbidden, Invalid
 from app.kernel.principal import Principal
 from app.messaging.access import (
     find_actor,
-    find_user_of,
     is_application,
     lock_state,
+    lock_user,
     no_room,
+    refuse_stranger,
     refuse_unless_manages,
 )
+from app.messaging.announcing import announce_gone, announce_made
 from app.messaging.membership import add_member
 from app.messaging.models import DIRECT, MANUAL, MEMBER, OWNER, ChatRoom, RoomState
 from app.messaging.order import ROOM_UPDATED, record_change
 
-TWO = 2
+TWO: Final = 2
+INVITE: Final = "rooms:invite"
 
 
 def make_room(session: Session, caller: Principal, client_id: UUID, fields: dict[str, Any]) -> ChatRoom:
     """Make a room of an application, with its first members; a user who makes one owns it.
 
-    Raises NotFound for a member who is no user of the application, Invalid.
+    Raises NotFound for a member who is no user of the application, Invalid, and Forbidden for a user who brings others
+    in without being allowed to, unless it is the one other of a direct room.
     """
     member_ids: Collection[UUID] = dict.fromkeys(fields.pop("members", ()))
     owner_id = None if is_application(caller) else caller.user_id
+    if set(member_ids) - {owner_id} and fields["room_type"] != DIRECT and not caller.may(INVITE, client_id):
+        raise Forbidden("You may not bring others into rooms.", required_permission=INVITE)
     first = list(dict.fromkeys(filter(None, (owner_id, *member_ids))))
     if fields["room_type"] == DIRECT:
         fields["max_members"] = TWO
@@ -43,9 +49,11 @@ def make_room(session: Session, caller: Principal, client_id: UUID, fields: dict
     room.state = RoomState(client_id=client_id)
     session.add(room)
     session.flush()
+    announce_made(session, room)
     for user_id in first:
         role = OWNER if user_id == owner_id else MEMBER
-        add_member(session, room.state, room, find_user_of(session, client_id, user_id), role, {})
+        user = refuse_stranger(lock_user(session, user_id), client_id, user_id)
+        add_member(session, room.state, room, user, role, {})
     return show(session, room)
 
 
@@ -92,6 +100,7 @@ def delete_room(session: Session, caller: Principal, room: ChatRoom) -> None:
     refuse_unless_manages(actor)
     if actor.member is not None and actor.member.role != OWNER:
         raise Forbidden("Only owners of the room delete it.", required_permission="rooms:write")
+    announce_gone(session, room)
     session.delete(room)
     session.flush()
 

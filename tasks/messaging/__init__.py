@@ -6,9 +6,17 @@ from functools import partial
 from typing import Any
 
 from app.jobs import Run
-from app.messaging import PruneMessages, SweepRooms, forget_old_changes, forget_old_messages, put_to_sleep
+from app.messaging import (
+    PruneMessages,
+    SweepRooms,
+    forget_old_announcements,
+    forget_old_changes,
+    forget_old_messages,
+    put_to_sleep,
+)
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.messaging.attachments import delete_attachments
 from tasks.tools import Tools
 
 
@@ -20,9 +28,11 @@ def sweep_rooms(run: Run, _: SweepRooms, __: Tools) -> dict[str, Any]:
 
 @handles(PruneMessages)
 def prune_messages(run: Run, _: PruneMessages, tools: Tools) -> dict[str, Any]:
-    """Delete the messages that are older than their application keeps them."""
+    """Delete the messages that are older than their application keeps them, and the files that no message carries."""
     days = tools.message_days
     return {
         "messages": forget_all(run, partial(forget_old_messages, days=days)),
         "changes": forget_all(run, partial(forget_old_changes, days=days)),
+        "announcements": forget_all(run, partial(forget_old_announcements, days=days)),
+        "attachments": delete_attachments(run, tools),
     }

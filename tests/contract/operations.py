@@ -19,6 +19,7 @@ QUERIES = {
     "GET /api/v1/events": "?topics=job:{job_id}",
     "GET /api/v1/messages": "?room_id={room_id}",
     "GET /api/v1/messages/search": "?q=canary",
+    "PUT /api/v1/rooms/{room_id}/attachments/{attachment_id}": "?name=canary",
     "GET /api/v1/rooms/{room_id}/unread": "?user_id={user_id}",
     "GET /api/v1/metrics/timeseries": "?name=world&organization_id={organization_id}",
     "GET /api/v1/metrics/query": "?query=world&organization_id={organization_id}",

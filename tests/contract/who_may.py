@@ -74,6 +74,7 @@ _SAID = {
         GET POST /api/v1/messages, GET PUT PATCH DELETE /api/v1/messages/{message_id}
         GET /api/v1/messages/search, GET /api/v1/messages/{message_id}/thread
         POST /api/v1/messages/{message_id}/restore
+        PUT /api/v1/rooms/{room_id}/attachments/{attachment_id}, GET /api/v1/attachments/{attachment_id}
     """,
     TENANT: """
         POST /api/v1/roles, GET PUT PATCH DELETE /api/v1/roles/{role_id}

@@ -140,7 +140,16 @@ def _watch(client: FlaskClient, database: Database, alice: Person) -> dict[str, 
 
 def _say_something(client: FlaskClient, shop: Holder, ann: Holder) -> dict[str, str]:
     room_id = make_room(client, shop, ann)
-    return {"room_id": room_id, "message_id": send(client, ann, room_id, "canary")["id"]}
+    attachment_id = str(new_id())
+    path = f"/api/v1/rooms/{room_id}/attachments/{attachment_id}?name=canary"
+    data_of(client.put(path, data=b"canary", headers=ann.headers))
+    file = {"message_type": "file", "meta": {"attachment_id": attachment_id}}
+    send(client, ann, room_id, "canary", **file)
+    return {
+        "room_id": room_id,
+        "message_id": send(client, ann, room_id, "canary")["id"],
+        "attachment_id": attachment_id,
+    }
 
 
 def _let_in(database: Database, person: Person, workspace: Workspace) -> str:

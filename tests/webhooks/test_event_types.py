@@ -16,6 +16,8 @@ from tests.support.identity import Person, data_of
 PROMISED = {
     *("organization.created", "workspace.created", "workspace.status_changed", "workspace.deleted"),
     *("project.created", "project.deleted", "pipeline.created", "execution.started", "execution.finished"),
+    *("room.created", "room.updated", "room.deleted", "room.joined", "room.left"),
+    *("message.created", "message.updated", "message.deleted", "message.restored"),
     *("cluster.created", "cluster.updated", "cluster.deleted", "cluster.health_changed", "client.updated"),
 }
 

@@ -100,7 +100,7 @@ class OneUser(MethodView):
         with transaction() as session:
             user = _load_to_change(session, user_id)
             _refuse_oneself(user)
-            session.delete(user)
+            service.delete_user(session, user)
 
 
 def _change(user_id: UUID, body: dict[str, Any]) -> User:

@@ -1,5 +1,6 @@
 """Chat rooms, who is in them, and what is said there."""
 
+from app.messaging.models.attachments import Attachment
 from app.messaging.models.messages import (
     ATTACHMENTS,
     CUSTOM,
@@ -45,6 +46,7 @@ __all__ = [
     "SYSTEM",
     "TEXT",
     "WORDS",
+    "Attachment",
     "ChatRoom",
     "Message",
     "RoomChange",

@@ -28,7 +28,8 @@ class Message(Base):
     """A message. `seq` is its number in the room; `first_place` and `place` are the numbers of the events that told of
     it first and last. A deleted one keeps what it said, for it may be restored, and tells it to nobody.
 
-    Without a `sender_id` it is from the application itself.
+    Without a `sender_id` it is from the application itself. `deleted_by` is who deleted it, if it is deleted: a user,
+    or the application.
     """
 
     __tablename__ = "messages"
@@ -68,6 +69,7 @@ class Message(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     edited_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    deleted_by: Mapped[UUID | None]
 
     noun: ClassVar[str] = "message"
 

@@ -117,7 +117,7 @@ class RoomState(Base):
 
 class RoomMember(Base):
     """A user in a room, or one who has left: who comes back finds their place as it was. `last_read_seq` is the newest
-    message they have read."""
+    message they have read. Who was sent out, by `sent_out_by`, comes back only if somebody brings them in."""
 
     __tablename__ = "room_members"
     __table_args__ = (
@@ -136,6 +136,7 @@ class RoomMember(Base):
     left_at: Mapped[datetime | None]
     last_read_seq: Mapped[int] = mapped_column(BigInteger, server_default="0", default=0)
     last_read_at: Mapped[datetime | None]
+    sent_out_by: Mapped[UUID | None]
 
     @property
     def is_active(self) -> bool:

@@ -1,8 +1,8 @@
 """The routes of messaging."""
 
-from app.messaging.routes import members, posts, readers, reception
+from app.messaging.routes import attachments, members, posts, readers, reception
 from app.messaging.routes.base import messages, rooms
 
 blueprints = (rooms, messages)
 
-__all__ = ["blueprints", "members", "posts", "readers", "reception"]
+__all__ = ["attachments", "blueprints", "members", "posts", "readers", "reception"]

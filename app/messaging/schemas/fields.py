@@ -48,7 +48,7 @@ def small(value: Any) -> None:
 
 def name_field(**kwargs: Any) -> fields.String:
     """Return the field of a name for people."""
-    return fields.String(validate=[validate.Length(1, 100), _one_line], metadata={"example": "General"}, **kwargs)
+    return fields.String(validate=[validate.Length(1, 100), one_line], metadata={"example": "General"}, **kwargs)
 
 
 def description_field(**kwargs: Any) -> fields.String:
@@ -66,6 +66,7 @@ def meta_field(**kwargs: Any) -> fields.Dict:
     )
 
 
-def _one_line(text: str) -> None:
+def one_line(text: str) -> None:
+    """Refuse what is no line of a text."""
     if not text.isprintable() or not text.strip():
         raise ValidationError("Must be one line of printable characters, and not only spaces.")

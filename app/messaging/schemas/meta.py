@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
 
 from app.http import Schema
 from app.messaging.models import CUSTOM, SYSTEM, TEXT
 from app.messaging.schemas.fields import small
 
 _SIZE = validate.Range(0, 2**53)
+KNOWN: Final = frozenset({"url", "name", "size", "mime"})
+"""What is not asked of an attachment."""
+
 _PIXELS = validate.Range(1, 100_000)
-_MIME = validate.Regexp(r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}\Z", error="Must be a media type.")
+MEDIA_TYPE = validate.Regexp(
+    r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}\Z", error="Must be a media type."
+)
 
 
 def _web_address(text: str) -> None:
@@ -26,12 +31,29 @@ def _url(**kwargs: Any) -> fields.String:
 
 
 class _Attachment(Schema):
-    """A file that lies elsewhere: at an address, or in the artifact store by its key there."""
+    """A file: at an address elsewhere, or one that was brought to the room, of which the platform knows the rest."""
 
-    url = _url(required=True)
+    needed: ClassVar[tuple[str, ...]] = ("url",)
+
+    attachment_id = fields.UUID()
+    url = _url()
     name = fields.String(validate=validate.Length(1, 255))
     size = fields.Integer(validate=_SIZE)
-    mime = fields.String(validate=_MIME)
+    mime = fields.String(validate=MEDIA_TYPE)
+
+    @pre_load
+    def leave_what_is_known(self, given: Any, **_: Any) -> Any:
+        """Pass over what the platform knows itself, so that a message may be sent back as it was read."""
+        if "attachment_id" not in given:
+            return given
+        return {name: value for name, value in given.items() if name not in KNOWN}
+
+    @validates_schema
+    def refuse_nothing(self, given: Mapping[str, Any], **_: Any) -> None:
+        """Refuse a file that is nowhere."""
+        missing = [name for name in self.needed if name not in given]
+        if missing and "attachment_id" not in given:
+            raise ValidationError({name: ["Missing data for required field."] for name in missing})
 
 
 class _Image(_Attachment):
@@ -57,7 +79,7 @@ class _Audio(_Attachment):
 class _File(_Attachment):
     """A file."""
 
-    name = fields.String(required=True, validate=validate.Length(1, 255))
+    needed = ("url", "name")
 
 
 class _System(Schema):
