@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Protocol
+from uuid import UUID
 
 import marshmallow as ma
 import orjson
@@ -20,10 +22,13 @@ from app.kernel.errors import FieldError, Invalid, Malformed, Refusal, Unavailab
 # PostgreSQL's JSONB and orjson's writer take far more; no honest body of this API comes near.
 DEEPEST = 64
 
-# Each takes a thread of the API for as long as the sender's line is slow.
-UPLOADS = threading.BoundedSemaphore(3)
+# Each file that comes in takes a thread of the API for as long as its sender likes.
+MOST_UPLOADS = 3
+MOST_OF_ONE = 2
 
 _INTEGER = re.compile(r"-?\d{1,18}")
+_uploads: Counter[UUID] = Counter()
+_counting = threading.Lock()
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -151,14 +156,19 @@ def receive_file(most_bytes: int) -> tuple[IO[bytes], int]:
 
 
 @contextmanager
-def one_of_few() -> Iterator[None]:
-    """Take one of the places for files that come in; raises Unavailable while others have them all."""
-    if not UPLOADS.acquire(blocking=False):
-        raise Unavailable("Others are uploading; try again soon.", headers={"Retry-After": "2"})
+def one_of_few(owner: UUID) -> Iterator[None]:
+    """Take one of the places for files that come in, of which an owner never has all; raises Unavailable."""
+    with _counting:
+        if _uploads.total() >= MOST_UPLOADS or _uploads[owner] >= MOST_OF_ONE:
+            raise Unavailable("Others are uploading; try again soon.", headers={"Retry-After": "2"})
+        _uploads[owner] += 1
     try:
         yield
     finally:
-        UPLOADS.release()
+        with _counting:
+            _uploads[owner] -= 1
+            if not _uploads[owner]:
+                del _uploads[owner]
 
 
 def inspect_values(given: dict[str, Any]) -> None:

@@ -8,7 +8,17 @@ from uuid import UUID
 from flask import Response
 from flask.views import MethodView
 
-from app.http import limit_caller, one_of_few, platform, principal, receive_file, requires, send_blob, transaction
+from app.http import (
+    limit_caller,
+    one_of_few,
+    own_client,
+    platform,
+    principal,
+    receive_file,
+    requires,
+    send_blob,
+    transaction,
+)
 from app.kernel.errors import FieldError, Invalid
 from app.kernel.store import BlobStore
 from app.messaging import attachments as service
@@ -65,7 +75,7 @@ def _bring(room_id: UUID, attachment_id: UUID, query: dict[str, Any]) -> Attachm
         found = service.reserve(session, principal(), room_id, brought, platform().attachment_client_bytes)
     if found.sha256 is not None:
         return found
-    with one_of_few():
+    with one_of_few(own_client()):
         stored = BlobStore(platform().artifact_store).put_stream(found.key, source, size)
     with transaction() as session:
         return service.note_stored(session, found, stored)
