@@ -10,7 +10,6 @@ from app.http.bodies import (
     UnsupportedMediaType,
     inspect_values,
     load_fields,
-    one_of_few,
     read_body,
     read_json,
     read_large,
@@ -26,6 +25,7 @@ from app.http.platform import Platform, platform, transaction
 from app.http.rate_limiter import RateLimiter, parse_limits
 from app.http.schemas import DayOrMoment, Moment, Schema, Timestamp
 from app.http.streams import open_stream, open_websocket
+from app.http.uploads import UploadPlaces
 
 __all__ = [
     "API_PREFIX",
@@ -41,6 +41,7 @@ __all__ = [
     "Schema",
     "Timestamp",
     "UnsupportedMediaType",
+    "UploadPlaces",
     "accepted",
     "caller_network",
     "check",
@@ -52,7 +53,6 @@ __all__ = [
     "make_api",
     "match_row",
     "note_row",
-    "one_of_few",
     "open_stream",
     "open_websocket",
     "own_client",

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import IO, Any, Protocol
-from uuid import UUID
 
 import marshmallow as ma
 import orjson
@@ -17,18 +13,12 @@ from marshmallow import fields
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from app.http.envelope import JSON
-from app.kernel.errors import FieldError, Invalid, Malformed, Refusal, Unavailable
+from app.kernel.errors import FieldError, Invalid, Malformed, Refusal
 
 # PostgreSQL's JSONB and orjson's writer take far more; no honest body of this API comes near.
 DEEPEST = 64
 
-# Each file that comes in takes a thread of the API for as long as its sender likes.
-MOST_UPLOADS = 3
-MOST_OF_ONE = 2
-
 _INTEGER = re.compile(r"-?\d{1,18}")
-_uploads: Counter[UUID] = Counter()
-_counting = threading.Lock()
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -153,22 +143,6 @@ def receive_file(most_bytes: int) -> tuple[IO[bytes], int]:
         raise RequestEntityTooLarge
     request.max_content_length = most_bytes + 1
     return request.stream, request.content_length
-
-
-@contextmanager
-def one_of_few(owner: UUID) -> Iterator[None]:
-    """Take one of the places for files that come in, of which an owner never has all; raises Unavailable."""
-    with _counting:
-        if _uploads.total() >= MOST_UPLOADS or _uploads[owner] >= MOST_OF_ONE:
-            raise Unavailable("Others are uploading; try again soon.", headers={"Retry-After": "2"})
-        _uploads[owner] += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _uploads[owner] -= 1
-            if not _uploads[owner]:
-                del _uploads[owner]
 
 
 def inspect_values(given: dict[str, Any]) -> None:

@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now
 from app.kernel.db import table_of
 from app.kernel.errors import FieldError, Invalid, NotFound
+from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.kernel.store import Stored
 from app.messaging.access import Actor, find_actor, no_room
@@ -46,18 +47,19 @@ class Brought:
 def reserve(session: Session, caller: Principal, room_id: UUID, brought: Brought, most_bytes: int) -> Attachment:
     """Write that a file is coming to a room, or return it if it has come: brought again with its id it is the same one.
 
-    Raises NotFound, RoomInactive, AttachmentTaken, and AttachmentsFull beyond `most_bytes` of the application.
+    Raises NotFound, RoomInactive, AttachmentTaken, also for an id that is about to be pruned, and AttachmentsFull
+    beyond `most_bytes` of the application.
     """
     actor = find_actor(session, caller, room_id)
     state = session.get(RoomState, room_id)
     if state is None:
         raise no_room(room_id)
     state.awake()
-    described = {"name": brought.name, "mime": brought.mime, "size": brought.size}
+    described = {"name": brought.name, "mime": brought.mime, "size": brought.size, "upload_id": new_id()}
     fresh = {"client_id": actor.client_id, "id": brought.id, "room_id": room_id, "uploaded_by": caller.user_id}
     session.execute(insert(table_of(Attachment)).values(**fresh, **described).on_conflict_do_nothing())
     found = session.get_one(Attachment, (actor.client_id, brought.id), with_for_update=True)
-    if (found.room_id, found.uploaded_by) != (room_id, caller.user_id):
+    if (found.room_id, found.uploaded_by) != (room_id, caller.user_id) or _is_going(session, found):
         raise AttachmentTaken
     if found.sha256 is not None:
         return found
@@ -69,10 +71,15 @@ def reserve(session: Session, caller: Principal, room_id: UUID, brought: Brought
 
 
 def note_stored(session: Session, attachment: Attachment, stored: Stored) -> Attachment:
-    """Write that the bytes of a file are in the store. Raises NotFound when it was pruned meanwhile."""
+    """Write that the bytes of a file are in the store.
+
+    Raises NotFound when it was pruned meanwhile, and AttachmentTaken when a later upload of it has begun.
+    """
     found = session.get(Attachment, (attachment.client_id, attachment.id), with_for_update=True)
     if found is None:
         raise _no_attachment(attachment.id)
+    if found.upload_id != attachment.upload_id:
+        raise AttachmentTaken("This attachment is being uploaded once more.")
     found.size, found.sha256 = stored.size, stored.sha256
     session.flush()
     return found
@@ -105,7 +112,7 @@ def find_carried(
     """
     if message_type not in ATTACHMENTS or "attachment_id" not in meta:
         return None
-    is_fresh = and_(Attachment.message_id.is_(None), Attachment.created_at > database_now() - UNBOUND_KEPT)
+    is_fresh = and_(Attachment.message_id.is_(None), _is_fresh())
     is_free = is_fresh if carrier is None else or_(is_fresh, Attachment.message_id == carrier)
     wanted = select(Attachment).where(
         Attachment.client_id == sender.client_id,
@@ -137,10 +144,8 @@ def bind(session: Session, message: Message, carried: Attachment | None) -> None
     others = update(Attachment).where(Attachment.message_id == message.id).values(message_id=None)
     session.execute(others.execution_options(synchronize_session=False))
     if carried is not None:
-        its = (Attachment.client_id == carried.client_id, Attachment.id == carried.id)
-        session.execute(
-            update(Attachment).where(*its).values(message_id=message.id).execution_options(synchronize_session=False)
-        )
+        its = update(Attachment).where(*_keys_of(carried)).values(message_id=message.id)
+        session.execute(its.execution_options(synchronize_session=False))
 
 
 def unclaimed(session: Session) -> Sequence[Attachment]:
@@ -154,6 +159,21 @@ def forget_attachments(session: Session, attachments: Sequence[Attachment]) -> N
     """Delete the rows of files whose bytes are gone."""
     keys = [(one.client_id, one.id) for one in attachments]
     session.execute(delete(Attachment).where(tuple_(Attachment.client_id, Attachment.id).in_(keys)))
+
+
+def _is_going(session: Session, found: Attachment) -> bool:
+    """Tell whether a file may be pruned before anything carries it."""
+    if found.message_id is not None:
+        return False
+    return not session.scalar(select(_is_fresh()).where(*_keys_of(found)))
+
+
+def _is_fresh() -> ColumnElement[bool]:
+    return Attachment.created_at > database_now() - UNBOUND_KEPT
+
+
+def _keys_of(attachment: Attachment) -> tuple[ColumnElement[bool], ...]:
+    return Attachment.client_id == attachment.client_id, Attachment.id == attachment.id
 
 
 def _refuse_beyond(session: Session, client_id: UUID, brought: Brought, most_bytes: int) -> None:

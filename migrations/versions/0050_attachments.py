@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("room_id", UUID),
         sa.Column("message_id", UUID),
         sa.Column("uploaded_by", UUID, nullable=False),
+        sa.Column("upload_id", UUID, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("mime", sa.Text, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),

@@ -17,7 +17,7 @@ def delete_attachments(run: Run, tools: Tools) -> int:
         if not gone:
             return deleted
         for attachment in gone:
-            tools.artifact_store.delete(attachment.key)
+            tools.artifact_store.delete(attachment.folder)
         with run.recording() as (session, _):
             forget_attachments(session, gone)
         deleted += len(gone)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app import jobs
 from app.kernel.db import Database
-from app.kernel.store import BlobMissing, BlobStore
+from app.kernel.store import BlobMissing, BlobStore, Stored
 from app.messaging import PruneMessages
+from app.messaging.models import Attachment
+from app.messaging.routes import attachments as routes
 from config.settings import Settings
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import data_of, error_of
@@ -38,6 +40,11 @@ def carry(client: FlaskClient, by: Holder, room: str, attachment_id: str, **fiel
     """Send an image that carries a file; returns the reply."""
     body = {"room_id": room, "content": "look", "message_type": "image", "meta": {"attachment_id": attachment_id}}
     return client.post(MESSAGES, json={**body, **fields}, headers=by.headers)
+
+
+def keys_in_store(database: Database) -> dict[str, str]:
+    with database.transaction() as session:
+        return {str(one.id): one.key for one in session.scalars(select(Attachment))}
 
 
 def test_a_message_carries_a_file_and_who_may_read_it_downloads_it(
@@ -96,6 +103,50 @@ def test_a_file_brought_again_is_the_same_file_and_its_id_is_nobody_else_s(
     assert data_of(bring(client, rival, elsewhere, b"other", attachment_id=chosen))["size"] == 5
     assert client.get(first["url"], headers=rival.headers).data == b"other"
     assert client.get(first["url"], headers=ann.headers).data == PIXELS
+
+
+def test_an_upload_that_was_overtaken_changes_nothing(
+    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, ann: Holder, bob: Holder, room: str
+) -> None:
+    chosen, put = str(uuid4()), BlobStore.put_stream
+    late: list[str] = []
+
+    def overtaken(store: BlobStore, key: str, source: Any, size: int) -> Stored:
+        monkeypatch.setattr(BlobStore, "put_stream", put)
+        late.append(key)
+        data_of(bring(client, ann, room, b"in time", attachment_id=chosen))
+        data_of(carry(client, ann, room, chosen), 201)
+        return put(store, key, source, size)
+
+    monkeypatch.setattr(BlobStore, "put_stream", overtaken)
+    assert bring(client, ann, room, b"too late", attachment_id=chosen).status_code == 409
+    assert client.get(f"/api/v1/attachments/{chosen}", headers=bob.headers).data == b"in time"
+    with pytest.raises(BlobMissing):
+        BlobStore(settings.artifact_store).read(late[0])
+
+
+def test_a_file_that_may_be_pruned_is_not_brought_again(
+    client: FlaskClient, database: Database, ann: Holder, room: str
+) -> None:
+    loose, carried = (data_of(bring(client, ann, room))["id"] for _ in range(2))
+    data_of(carry(client, ann, room, carried), 201)
+    with database.transaction() as session:
+        session.execute(text("UPDATE attachments SET created_at = now() - interval '24 hours'"))
+    assert bring(client, ann, room, attachment_id=loose).status_code == 409
+    assert carry(client, ann, room, loose).status_code == 422
+    assert bring(client, ann, room, attachment_id=carried).status_code == 200
+
+
+def test_one_application_leaves_others_room_to_upload(client: FlaskClient, ann: Holder, room: str) -> None:
+    taken = routes.UPLOADS.taken
+    try:
+        taken[UUID(ann.said["client_id"])] = 2
+        assert bring(client, ann, room).status_code == 503
+        taken.clear()
+        taken[uuid4()] = 2
+        assert bring(client, ann, room).status_code == 200
+    finally:
+        taken.clear()
 
 
 def test_a_message_carries_what_its_sender_brought_to_the_room_and_no_other_message_carries(
@@ -167,6 +218,7 @@ def test_files_that_no_message_carries_go_after_a_day(
     kept, loose = (data_of(bring(client, ann, room)) for _ in range(2))
     data_of(carry(client, ann, room, kept["id"]), 201)
     store = BlobStore(settings.artifact_store)
+    keys = keys_in_store(database)
 
     def prune() -> None:
         with database.transaction() as session:
@@ -180,9 +232,10 @@ def test_files_that_no_message_carries_go_after_a_day(
     assert client.delete(f"{ROOMS}/{room}", headers=ann.headers).status_code == 204
     assert client.get(kept["url"], headers=ann.headers).status_code == 404
     prune()
+    assert keys.keys() == {kept["id"], loose["id"]}
     for one in (kept, loose):
         with pytest.raises(BlobMissing):
-            store.read(f"attachments/{ann.said['client_id']}/{one['id']}")
+            store.read(keys[one["id"]])
 
 
 def test_a_file_may_still_lie_elsewhere(client: FlaskClient, ann: Holder, room: str) -> None:

@@ -15,7 +15,8 @@ from app.kernel.db import Base
 class Attachment(Base):
     """A file that was brought to a room, and the message that carries it, once one does. Its id is the client's choice,
     and known within its application alone. Without a `sha256` its bytes are still on their way. `uploaded_by` is a
-    user, or the application itself.
+    user, or the application itself. `upload_id` is the upload whose bytes count: each has bytes of its own, so that one
+    that comes late changes nothing of a file that was sent.
 
     It outlives its message and its room for a while, so that the bytes are not forgotten in the store.
     """
@@ -33,6 +34,7 @@ class Attachment(Base):
     room_id: Mapped[UUID | None] = mapped_column(ForeignKey("chat_rooms.id", ondelete="SET NULL"), index=True)
     message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="SET NULL"), index=True)
     uploaded_by: Mapped[UUID]
+    upload_id: Mapped[UUID]
     name: Mapped[str]
     mime: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
@@ -40,9 +42,14 @@ class Attachment(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
     @property
+    def folder(self) -> str:
+        """Where the store has the bytes of all its uploads."""
+        return f"attachments/{self.client_id}/{self.id}"
+
+    @property
     def key(self) -> str:
         """Where the store has it."""
-        return f"attachments/{self.client_id}/{self.id}"
+        return f"{self.folder}/{self.upload_id}"
 
     @property
     def url(self) -> str:

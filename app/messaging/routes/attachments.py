@@ -9,8 +9,8 @@ from flask import Response
 from flask.views import MethodView
 
 from app.http import (
+    UploadPlaces,
     limit_caller,
-    one_of_few,
     own_client,
     platform,
     principal,
@@ -19,13 +19,14 @@ from app.http import (
     send_blob,
     transaction,
 )
-from app.kernel.errors import FieldError, Invalid
+from app.kernel.errors import FieldError, Invalid, Refusal
 from app.kernel.store import BlobStore
 from app.messaging import attachments as service
 from app.messaging.models import Attachment
 from app.messaging.routes.base import messages, rooms
 from app.messaging.schemas import attachments as schemas
 
+UPLOADS: Final = UploadPlaces()
 FILE_DOC: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -75,7 +76,12 @@ def _bring(room_id: UUID, attachment_id: UUID, query: dict[str, Any]) -> Attachm
         found = service.reserve(session, principal(), room_id, brought, platform().attachment_client_bytes)
     if found.sha256 is not None:
         return found
-    with one_of_few(own_client()):
-        stored = BlobStore(platform().artifact_store).put_stream(found.key, source, size)
-    with transaction() as session:
-        return service.note_stored(session, found, stored)
+    store = BlobStore(platform().artifact_store)
+    with UPLOADS.take(own_client()):
+        stored = store.put_stream(found.key, source, size)
+    try:
+        with transaction() as session:
+            return service.note_stored(session, found, stored)
+    except Refusal:
+        store.delete(found.key)
+        raise

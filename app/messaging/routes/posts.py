@@ -120,7 +120,7 @@ class Restoration(MethodView):
     @messages.refuses(403, 404, 409)
     @requires("messages:write", client=True)
     def post(self, message_id: UUID) -> Message:
-        """Restore a deleted message with what it said; for its author and the application"""
+        """Restore a deleted message with what it said; for whoever has deleted it, and the application"""
         with transaction() as session:
             return posting.restore_message(session, principal(), message_id)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
-from uuid import UUID
 
 from flask import Response
 from flask.views import MethodView
 
-from app.http import platform, read_large, receive_file, send_blob
+from app.http import UploadPlaces, platform, read_large, receive_file, send_blob
 from app.kernel.errors import Unavailable
 from app.kernel.ids import new_id
 from app.kernel.store import BlobStore, StoreAway, Stored
@@ -29,13 +27,9 @@ FILE_DOC: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-# Each upload takes a thread of the API for as long as the runner's line is slow, which one organization may choose.
-MOST_UPLOADS: Final = 3
-MOST_OF_ONE: Final = 2
-UPLOADS: Counter[UUID] = Counter()
+UPLOADS = UploadPlaces()
 # A report takes many times its size while it is read.
 REPORTS = threading.BoundedSemaphore(1)
-_counting = threading.Lock()
 
 
 @machines.route(f"{ATTEMPT}/artifacts/<path:key>")
@@ -112,7 +106,7 @@ def store_upload(place: dict[str, Any], key: str) -> Stored:
     source, size = receive_file(platform().runner_bytes)
     with holding(place) as (session, held):
         working.reserve(session, held.stage, size, platform().runner_bytes)
-    with _one_of_few(current_runner().organization_id):
+    with UPLOADS.take(current_runner().organization_id):
         return BlobStore(platform().artifact_store).put_stream(key, source, size)
 
 
@@ -124,21 +118,6 @@ def delete_blobs(keys: list[str]) -> None:
             store.delete(key)
         except StoreAway:
             return
-
-
-@contextmanager
-def _one_of_few(organization_id: UUID) -> Iterator[None]:
-    with _counting:
-        if UPLOADS.total() >= MOST_UPLOADS or UPLOADS[organization_id] >= MOST_OF_ONE:
-            raise Unavailable("Others are uploading; try again soon.", headers=SOON)
-        UPLOADS[organization_id] += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            UPLOADS[organization_id] -= 1
-            if not UPLOADS[organization_id]:
-                del UPLOADS[organization_id]
 
 
 @contextmanager
