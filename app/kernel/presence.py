@@ -66,12 +66,16 @@ class RedisPresence:
         if present:
             await _execute(pipe)
 
-    async def users(self, topic: str) -> list[str]:
-        """Return who listens to a topic."""
+    async def users(self, topics: Collection[str]) -> dict[str, list[str]]:
+        """Return who listens to each of the topics, asked in one round trip."""
+        now = time.time()
         pipe = self._client.pipeline(transaction=False)
-        pipe.zrangebyscore(_ALL + topic, time.time(), "+inf")
-        found = await _execute(pipe)
-        return sorted(found[0]) if found else []
+        for topic in topics:
+            pipe.zrangebyscore(_ALL + topic, now, "+inf")
+        found = await _execute(pipe) if topics else []
+        return {topic: [] for topic in topics} | {
+            topic: sorted(some) for topic, some in zip(topics, found, strict=False)
+        }
 
     async def faded(self, topics: Collection[str]) -> list[Present]:
         """Return those whose process has said nothing for long, each told to one process only."""

@@ -23,7 +23,7 @@ class PresenceStore(Protocol):
     async def enter(self, topic: str, user_id: str) -> bool: ...
     async def leave(self, topic: str, user_id: str) -> bool: ...
     async def stay(self, present: Collection[Present]) -> None: ...
-    async def users(self, topic: str) -> list[str]: ...
+    async def users(self, topics: Collection[str]) -> dict[str, list[str]]: ...
     async def faded(self, topics: Collection[str]) -> list[Present]: ...
 
 
@@ -54,9 +54,9 @@ class Presence:
             loop = asyncio.get_running_loop()
             self._leaving[one] = loop.call_later(GRACE_SECONDS, self._give_up, one)
 
-    async def snapshot(self, topic: str) -> Delivered:
-        """Return the event that tells who is in a room."""
-        return presence_event(topic, online=await self._store.users(topic))
+    async def snapshots(self, topics: Collection[str]) -> list[Delivered]:
+        """Return the events that tell who is in each of some rooms."""
+        return [presence_event(topic, online=users) for topic, users in (await self._store.users(topics)).items()]
 
     async def run(self) -> None:
         """Say again and again who is here, and tell of those who faded with their process."""

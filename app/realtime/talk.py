@@ -69,7 +69,7 @@ class RoomTalk:
     async def find_present(self, topics: Collection[str]) -> list[Frame]:
         """Return the frames that tell who is in the rooms among the topics."""
         rooms = [topic for topic in topics if room_of(topic) is not None]
-        return [passing_frame(await self._house.presence.snapshot(topic)) for topic in rooms]
+        return [passing_frame(event) for event in await self._house.presence.snapshots(rooms)]
 
     def appear(self, caller: Principal, topics: Collection[str]) -> None:
         """Let the others in the rooms among the topics know that the caller is there; an application is nowhere."""
