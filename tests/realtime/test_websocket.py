@@ -190,6 +190,12 @@ def test_who_does_not_say_who_they_are_is_sent_away(mortal_world: StreamWorld) -
         assert "within 1 seconds" in (talker.reason or "")
 
 
+def test_who_is_shut_out_is_denied(world: StreamWorld) -> None:
+    with Talker(world.port) as talker:
+        assert talker.ask("auth", token="disabled")["error"]["code"] == "ACCOUNT_DISABLED"
+        assert (talker.rest(), talker.code) == ([], 4003)
+
+
 def test_a_user_has_so_many_sockets_and_no_more(mortal_world: StreamWorld, alice: Somebody) -> None:
     port = mortal_world.port
     with Talker(port, alice.token) as first, Talker(port, alice.token), Talker(port, alice.token):

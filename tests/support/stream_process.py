@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
-from app.identity import TokenExpired, TokenInvalid, TokenReader, TokenRevoked, rights_ended
+from app.identity import AccountDisabled, TokenExpired, TokenInvalid, TokenReader, TokenRevoked, rights_ended
 from app.kernel.crypto import Vault
 from app.kernel.live import LiveReader
 from app.kernel.opening import open_database, open_redis
@@ -64,9 +64,12 @@ class FileCallers:
         self._folder = folder
 
     def recognize(self, token: str, address: str | None = None) -> Principal:
-        """Recognize as Callers says; `expired` is a token that was good once."""
+        """Recognize as Callers says; `expired` is a token that was good once, `disabled` one of somebody who is shut
+        out."""
         if token == "expired":
             raise TokenExpired
+        if token == "disabled":
+            raise AccountDisabled
         try:
             said = {name: UUID(text) for name, text in json.loads(token).items()}
         except (ValueError, AttributeError) as error:
