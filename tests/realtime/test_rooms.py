@@ -170,7 +170,12 @@ def test_a_room_that_is_not_open_to_somebody_cannot_be_heard(
 ) -> None:
     rival = make_client(api, f"Rival {room[-6:]}")
     blind = make_user(api, shop, f"blind-{room[-6:]}", permissions=["send_messages", "join_rooms"])
-    api.post(f"{ROOMS}/{room}/join", json={}, headers=blind.headers)
+    mute = make_user(api, shop, f"mute-{room[-6:]}", permissions=["read_messages", "join_rooms"])
+    for member in (blind, mute):
+        api.post(f"{ROOMS}/{room}/join", json={}, headers=member.headers)
+    with Talker(worlds[0].port, mute.key) as talker:
+        said = talker.ask("message", room_id=room, content="x")
+        assert said["error"]["details"] == {"required_permission": "messages:write"}
     for stranger in (rival, make_user(api, rival), blind):
         with Talker(worlds[0].port, stranger.key) as talker:
             answer = talker.ask("subscribe", topics=[f"room:{room}"])
@@ -178,7 +183,7 @@ def test_a_room_that_is_not_open_to_somebody_cannot_be_heard(
             if stranger is not blind:
                 said = talker.ask("message", room_id=room, content="x")
                 assert said["error"]["code"] in ("RESOURCE_NOT_FOUND", "INSUFFICIENT_PERMISSIONS")
-    with enter(worlds[0], shop, room, "3") as application:
+    with enter(worlds[0], shop, room, "4") as application:
         sent = send(api, ann, room)
         assert application.until("message")["data"] == sent
 
