@@ -45,7 +45,7 @@ async def serve(settings: Settings) -> None:
         callers=TokenReader(database, Vault(*settings.secret_keys), settings.public_url),
         ended=_ended,
         presence=presence,
-        count_message=_limit_messages(settings),
+        count_message=limit_messages(settings),
         max_websockets_per_client=settings.max_websockets_per_client,
     )
     try:
@@ -59,8 +59,8 @@ def _ended(session: Session, rights: Collection[Right]) -> set[Right]:
     return {*rights_ended(session, rights), *memberships_ended(session, rights)}
 
 
-def _limit_messages(settings: Settings) -> Callable[[Principal], None]:
-    """Return what counts the messages of a caller, together with those that come by the API."""
+def limit_messages(settings: Settings) -> Callable[[Principal], None]:
+    """Return what counts a message of a caller, together with those that come by the API."""
     limiter, limits = RateLimiter(settings.redis_url), parse_limits(settings.rate_limit_message)
 
     def count(caller: Principal) -> None:

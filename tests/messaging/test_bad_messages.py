@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.http import parse_limits
+from app.kernel.errors import RateLimited
+from app.kernel.principal import Principal
+from config.settings import Settings
 from tests.support.clients import Holder
 from tests.support.identity import data_of, error_of
 from tests.support.rooms import MESSAGES, listed, send
+from workers.stream import limit_messages
 
 IMAGE = {"url": "https://shop.example/a.png", "width": 10, "height": 20, "alt": "a"}
 FILE = {"url": "https://shop.example/a", "name": "a.txt", "size": 1, "mime": "text/plain"}
@@ -127,3 +134,18 @@ def test_messages_are_limited_by_caller(
     assert error_of(reply, 429)["details"]["limit"] == 3
     assert send(client, bob, room)["seq"] == 4
     assert data_of(client.get(f"{MESSAGES}?room_id={room}", headers=ann.headers))[0]["seq"] == 4
+
+
+def test_messages_by_socket_and_by_api_are_counted_together(
+    client: FlaskClient, app: Flask, settings: Settings, ann: Holder, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, few = app.extensions["headrace"], "2/hour"
+    monkeypatch.setattr(parts, "limited", True)
+    monkeypatch.setattr(parts, "limits", {**parts.limits, "message": parse_limits(few)})
+    count, caller = limit_messages(replace(settings, rate_limit_message=few)), Principal(UUID(ann.id), "ann")
+    send(client, ann, room)
+    count(caller)
+    assert client.post(MESSAGES, json={"room_id": room, "content": "x"}, headers=ann.headers).status_code == 429
+    with pytest.raises(RateLimited) as refused:
+        count(caller)
+    assert refused.value.details["limit"] == 2
