@@ -85,6 +85,8 @@ def _bodies(world: World) -> dict[str, Any]:
         **_bodies_of_notifications(organization),
         **{f"POST {room}/{act}": ann for act in ("join", "leave", "read", "members")},
         "POST /api/v1/messages": {"room_id": world.values["room_id"], "content": "canary"},
+        # Any bytes are a file; one that has come already is the same one.
+        f"PUT {room}/attachments/{{attachment_id}}": {"bytes": "canary"},
         "POST /api/v1/roles": {"name": "new", "permissions": ["jobs:read"], **organization},
         "POST /api/v1/workspaces": {"name": "New", **organization},
         "POST /api/v1/clusters": {"name": "new", "server": "https://kube.example.com", "token": "t", **organization},
