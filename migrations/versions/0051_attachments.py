@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0050_attachments"
-down_revision = "0049_metric_sources"
+revision = "0051_attachments"
+down_revision = "0050_problems"
 branch_labels = None
 depends_on = None
 
