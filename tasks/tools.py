@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.clusters import CheckRules
 from app.kernel.addresses import AddressRules
 from app.kernel.crypto import Vault
+from app.kernel.presence import Listeners
 from app.kernel.store import BlobStore
 from app.kernel.stream import Live
 from app.webhooks import Destinations, Patience
@@ -115,6 +116,7 @@ class Tools:
 
     vault: Vault
     live: Live
+    listeners: Listeners
     log_store: BlobStore
     artifact_store: BlobStore
     source: Source

@@ -13,6 +13,7 @@ from app.kernel.addresses import AddressRules
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
 from app.kernel.opening import open_database, open_redis
+from app.kernel.presence import Listeners
 from app.kernel.stamp import Stamp
 from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
@@ -48,6 +49,7 @@ def open_tools(settings: Settings) -> Tools:
     return Tools(
         vault=Vault(*settings.secret_keys),
         live=RedisLive(open_redis(settings.redis_url)),
+        listeners=Listeners(open_redis(settings.redis_url)),
         log_store=BlobStore(settings.log_store),
         artifact_store=BlobStore(settings.artifact_store),
         source=GitSource(

@@ -7,9 +7,10 @@ was killed fade. Without Redis nobody is known to be there.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+import redis
 import redis.asyncio
 from redis.exceptions import RedisError
 
@@ -102,6 +103,25 @@ class RedisPresence:
         for key, member in ((_of(topic, user_id), self._process), (_ALL + topic, user_id)):
             pipe.zadd(key, {member: now + KEPT_SECONDS})
             pipe.expire(key, int(KEPT_SECONDS * 4))
+
+
+class Listeners:
+    """Reads who is there, for those who may wait for it: workers. Without Redis nobody is known to be there."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def heard(self, topics: Sequence[str]) -> set[str]:
+        """Return those of the topics that somebody listens to by WebSocket."""
+        now = time.time()
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for topic in topics:
+                pipe.zcount(_ALL + topic, now, "+inf")
+            counts = pipe.execute() if topics else []
+        except (RedisError, OSError):
+            return set()
+        return {topic for topic, count in zip(topics, counts, strict=True) if count}
 
 
 def _of(topic: str, user_id: str) -> str:

@@ -16,6 +16,7 @@ from app.notifications.attempts import (
     unknown_attempt,
 )
 from app.notifications.errors import NotificationGone
+from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
 from app.notifications.intents import SendNotification, ValidateProviders
 from app.notifications.models import Notification, Recipient
 from app.notifications.providers import Opened, find_providers, open_named_providers, owner_of
@@ -51,15 +52,19 @@ __all__ = [
     "copies_of",
     "count_ended",
     "end_attempt",
+    "fallback_of",
     "find_providers",
     "finish",
     "lock_notification",
     "next_recipients",
+    "next_to_tell",
     "note_found",
     "open_named_providers",
     "owner_of",
     "put_off_unknown",
     "seconds_to_next",
+    "tell",
+    "topic_of",
     "unknown_attempt",
     "unsubscribe_link",
 ]

@@ -43,4 +43,5 @@ class NotificationAnalytics(Schema):
     failed_deliveries = fields.Integer(required=True)
     success_rate = fields.Float(required=True, allow_none=True)
     delivery_rate = fields.Float(required=True, allow_none=True)
+    fallback_usage = fields.Integer(required=True, metadata={"description": "Mails to users who were not connected"})
     by_channel = fields.Dict(keys=fields.String(), values=fields.Nested(ChannelNumbers), required=True)

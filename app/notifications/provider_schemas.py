@@ -8,8 +8,8 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, post_load, pre_load, validate, validates_schema
 
 from app.http import Schema, Timestamp
+from app.notifications.fields import address, check_line, line
 from app.notifications.models import KINDS
-from app.notifications.schemas import address, check_line, line
 
 SECURITIES: Final = ("starttls", "tls", "none")
 TLS_PORT: Final = 465

@@ -16,6 +16,7 @@ from app.notifications.addresses import fold
 from app.notifications.models import (
     FAILED,
     REACHED,
+    TYPES,
     Notification,
     Recipient,
     SendAttempt,
@@ -95,8 +96,7 @@ def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> d
     of_them = Recipient.notification_id.in_(select(Notification.id).where(*asked))
     by_recipient = _count(session, Recipient.status, (of_them,))
     reached, lost = sum(by_recipient.get(status, 0) for status in REACHED), by_recipient.get(FAILED, 0)
-    rate = round(reached / (reached + lost), 4) if reached + lost else None
-    email = {"total": sum(by_recipient.values()), "successful": reached, "failed": lost, "success_rate": rate}
+    rate = _rate(reached, lost)
     return {
         "total_notifications": sum(by_status.values()),
         "by_status": by_status,
@@ -108,8 +108,21 @@ def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> d
         "failed_deliveries": lost,
         "success_rate": rate,
         "delivery_rate": rate,
-        "by_channel": {"email": email},
+        "by_channel": {channel: _by_channel(session, channel, asked) for channel in TYPES},
+        "fallback_usage": session.scalar(select(func.count()).where(Recipient.is_fallback, of_them)) or 0,
     }
+
+
+def _by_channel(session: Session, channel: str, asked: tuple[ColumnElement[bool], ...]) -> dict[str, Any]:
+    of_it = Recipient.notification_id.in_(select(Notification.id).where(*asked, Notification.type == channel))
+    counts = _count(session, Recipient.status, (of_it,))
+    reached, lost = sum(counts.get(status, 0) for status in REACHED), counts.get(FAILED, 0)
+    rate = _rate(reached, lost)
+    return {"total": sum(counts.values()), "successful": reached, "failed": lost, "success_rate": rate}
+
+
+def _rate(reached: int, lost: int) -> float | None:
+    return round(reached / (reached + lost), 4) if reached + lost else None
 
 
 def _count(session: Session, what: Any, where: tuple[ColumnElement[bool], ...]) -> dict[str, int]:

@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from marshmallow import ValidationError, fields, post_load, pre_load, validate, validates_schema
+from marshmallow import fields, post_load, pre_load, validate, validates_schema
 
 from app.http import DayOrMoment, Schema, Timestamp
-from app.notifications.addresses import find_address_fault
+from app.notifications.fields import address, check_map, line
 from app.notifications.models import PRIORITIES, RECIPIENT_STATUSES, STATUSES, SUPPRESSION_REASONS, TYPES
+from app.notifications.ordering import check_order, read_fallback
 
 MOST_RECIPIENTS: Final = 10_000
 MOST_COPIES: Final = 20
-
-
-def check_address(text: str) -> None:
-    """Raise ValidationError for a text that is no address."""
-    if fault := find_address_fault(text):
-        raise ValidationError(f"This {fault}.")
-
-
-def check_line(text: str) -> None:
-    """Raise ValidationError for a text that would end its header and begin another."""
-    if not text.isprintable():
-        raise ValidationError("Must not contain line breaks or other control characters.")
-
-
-def check_map(value: dict[str, Any]) -> None:
-    """Raise ValidationError for a map that is too large to be kept beside something."""
-    if len(value) > 200 or len(str(value)) > 50_000:
-        raise ValidationError("Must have at most 200 fields and 50,000 characters.")
-
-
-def address(**kwargs: Any) -> fields.String:
-    """A field for an address."""
-    return fields.String(validate=[validate.Length(3, 254), check_address], **kwargs)
-
-
-def line(longest: int, **kwargs: Any) -> fields.String:
-    """A field for what stands in a header."""
-    return fields.String(validate=[validate.Length(1, longest), check_line], **kwargs)
 
 
 class NotificationOrder(Schema):
@@ -49,9 +22,16 @@ class NotificationOrder(Schema):
     type = fields.String(load_default="email", validate=validate.OneOf(TYPES))
     to_email = fields.Raw(metadata={"description": "An address, or a list of them", "example": "ann@shop.example"})
     recipients = fields.List(
-        address(),
+        fields.String(),
         validate=validate.Length(1, MOST_RECIPIENTS),
-        metadata={"description": "The same as a list", "example": ["ann@shop.example"]},
+        metadata={"description": "As a list; of `websocket` the ids of users", "example": ["ann@shop.example"]},
+    )
+    room_id = fields.UUID(metadata={"description": "All who are in a chat room; of `websocket` alone"})
+    email_fallback = fields.Raw(
+        metadata={
+            "description": "Of `websocket`: a mail to who is not connected; true, or an object with `enabled`,"
+            " `to_email`, `subject`, `content`"
+        }
     )
     subject = line(255, metadata={"example": "Your order"})
     content = fields.String(validate=validate.Length(1, 200_000), metadata={"description": "HTML"})
@@ -83,26 +63,15 @@ class NotificationOrder(Schema):
 
     @validates_schema
     def check_whole(self, data: dict[str, Any], **_: Any) -> None:
-        """A notification has recipients, a subject and something to say."""
-        if not data.get("recipients"):
-            raise ValidationError("Is missing: give it, or recipients.", "to_email")
-        if len(data["recipients"]) > 1 and (data["cc"] or data["bcc"]):
-            field = "cc" if data["cc"] else "bcc"
-            raise ValidationError("Goes with one recipient: each of many would send them a copy.", field)
-        if "template_id" in data:
-            if "content" in data or "text" in data:
-                raise ValidationError("Goes without content and text.", "template_id")
-            return
-        if "subject" not in data:
-            raise ValidationError("Is missing.", "subject")
-        if "content" not in data and "text" not in data:
-            raise ValidationError("Is missing: give it, text or template_id.", "content")
+        """A notification has recipients, a subject if it is a mail, and something to say."""
+        check_order(data)
 
     @post_load
-    def name_html(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Call the content what it is."""
+    def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Call the content what it is, and say in one way whether mails go to who is not connected."""
         data["html"] = data.pop("content", None)
-        return {"subject": "", "text": None, **data}
+        fallback = read_fallback(data.pop("email_fallback", None))
+        return {"subject": "", "text": None, **data, "email_fallback": fallback}
 
 
 class NotificationSchema(Schema):
@@ -122,6 +91,8 @@ class NotificationSchema(Schema):
     bcc = fields.List(fields.String(), required=True)
     can_unsubscribe = fields.Boolean(required=True)
     max_retry_attempts = fields.Integer(required=True)
+    room_id = fields.UUID(required=True, allow_none=True)
+    fallback_used = fields.Boolean(required=True, metadata={"description": "Whether somebody got a mail instead"})
     recipient_count = fields.Integer(required=True)
     meta = fields.Dict(keys=fields.String(), required=True)
     job_id = fields.UUID(required=True, allow_none=True)
@@ -152,6 +123,9 @@ class RecipientSchema(Schema):
 
     id = fields.UUID(required=True)
     address = fields.String(required=True)
+    email = fields.String(
+        required=True, allow_none=True, metadata={"description": "Where a mail went instead, of a user not connected"}
+    )
     status = fields.String(required=True, validate=validate.OneOf(RECIPIENT_STATUSES))
     code = fields.String(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)

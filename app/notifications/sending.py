@@ -70,9 +70,9 @@ def next_recipients(session: Session, notification: Notification, limit: int) ->
     due = or_(Recipient.next_attempt_at.is_(None), Recipient.next_attempt_at <= database_now())
     mine = select(Recipient).where(Recipient.notification_id == notification.id, Recipient.status.in_(WAITING), due)
     while rows := list(session.scalars(mine.order_by(Recipient.id).limit(limit))):
-        reasons = find_suppressed(session, notification, [row.address for row in rows])
+        reasons = find_suppressed(session, notification, [row.mail_address for row in rows])
         for row in rows:
-            if reason := reasons.get(fold(row.address)):
+            if reason := reasons.get(fold(row.mail_address)):
                 row.move(SUPPRESSED, SUPPRESSED.upper(), SUPPRESSED_REASON.format(reason=reason))
         session.flush()
         if reachable := [row for row in rows if row.status != SUPPRESSED]:

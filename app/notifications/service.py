@@ -18,9 +18,11 @@ from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.notifications.addresses import fold
 from app.notifications.errors import IllegalMove, NoProvider
+from app.notifications.in_app import find_members, find_users
 from app.notifications.intents import SendNotification
 from app.notifications.models import (
     CANCELLED,
+    EMAIL,
     ENDED,
     FAILED,
     PENDING,
@@ -35,6 +37,7 @@ from app.notifications.sending import finish, give_up_lost
 from app.notifications.templates import TemplateFault, find_variables, render
 
 ROWS_AT_ONCE: Final = 1000
+MOST_RECIPIENTS: Final = 10_000
 LONGEST_SUBJECT: Final = 255
 CANCELLED_REASON: Final = "The notification was cancelled before this recipient's turn."
 
@@ -46,17 +49,17 @@ def send(
 
     Raises NoProvider, NotFound for a template, Invalid for one that cannot be filled.
     """
-    if not choices_of(session, owner):
-        raise NoProvider
     notification = Notification(id=new_id(), created_by=caller.user_id, **owner, **fields)
+    if (notification.type == EMAIL or notification.email_fallback is not None) and not choices_of(session, owner):
+        raise NoProvider
     _fill_once(session, notification)
-    once = list({fold(address): address for address in recipients}.values())
-    notification.recipient_count = len(once)
+    rows = _list_recipients(session, owner, notification, recipients)
+    notification.recipient_count = len(rows)
     delay = _delay(session, notification.scheduled_for)
     notification.status = SCHEDULED if delay > 0 else PENDING
     session.add(notification)
     session.flush()
-    _write_recipients(session, notification.id, once)
+    _write_recipients(session, rows)
     notification.job_id = jobs.accept(
         session,
         SendNotification(notification.id),
@@ -151,13 +154,13 @@ def _fill_once(session: Session, notification: Notification) -> None:
         notification.html, notification.text = template.html, template.text
     parts = {"subject": notification.subject, "html": notification.html, "text": notification.text}
     filled = fill(parts, notification.variables) if notification.template_id is not None else parts
-    notification.subject = check_subject(str(filled["subject"]))
+    notification.subject = check_subject(str(filled["subject"]), is_needed=notification.type == EMAIL)
     notification.html, notification.text = filled["html"], filled["text"]
 
 
-def check_subject(subject: str) -> str:
+def check_subject(subject: str, *, is_needed: bool) -> str:
     """Return a filled subject. Raises Invalid for one that would end its header and begin another."""
-    if not subject or not subject.isprintable() or len(subject) > LONGEST_SUBJECT:
+    if (is_needed and not subject) or not subject.isprintable() or len(subject) > LONGEST_SUBJECT:
         fault = f"Filled, it is to be one line of 1 to {LONGEST_SUBJECT} characters."
         raise Invalid(errors=[FieldError("subject", fault)])
     return subject
@@ -192,10 +195,21 @@ def _delay(session: Session, scheduled_for: datetime | None) -> float:
     return max(float((scheduled_for - now).total_seconds()), 0.0)
 
 
-def _write_recipients(session: Session, notification_id: UUID, addresses: Sequence[str]) -> None:
-    for first in range(0, len(addresses), ROWS_AT_ONCE):
-        rows = [
-            {"id": new_id(), "notification_id": notification_id, "address": address}
-            for address in addresses[first : first + ROWS_AT_ONCE]
-        ]
-        session.execute(insert(table_of(Recipient)), rows)
+def _list_recipients(
+    session: Session, owner: Owner, notification: Notification, asked: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of who is to be reached, each once. Raises Invalid, and NotFound for a room."""
+    if notification.type == EMAIL:
+        once: dict[str, dict[str, Any]] = {fold(one): {"address": one, "user_id": None} for one in asked}
+    else:
+        ids = [UUID(one) for one in asked]
+        found = find_members(session, owner, notification.room_id) if notification.room_id else ids
+        once = {str(one): {"address": str(one), "user_id": one} for one in find_users(session, owner, found)}
+        if not 0 < len(once) <= MOST_RECIPIENTS:
+            raise Invalid(errors=[FieldError("room_id", f"1 to {MOST_RECIPIENTS} users are told at once.")])
+    return [{"id": new_id(), "notification_id": notification.id, **row} for row in once.values()]
+
+
+def _write_recipients(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        session.execute(insert(table_of(Recipient)), rows[first : first + ROWS_AT_ONCE])

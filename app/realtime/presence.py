@@ -1,4 +1,5 @@
-"""Presence: who listens to a chat room by WebSocket. Who comes back within the grace was never gone."""
+"""Presence: who listens to a chat room, or to what is for them alone, by WebSocket. Who comes back within the grace was
+never gone. Only rooms are told of it."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from app.kernel.stream import Delivered
 from app.realtime.passing import presence_event
+from app.realtime.topics import room_of
 
 GRACE_SECONDS: Final = 5.0
 STAY_SECONDS: Final = 10.0
@@ -64,15 +66,19 @@ class Presence:
             await asyncio.sleep(STAY_SECONDS)
             await self._store.stay(list(self._here))
             for topic, user_id in await self._store.faded({topic for topic, _ in self._here}):
-                await self._tell(presence_event(topic, user_id=user_id, status="offline"))
+                await self._tell_room(topic, user_id, "offline")
 
     async def _enter(self, one: Present) -> None:
         if await self._store.enter(*one):
-            await self._tell(presence_event(one[0], user_id=one[1], status="online"))
+            await self._tell_room(*one, "online")
 
     async def _leave(self, one: Present) -> None:
         if await self._store.leave(*one):
-            await self._tell(presence_event(one[0], user_id=one[1], status="offline"))
+            await self._tell_room(*one, "offline")
+
+    async def _tell_room(self, topic: str, user_id: str, status: str) -> None:
+        if room_of(topic) is not None:
+            await self._tell(presence_event(topic, user_id=user_id, status=status))
 
     def _give_up(self, one: Present) -> None:
         del self._leaving[one], self._here[one]

@@ -12,7 +12,7 @@ from app.realtime.admission import Admission
 from app.realtime.frames import Frame, passing_frame
 from app.realtime.passing import typing_event
 from app.realtime.presence import Presence
-from app.realtime.topics import room_of
+from app.realtime.topics import has_presence, room_of
 
 MESSAGES_PER_TURN: Final = 150
 TYPINGS_PER_TURN: Final = 15
@@ -72,11 +72,12 @@ class RoomTalk:
         return [passing_frame(event) for event in await self._house.presence.snapshots(rooms)]
 
     def appear(self, caller: Principal, topics: Collection[str]) -> None:
-        """Let the others in the rooms among the topics know that the caller is there; an application is nowhere."""
+        """Let it be known that the caller is there, by the others in the rooms among the topics and by who sends them
+        notifications; an application is nowhere."""
         if caller.user_id == caller.client_id:
             return
         for topic in topics:
-            if room_of(topic) is not None:
+            if has_presence(topic):
                 self._present[topic] = str(caller.user_id)
                 self._house.presence.arrive(topic, str(caller.user_id))
 

@@ -12,11 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.clusters import Cluster
+from app.identity import User
 from app.jobs import Job
 from app.kernel.principal import Principal, places_of
 from app.messaging import ChatRoom, visible_rooms
 from app.pipelines import Execution
 from app.tenancy import Organization, Workspace
+
+USER: Final = "user"
+"""What is for one user alone; it takes no permission but to be that user."""
 
 _TOPIC = re.compile(r"(?P<kind>[a-z]+):(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
@@ -35,6 +39,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "cluster": Kind(Cluster, "clusters:read"),
     "organization": Kind(Organization, "organizations:read"),
     "room": Kind(ChatRoom, "messages:read"),
+    USER: Kind(User, ""),
 }
 
 
@@ -59,6 +64,12 @@ def room_of(topic: str) -> UUID | None:
     return parsed[1] if parsed and parsed[0] == "room" else None
 
 
+def has_presence(topic: str) -> bool:
+    """Whether it is known who listens to a topic: a chat room's, or a user's own."""
+    parsed = parse_topic(topic)
+    return parsed is not None and parsed[0] in ("room", USER)
+
+
 def visible_topics(session: Session, caller: Principal, topics: Iterable[str]) -> dict[str, Visible]:
     """Return those of the topics that exist for `caller`, in one query for each kind."""
     ids: dict[str, list[UUID]] = defaultdict(list)
@@ -71,6 +82,10 @@ def visible_topics(session: Session, caller: Principal, topics: Iterable[str]) -
 
 def _visible(session: Session, caller: Principal, kind: str, ids: Collection[UUID]) -> Iterable[Visible]:
     model, permission = KINDS[kind]
+    if kind == USER:
+        mine = [one for one in ids if one == caller.user_id and caller.holds_account]
+        yield from (Visible(f"{USER}:{one}", permission, ()) for one in mine)
+        return
     is_room = model is ChatRoom
     rows = visible_rooms(session, caller, ids) if is_room else session.scalars(select(model).where(model.id.in_(ids)))
     for row in rows:

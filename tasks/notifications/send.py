@@ -21,6 +21,7 @@ from app.notifications import (
     copies_of,
     count_ended,
     end_attempt,
+    fallback_of,
     find_providers,
     finish,
     lock_notification,
@@ -42,6 +43,7 @@ from tasks.notifications.gateways import (
     ProviderAway,
     open_provider,
 )
+from tasks.notifications.in_app import tell_all
 from tasks.patience import patiently
 from tasks.tools import Tools
 
@@ -58,6 +60,7 @@ def send_notification(run: Run, notification_id: UUID, tools: Tools) -> dict[str
         notification = begin(session, notification_id)
         opened = find_providers(session, tools.vault, owner_of(notification))
         copies, ended = copies_of(session, notification), count_ended(session, notification_id)
+    tell_all(run, notification, tools)
     with ExitStack() as stack:
         rules = tools.webhooks.destinations.addresses
         ways = {one: stack.enter_context(open_provider(opened[one], rules)) for one in opened}
@@ -171,6 +174,7 @@ class _Sender:
 
     def _write(self, recipient: Recipient, opened: Opened) -> Mail:
         asked = self._notification
+        said = fallback_of(asked) if recipient.is_fallback else _said(asked)
         link = None
         if asked.can_unsubscribe:
             link = unsubscribe_link(self._tools.vault, self._tools.public_url, recipient.id)
@@ -178,15 +182,19 @@ class _Sender:
             id=str(recipient.id),
             sender=asked.from_email or opened.default_from_email,
             sender_name=asked.from_name or opened.default_from_name,
-            recipient=recipient.address,
-            subject=asked.subject,
-            text=asked.text,
-            html=asked.html,
+            recipient=recipient.mail_address,
+            subject=str(said["subject"]),
+            text=said["text"],
+            html=said["html"],
             reply_to=asked.reply_to,
             cc=self._cc,
             bcc=self._bcc,
             unsubscribe=link,
         )
+
+
+def _said(asked: Notification) -> dict[str, str | None]:
+    return {"subject": asked.subject, "html": asked.html, "text": asked.text}
 
 
 def _fate(error: MailError) -> dict[str, bool]:

@@ -15,9 +15,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.factory import create_app
+from app.kernel.opening import open_redis
+from app.kernel.presence import Listeners
+from app.kernel.stream import publish
 from config.settings import Settings
 from tests.conftest import SECRET
 from tests.support.clients import Holder, make_client, make_user
+from tests.support.platform import wait_for
 from tests.support.rooms import ALL, MESSAGES, ROOMS, listed, make_room, send
 from tests.support.stream_world import StreamWorld
 from tests.support.websocket import Talker, ids
@@ -163,6 +167,23 @@ def test_presence_is_told_across_processes_and_a_short_absence_is_none(
         told = witness.until("presence")
         assert told["data"] == {"room_id": room, "user_id": bob.id, "status": "offline"}
         assert time.monotonic() - began > 3
+
+
+def test_what_is_for_one_user_alone_is_heard_by_them_alone_and_it_is_known_that_they_listen(
+    worlds: list[StreamWorld], ann: Holder, bob: Holder, shop: Holder, live_url: str
+) -> None:
+    topic, listeners = f"user:{ann.id}", Listeners(open_redis(live_url))
+    for stranger in (bob, shop):
+        with Talker(worlds[0].port, stranger.key) as talker:
+            answer = talker.ask("subscribe", topics=[topic])
+            assert answer["refused"][0]["error"]["code"] == "RESOURCE_NOT_FOUND"
+    assert listeners.heard([topic, f"user:{bob.id}"]) == set()
+    with Talker(worlds[0].port, ann.key) as talker:
+        assert talker.ask("subscribe", topics=[topic])["success"]
+        assert wait_for(lambda: listeners.heard([topic, f"user:{bob.id}"]), 20) == {topic}
+        with worlds[1].database.transaction() as session:
+            publish(session, topic, "notification", {"subject": "Parcel"})
+        assert talker.until("notification")["data"] == {"subject": "Parcel"}
 
 
 def test_a_room_that_is_not_open_to_somebody_cannot_be_heard(

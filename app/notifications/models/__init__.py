@@ -36,6 +36,7 @@ from app.notifications.models.states import (
     UNSUBSCRIBED,
     URGENT,
     WAITING,
+    WEBSOCKET,
 )
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "UNSUBSCRIBED",
     "URGENT",
     "WAITING",
+    "WEBSOCKET",
     "EmailProvider",
     "Notification",
     "Recipient",

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, false, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.audit import audited
@@ -63,6 +64,9 @@ class Notification(Base):
     can_unsubscribe: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
     max_retry_attempts: Mapped[int] = mapped_column(Integer, server_default="3", default=3)
     scheduled_for: Mapped[datetime | None]
+    room_id: Mapped[UUID | None]
+    email_fallback: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    fallback_used: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
     recipient_count: Mapped[int] = mapped_column(Integer, server_default="0", default=0)
     job_id: Mapped[UUID | None]
     created_by: Mapped[UUID | None]
@@ -100,7 +104,8 @@ class Notification(Base):
 
 
 class Recipient(Base):
-    """One address of a notification, and what became of it: `code` and `reason` say why it got nothing, or not yet."""
+    """One address of a notification, and what became of it: `code` and `reason` say why it got nothing, or not yet. Of
+    one within an application the address is the user's id, and `email` where a mail goes instead."""
 
     __tablename__ = "notification_recipients"
     __table_args__ = (
@@ -118,6 +123,9 @@ class Recipient(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     notification_id: Mapped[UUID] = mapped_column(ForeignKey("notifications.id", ondelete="CASCADE"))
     address: Mapped[str]
+    user_id: Mapped[UUID | None]
+    email: Mapped[str | None]
+    is_fallback: Mapped[bool] = mapped_column(Boolean, server_default=false(), default=False)
     status: Mapped[str] = mapped_column(server_default=PENDING, default=PENDING)
     code: Mapped[str | None]
     reason: Mapped[str | None]
@@ -127,6 +135,11 @@ class Recipient(Base):
     provider: Mapped[str | None]
     provider_message_id: Mapped[str | None]
     sent_at: Mapped[datetime | None]
+
+    @property
+    def mail_address(self) -> str:
+        """Where mails to it go."""
+        return self.email or self.address
 
     def move(self, status: str, code: str | None = None, reason: str | None = None) -> None:
         """Become `status`, for a reason where it is no good one. Raises IllegalMove."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 EMAIL: Final = "email"
-TYPES: Final = (EMAIL,)
+WEBSOCKET: Final = "websocket"
+TYPES: Final = (EMAIL, WEBSOCKET)
 
 SCHEDULED: Final = "scheduled"
 PENDING: Final = "pending"
