@@ -37,7 +37,7 @@ def unsubscribe(session: Session, vault: Vault, recipient_id: UUID, mark: str) -
         return
     row = {
         "id": new_id(),
-        "address": fold(recipient.address),
+        "address": fold(recipient.mail_address),
         "reason": UNSUBSCRIBED,
         "notification_id": notification.id,
         **owner_of(notification),

@@ -130,6 +130,18 @@ def test_the_mail_may_say_something_else_to_somebody_else(
     assert mail.get_content().strip() == "<p>Call</p>"
 
 
+def test_who_got_the_mail_instead_unsubscribes_from_mails(
+    client: FlaskClient, shop: Holder, ann: Holder, inbox: Inbox, tools: Tools, database: Database
+) -> None:
+    set_providers(client, shop, provider(inbox))
+    tell(client, shop, recipients=[ann.id], email_fallback=True, can_unsubscribe=True)
+    drain(database, tools)
+    path = inbox.mails[0]["List-Unsubscribe"].strip("<>").partition(API)[2]
+    assert client.post(f"{API}{path}").status_code == 200
+    (left,) = data_of(client.get(f"{API}/suppressions", headers=shop.headers))
+    assert (left["address"], left["reason"]) == (ann.said["email"], "unsubscribed")
+
+
 def test_without_redis_everybody_counts_as_away(
     client: FlaskClient, shop: Holder, ann: Holder, inbox: Inbox, tools: Tools, database: Database
 ) -> None:

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0049_in_app"
-down_revision = "0048_notifications"
+revision = "0050_in_app"
+down_revision = "0049_metric_sources"
 branch_labels = None
 depends_on = None
 
