@@ -1,5 +1,6 @@
-"""Notifications: mails to many or to one, by the providers of an organization or of a client application, with every
-attempt and every reason kept. One request is one job, however many recipients it has.
+"""Notifications: mails by the providers of an organization or of a client application, what is told to users within
+applications, and what goes to webhooks, with every attempt and every reason kept. One request is one job, however many
+recipients it has.
 """
 
 from importlib import import_module
@@ -15,11 +16,14 @@ from app.notifications.attempts import (
     put_off_unknown,
     unknown_attempt,
 )
+from app.notifications.carrying import carry, carry_some, is_carried
 from app.notifications.errors import NotificationGone
+from app.notifications.events import NotificationMessage
 from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
 from app.notifications.intents import SendNotification, ValidateProviders
-from app.notifications.models import Notification, Recipient
-from app.notifications.providers import Opened, find_providers, open_named_providers, owner_of
+from app.notifications.models import WEBHOOK, Notification, Recipient
+from app.notifications.outcomes import note_receipt
+from app.notifications.providers import Opened, Owner, find_providers, open_named_providers, owner_of
 from app.notifications.sending import (
     begin,
     copies_of,
@@ -38,10 +42,13 @@ if TYPE_CHECKING:
 jobs.follow(SendNotification.kind, ended=sending_ended, retried=sending_retried)
 
 __all__ = [
+    "WEBHOOK",
     "Notification",
     "NotificationGone",
+    "NotificationMessage",
     "Opened",
     "Outcome",
+    "Owner",
     "Recipient",
     "SendNotification",
     "Try",
@@ -49,16 +56,20 @@ __all__ = [
     "begin",
     "begin_attempt",
     "blueprints",
+    "carry",
+    "carry_some",
     "copies_of",
     "count_ended",
     "end_attempt",
     "fallback_of",
     "find_providers",
     "finish",
+    "is_carried",
     "lock_notification",
     "next_recipients",
     "next_to_tell",
     "note_found",
+    "note_receipt",
     "open_named_providers",
     "owner_of",
     "put_off_unknown",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from app.kernel.events import Announcement
@@ -40,3 +40,42 @@ class NotificationFailed(_OfNotification):
 
     recipients: int
     code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationDelivered(_OfNotification):
+    """A notification has arrived at one of its recipients: their mail server, or a webhook's receiver, has taken it."""
+
+    type: ClassVar[str] = "notification.delivered"
+
+    recipient_id: UUID
+    address: str
+    provider: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationBounced(_OfNotification):
+    """A notification was handed over for one of its recipients, and came back: their mail server, or a webhook's
+    receiver, does not take it."""
+
+    type: ClassVar[str] = "notification.bounced"
+
+    recipient_id: UUID
+    address: str
+    provider: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationMessage(_OfNotification):
+    """A notification for webhooks. It goes to those that it names, or, where it names none, to those that are told of
+    this type of event."""
+
+    type: ClassVar[str] = "notification.message"
+
+    recipient_id: UUID
+    title: str | None
+    content: str | None
+    text: str | None
+    priority: str
+    meta: dict[str, Any]

@@ -7,7 +7,6 @@ The session comes first; nothing here commits.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -87,18 +86,20 @@ def tell(session: Session, notification_id: UUID, ids: Collection[UUID], heard: 
         if row.id in addresses:
             row.email, row.is_fallback = addresses[row.id], True
         else:
-            _note_told(session, row, moment, is_there=topic_of(row.user_id) in heard)
+            is_there = topic_of(row.user_id) in heard
+            note_told(session, row, WEBSOCKET, HEARD if is_there else KEPT, None if is_there else OFFLINE)
     notification.fallback_used = notification.fallback_used or bool(addresses)
     session.flush()
 
 
-def _note_told(session: Session, row: Recipient, moment: datetime, *, is_there: bool) -> None:
+def note_told(session: Session, row: Recipient, channel: str, response: str, code: str | None = None) -> None:
+    """Write of a recipient who waits that they were told; `code` says in what way that is less than it could be."""
     row.move(SENDING)
-    row.move(SENT, None if is_there else OFFLINE, None if is_there else KEPT)
+    row.move(SENT, code, response if code else None)
     row.attempt += 1
-    row.provider, row.sent_at = WEBSOCKET, moment
-    said = {"outcome": TAKEN, "response": HEARD if is_there else KEPT, "milliseconds": 0.0}
-    session.add(SendAttempt(recipient_id=row.id, number=row.attempt, provider=WEBSOCKET, **said))
+    row.provider, row.sent_at = channel, database_now()
+    said = {"outcome": TAKEN, "response": response, "milliseconds": 0.0}
+    session.add(SendAttempt(recipient_id=row.id, number=row.attempt, provider=channel, **said))
 
 
 def fallback_of(notification: Notification) -> dict[str, str | None]:

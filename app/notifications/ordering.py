@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from app.notifications.addresses import find_address_fault
 from app.notifications.fields import address, line
-from app.notifications.models import EMAIL
+from app.notifications.models import EMAIL, WEBHOOK, WEBSOCKET
 
 MISSING: Final = "Is missing."
 
@@ -39,7 +39,7 @@ def read_fallback(asked: Any) -> dict[str, Any] | None:
 
 def check_order(data: Mapping[str, Any]) -> None:
     """Raise ValidationError for an order that does not say whom it is to reach, or what."""
-    (_check_mail if data["type"] == EMAIL else _check_in_app)(data)
+    _CHECKS[data["type"]](data)
     if "template_id" in data:
         if "content" in data or "text" in data:
             raise ValidationError("Goes without content and text.", "template_id")
@@ -65,6 +65,18 @@ def _check_in_app(data: Mapping[str, Any]) -> None:
     if bool(data.get("recipients")) is ("room_id" in data):
         raise ValidationError("Give recipients, the ids of users, or else a room_id.", "recipients")
     _check_each(data.get("recipients", ()), _find_id_fault)
+    _refuse_copies(data)
+
+
+def _check_hooks(data: Mapping[str, Any]) -> None:
+    for name in ("room_id", "email_fallback"):
+        if name in data:
+            raise ValidationError("Is for notifications by websocket.", name)
+    _check_each(data.get("recipients", ()), _find_id_fault)
+    _refuse_copies(data)
+
+
+def _refuse_copies(data: Mapping[str, Any]) -> None:
     for name in ("cc", "bcc"):
         if data[name]:
             raise ValidationError("Is for mails.", name)
@@ -80,5 +92,12 @@ def _find_id_fault(text: str) -> str | None:
     try:
         UUID(text)
     except ValueError:
-        return "is no id of a user"
+        return "is no id"
     return None
+
+
+_CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], None]]] = {
+    EMAIL: _check_mail,
+    WEBSOCKET: _check_in_app,
+    WEBHOOK: _check_hooks,
+}

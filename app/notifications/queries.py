@@ -14,7 +14,7 @@ from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 from app.notifications.addresses import fold
 from app.notifications.models import (
-    FAILED,
+    LOST,
     REACHED,
     TYPES,
     Notification,
@@ -95,7 +95,7 @@ def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> d
     by_status = _count(session, Notification.status, asked)
     of_them = Recipient.notification_id.in_(select(Notification.id).where(*asked))
     by_recipient = _count(session, Recipient.status, (of_them,))
-    reached, lost = sum(by_recipient.get(status, 0) for status in REACHED), by_recipient.get(FAILED, 0)
+    reached, lost = (sum(by_recipient.get(status, 0) for status in some) for some in (REACHED, LOST))
     rate = _rate(reached, lost)
     return {
         "total_notifications": sum(by_status.values()),
@@ -116,7 +116,7 @@ def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> d
 def _by_channel(session: Session, channel: str, asked: tuple[ColumnElement[bool], ...]) -> dict[str, Any]:
     of_it = Recipient.notification_id.in_(select(Notification.id).where(*asked, Notification.type == channel))
     counts = _count(session, Recipient.status, (of_it,))
-    reached, lost = sum(counts.get(status, 0) for status in REACHED), counts.get(FAILED, 0)
+    reached, lost = (sum(counts.get(status, 0) for status in some) for some in (REACHED, LOST))
     rate = _rate(reached, lost)
     return {"total": sum(counts.values()), "successful": reached, "failed": lost, "success_rate": rate}
 

@@ -24,7 +24,10 @@ class NotificationOrder(Schema):
     recipients = fields.List(
         fields.String(),
         validate=validate.Length(1, MOST_RECIPIENTS),
-        metadata={"description": "As a list; of `websocket` the ids of users", "example": ["ann@shop.example"]},
+        metadata={
+            "description": "As a list; of `websocket` the ids of users, of `webhook` of webhooks",
+            "example": ["ann@shop.example"],
+        },
     )
     room_id = fields.UUID(metadata={"description": "All who are in a chat room; of `websocket` alone"})
     email_fallback = fields.Raw(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from app.kernel.errors import FieldError, Invalid, NotFound
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.notifications.addresses import fold
+from app.notifications.carrying import find_targets, is_carried
 from app.notifications.errors import IllegalMove, NoProvider
 from app.notifications.in_app import find_members, find_users
 from app.notifications.intents import SendNotification
@@ -201,13 +202,23 @@ def _list_recipients(
     """Return the rows of who is to be reached, each once. Raises Invalid, and NotFound for a room."""
     if notification.type == EMAIL:
         once: dict[str, dict[str, Any]] = {fold(one): {"address": one, "user_id": None} for one in asked}
+    elif is_carried(notification.type):
+        found = find_targets(session, notification.type, owner, [UUID(one) for one in asked])
+        once = {str(one): {"address": str(one), "user_id": None} for one in found}
     else:
-        ids = [UUID(one) for one in asked]
-        found = find_members(session, owner, notification.room_id) if notification.room_id else ids
-        once = {str(one): {"address": str(one), "user_id": one} for one in find_users(session, owner, found)}
-        if not 0 < len(once) <= MOST_RECIPIENTS:
-            raise Invalid(errors=[FieldError("room_id", f"1 to {MOST_RECIPIENTS} users are told at once.")])
+        once = {
+            str(one): {"address": str(one), "user_id": one} for one in _find_users(session, owner, notification, asked)
+        }
     return [{"id": new_id(), "notification_id": notification.id, **row} for row in once.values()]
+
+
+def _find_users(session: Session, owner: Owner, notification: Notification, asked: Sequence[str]) -> Collection[UUID]:
+    ids = [UUID(one) for one in asked]
+    wanted = find_members(session, owner, notification.room_id) if notification.room_id else ids
+    found = find_users(session, owner, wanted)
+    if not 0 < len(found) <= MOST_RECIPIENTS:
+        raise Invalid(errors=[FieldError("room_id", f"1 to {MOST_RECIPIENTS} users are told at once.")])
+    return found
 
 
 def _write_recipients(session: Session, rows: Sequence[dict[str, Any]]) -> None:

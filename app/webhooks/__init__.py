@@ -6,11 +6,13 @@ attempt. The switchboard gives this room each batch of events; workers take what
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from app import notifications
 from app.webhooks.digests import hash_ids, owed_digests, write_digest
 from app.webhooks.errors import DeliveryGone, WebhookGone
 from app.webhooks.fanout import accept_deliveries
 from app.webhooks.intents import MakeDigests, PruneWebhooks, ReplayEvents, SendDelivery, SweepWebhooks
 from app.webhooks.models import DELIVERING, Delivery, Webhook
+from app.webhooks.notices import NoticeCarrier
 from app.webhooks.pruning import forget_old_deliveries
 from app.webhooks.recording import Answer, record
 from app.webhooks.replaying import Replayed, replay_page
@@ -20,6 +22,8 @@ from app.webhooks.taking import Order, left_of_lease, take_due, take_one
 
 if TYPE_CHECKING:
     from app.webhooks.routes import blueprints
+
+notifications.carry(notifications.WEBHOOK, NoticeCarrier())
 
 __all__ = [
     "DELIVERING",

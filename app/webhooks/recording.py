@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.kernel.db import table_of
 from app.kernel.events import announce
+from app.notifications import NotificationMessage, note_receipt
 from app.webhooks.events import WebhookDisabled
 from app.webhooks.lines import let_all_go, let_next_go, lock_health, look_again, moment_now
 from app.webhooks.mails import tell_owner
@@ -144,6 +145,12 @@ def _move(session: Session, one: _Ended, moment: datetime, patience: Patience) -
         _succeed(session, one, moment)
     else:
         _fail(session, one, moment, patience)
+    if delivery.event_type == NotificationMessage.type and delivery.finished_at is not None:
+        note_receipt(session, delivery.event_id, moment, None if answer.is_success else _fault_of(answer))
+
+
+def _fault_of(answer: Answer) -> str:
+    return answer.error or f"The receiver answered {answer.status}."
 
 
 def _succeed(session: Session, one: _Ended, moment: datetime) -> None:

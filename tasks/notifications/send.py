@@ -24,6 +24,7 @@ from app.notifications import (
     fallback_of,
     find_providers,
     finish,
+    is_carried,
     lock_notification,
     next_recipients,
     note_found,
@@ -33,6 +34,7 @@ from app.notifications import (
     unknown_attempt,
     unsubscribe_link,
 )
+from tasks.notifications.carried import hand_over_all
 from tasks.notifications.gateways import (
     LoginRefused,
     Mail,
@@ -60,6 +62,9 @@ def send_notification(run: Run, notification_id: UUID, tools: Tools) -> dict[str
         notification = begin(session, notification_id)
         opened = find_providers(session, tools.vault, owner_of(notification))
         copies, ended = copies_of(session, notification), count_ended(session, notification_id)
+    if is_carried(notification.type):
+        hand_over_all(run, notification)
+        return _end(run, notification_id)
     tell_all(run, notification, tools)
     with ExitStack() as stack:
         rules = tools.webhooks.destinations.addresses

@@ -15,7 +15,10 @@ from app.kernel.db import Base
 from app.kernel.ids import new_id
 from app.notifications.errors import IllegalMove
 from app.notifications.models.states import (
+    BOUNCED,
     CANCELLED,
+    COMPLAINED,
+    DELIVERED,
     EMAIL,
     MOVES,
     NORMAL,
@@ -27,7 +30,9 @@ from app.notifications.models.states import (
     RECIPIENT_MOVES,
     RECIPIENT_STATUSES,
     RETRYING,
+    SENT,
     STATUSES,
+    TOLD,
 )
 
 
@@ -118,6 +123,11 @@ class Recipient(Base):
             postgresql_where=text("status IN ('pending', 'sending', 'retrying')"),
         ),
         Index("ix_notification_recipients_address", text("lower(address)"), "notification_id"),
+        Index(
+            "ix_notification_recipients_provider_message_id",
+            "provider_message_id",
+            postgresql_where=text("provider_message_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -135,6 +145,12 @@ class Recipient(Base):
     provider: Mapped[str | None]
     provider_message_id: Mapped[str | None]
     sent_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    bounced_at: Mapped[datetime | None]
+    bounce_reason: Mapped[str | None]
+    complained_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime | None]
+    clicked_at: Mapped[datetime | None]
 
     @property
     def mail_address(self) -> str:
@@ -146,6 +162,16 @@ class Recipient(Base):
         if status not in RECIPIENT_MOVES[self.status]:
             raise IllegalMove(f"A recipient that is {self.status} cannot become {status}.", status=self.status)
         self.status, self.code, self.reason = status, code, reason
+
+    def settle(self) -> bool:
+        """Become what is said of it, once it was handed over: a complaint counts more than a bounce, and that more than
+        a delivery, whichever was heard first. Returns whether that changed anything."""
+        best = DELIVERED if self.delivered_at else SENT
+        best = COMPLAINED if self.complained_at else BOUNCED if self.bounced_at else best
+        if self.status not in TOLD or self.status == best:
+            return False
+        self.move(best, *((BOUNCED.upper(), self.bounce_reason) if best == BOUNCED else ()))
+        return True
 
 
 class SendAttempt(Base):

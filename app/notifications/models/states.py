@@ -4,7 +4,8 @@ notification  scheduled ──▶ pending ──▶ processing ──▶ sent | 
               scheduled, pending, retrying ──▶ cancelled · failed, partial, cancelled ──▶ pending (a retry)
 recipient     pending ──▶ sending ──▶ sent | retrying | failed · sending ──▶ pending (another provider is tried)
               pending, retrying ──▶ suppressed | cancelled | sent (the provider turned out to have it)
-              sent ──▶ delivered | bounced | complained · failed, cancelled ──▶ pending (a retry)
+              sent, delivered, bounced ──▶ what is said of it later, in whatever order that comes: complained is above
+              bounced, and that above delivered · failed, cancelled ──▶ pending (a retry)
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Final
 
 EMAIL: Final = "email"
 WEBSOCKET: Final = "websocket"
-TYPES: Final = (EMAIL, WEBSOCKET)
+WEBHOOK: Final = "webhook"
+TYPES: Final = (EMAIL, WEBSOCKET, WEBHOOK)
 
 SCHEDULED: Final = "scheduled"
 PENDING: Final = "pending"
@@ -35,7 +37,9 @@ RECIPIENT_STATUSES: Final = (
     *(PENDING, SENDING, RETRYING, SENT, DELIVERED, BOUNCED, COMPLAINED, FAILED, SUPPRESSED, CANCELLED),
 )
 WAITING: Final = (PENDING, SENDING, RETRYING)
-REACHED: Final = (SENT, DELIVERED)
+REACHED: Final = (SENT, DELIVERED, COMPLAINED)
+LOST: Final = (FAILED, BOUNCED)
+TOLD: Final = (SENT, DELIVERED, BOUNCED, COMPLAINED)
 
 LOW: Final = "low"
 NORMAL: Final = "normal"
@@ -53,6 +57,11 @@ NOT_TAKEN: Final = "failed"
 UNKNOWN: Final = "unknown"
 OUTCOMES: Final = (TAKEN, NOT_TAKEN, UNKNOWN)
 
+DEFERRED: Final = "deferred"
+OPENED: Final = "opened"
+CLICKED: Final = "clicked"
+REPORTS: Final = (DELIVERED, DEFERRED, BOUNCED, OPENED, CLICKED, COMPLAINED, UNSUBSCRIBED)
+
 MOVES: Final = {
     SCHEDULED: {PROCESSING, CANCELLED},
     PENDING: {PROCESSING, CANCELLED},
@@ -69,7 +78,7 @@ RECIPIENT_MOVES: Final = {
     RETRYING: {SENDING, RETRYING, SENT, FAILED, SUPPRESSED, CANCELLED},
     SENT: {DELIVERED, BOUNCED, COMPLAINED},
     DELIVERED: {BOUNCED, COMPLAINED},
-    BOUNCED: set[str](),
+    BOUNCED: {DELIVERED, COMPLAINED},
     COMPLAINED: set[str](),
     FAILED: {PENDING},
     SUPPRESSED: set[str](),
