@@ -20,7 +20,7 @@ from app.notifications.carrying import carry, carry_some, is_carried
 from app.notifications.errors import NotificationGone
 from app.notifications.events import NotificationMessage
 from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
-from app.notifications.intents import SendNotification, ValidateProviders
+from app.notifications.intents import SendNotification, SettleCallback, ValidateProviders
 from app.notifications.models import WEBHOOK, Notification, Recipient
 from app.notifications.outcomes import note_receipt
 from app.notifications.providers import Opened, Owner, find_providers, open_named_providers, owner_of
@@ -34,6 +34,7 @@ from app.notifications.sending import (
     seconds_to_next,
 )
 from app.notifications.service import sending_ended, sending_retried
+from app.notifications.settling import find_unchecked, forget_callback, settle_callback
 from app.notifications.unsubscribing import unsubscribe_link
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = [
     "Owner",
     "Recipient",
     "SendNotification",
+    "SettleCallback",
     "Try",
     "ValidateProviders",
     "begin",
@@ -63,7 +65,9 @@ __all__ = [
     "end_attempt",
     "fallback_of",
     "find_providers",
+    "find_unchecked",
     "finish",
+    "forget_callback",
     "is_carried",
     "lock_notification",
     "next_recipients",
@@ -74,6 +78,7 @@ __all__ = [
     "owner_of",
     "put_off_unknown",
     "seconds_to_next",
+    "settle_callback",
     "tell",
     "topic_of",
     "unknown_attempt",

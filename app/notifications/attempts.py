@@ -26,10 +26,12 @@ from app.notifications.models import (
     SENT,
     TAKEN,
     UNKNOWN,
+    WAITING,
     Notification,
     Recipient,
     SendAttempt,
 )
+from app.notifications.outcomes import settle
 from app.notifications.providers import choices_of, name_of, note_outcome, owner_of, take_slot
 
 PAUSES: Final = (30.0, 120.0, 300.0)
@@ -75,12 +77,14 @@ def begin_attempt(
     session: Session, notification: Notification, recipient_id: UUID, known: Collection[UUID], tried: Collection[UUID]
 ) -> Try | None:
     """Write an attempt by one of the `known` providers that was not `tried` yet. None where there is no such: then the
-    recipient is put off, or given up."""
+    recipient is put off, or given up. None also where the provider has told meanwhile that it has the mail."""
+    recipient = session.get_one(Recipient, recipient_id, with_for_update=True)
+    if recipient.status not in WAITING:
+        return None
     moment = session.execute(select(database_now())).scalar_one()
     choices = choices_of(session, owner_of(notification))
     order = order_providers(choices, moment, is_bulk=notification.recipient_count > 1)
     provider_id = next((one for one in order if one in known and one not in tried), None)
-    recipient = session.get_one(Recipient, recipient_id, with_for_update=True)
     if provider_id is None:
         put_off(session, recipient, notification.max_retry_attempts)
         return None
@@ -101,7 +105,7 @@ def end_attempt(session: Session, outcome: Outcome, most_retries: int) -> None:
     attempt.code = outcome.code
     attempt.outcome = TAKEN if outcome.code is None else UNKNOWN if outcome.is_unknown else NOT_TAKEN
     note_outcome(session, outcome.turn.provider_id, moment, is_well=outcome.is_provider_well)
-    recipient = session.get_one(Recipient, outcome.recipient_id)
+    recipient = session.get_one(Recipient, outcome.recipient_id, with_for_update=True)
     if outcome.code is None:
         _note_sent(session, recipient, outcome.turn.provider, outcome.message_id)
         return
@@ -148,4 +152,5 @@ def _note_sent(session: Session, recipient: Recipient, provider: str, message_id
     recipient.move(SENT)
     recipient.provider, recipient.provider_message_id = provider, message_id
     recipient.sent_at = database_now()
+    settle(session, recipient)
     session.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import AlreadyExists, Conflict, Permanent
+from app.kernel.errors import AlreadyExists, AuthRequired, Conflict, Permanent
 
 
 class IllegalMove(Conflict):
@@ -25,3 +25,9 @@ class NotificationGone(Permanent):
     """There is no such notification any more."""
 
     code = "NOTIFICATION_NOT_FOUND"
+
+
+class CallbackNotSigned(AuthRequired):
+    """No provider of this address has sent this: its signature is missing or wrong, or the provider has none set."""
+
+    code = "INVALID_CREDENTIALS"

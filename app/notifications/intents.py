@@ -29,3 +29,13 @@ class ValidateProviders(Intent):
     max_attempts: ClassVar[int] = 1
 
     provider_ids: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleCallback(Intent):
+    """Fetch the certificate by which a request of a provider is checked, and apply what it says."""
+
+    kind: ClassVar[str] = "notifications.settle_callback"
+    queue: ClassVar[str] = "default"
+
+    callback_id: UUID

@@ -8,6 +8,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, post_load, pre_load, validate, validates_schema
 
 from app.http import Schema, Timestamp
+from app.notifications.callbacks.sendgrid import read_key
 from app.notifications.fields import address, check_line, line
 from app.notifications.models import KINDS
 
@@ -23,16 +24,23 @@ NEEDED: Final = {
 }
 OPTIONAL: Final = {
     "smtp": ("port", "security", "use_tls", "use_ssl", "username", "password"),
-    "sendgrid": ("api_key", "region", "base_url"),
-    "mailgun": ("api_key", "region", "base_url"),
-    "postmark": ("server_token", "message_stream", "base_url"),
-    "ses": ("aws_secret_access_key", "region", "configuration_set", "base_url"),
+    "sendgrid": ("api_key", "region", "base_url", "verification_key"),
+    "mailgun": ("api_key", "region", "base_url", "signing_key"),
+    "postmark": ("server_token", "message_stream", "base_url", "callback_password"),
+    "ses": ("aws_secret_access_key", "region", "configuration_set", "base_url", "topic_arn"),
 }
 REGIONS: Final = ("us", "eu")
 _AWS_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _NAME = validate.Regexp(r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
 _DOMAIN = validate.Regexp(r"^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z")
 _URL = validate.Regexp(r"^https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z")
+
+
+def _check_key(text: str) -> None:
+    try:
+        read_key(text)
+    except ValueError as error:
+        raise ValidationError(f"This {error}.") from error
 
 
 def _secret() -> fields.String:
@@ -66,6 +74,13 @@ class ProviderConfig(Schema):
     aws_access_key_id = line(128)
     aws_secret_access_key = _secret()
     configuration_set = line(64)
+    verification_key = fields.String(
+        validate=[validate.Length(1, 1000), _check_key],
+        metadata={"description": "SendGrid's key of signed event webhooks; without it none are taken"},
+    )
+    signing_key = _secret()
+    callback_password = _secret()
+    topic_arn = line(256, metadata={"description": "The topic by which SES tells what became of mails"})
 
     @validates_schema
     def check_kind(self, data: dict[str, Any], **_: Any) -> None:
@@ -149,6 +164,9 @@ class ProviderSchema(Schema):
     rate_limit_per_second = fields.Integer(required=True)
     failures = fields.Integer(required=True, metadata={"description": "In a row"})
     open_until = Timestamp(required=True, allow_none=True, metadata={"description": "Until when it is left alone"})
+    callback_path = fields.String(
+        required=True, allow_none=True, metadata={"description": "Where it is to tell what became of mails"}
+    )
 
 
 class OwnerQuery(Schema):
@@ -159,6 +177,12 @@ class OwnerQuery(Schema):
 
 class OwnerChoice(OwnerQuery):
     """Whose."""
+
+
+class CallbackTaken(Schema):
+    """What came of a request of a provider."""
+
+    news = fields.Integer(required=True, metadata={"description": "How much of it was news"})
 
 
 class ValidationBegun(Schema):

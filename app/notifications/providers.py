@@ -14,13 +14,15 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app.kernel.clock import database_now, sql_seconds
-from app.kernel.crypto import Vault
+from app.kernel.crypto import Undecryptable, Vault
 from app.kernel.errors import FieldError, Invalid
 from app.kernel.ids import new_id
 from app.notifications.choosing import Choice, next_opening
 from app.notifications.models import EmailProvider, vault_context
 
-SECRETS: Final = ("password", "api_key", "server_token", "aws_secret_access_key")
+SECRETS: Final = ("password", "api_key", "server_token", "aws_secret_access_key", "signing_key", "callback_password")
+# By which is known who sends to us; they go nowhere.
+INBOUND: Final = ("signing_key", "callback_password")
 # What says where a secret goes, and how: one that is kept goes nowhere else.
 PLACES: Final = ("host", "port", "security", "username", "base_url", "region", "domain", "aws_access_key_id")
 SECRETS_OF: Final[Mapping[str, tuple[str, ...]]] = {
@@ -141,11 +143,12 @@ def _write(vault: Vault, row: EmailProvider, fields: Mapping[str, Any], path: st
     config = dict(fields["config"])
     given = {name: config.pop(name) for name in SECRETS if config.get(name)}
     kept = {name: value for name, value in config.items() if name not in SECRETS}
-    if given:
-        row.credentials = vault.encrypt(orjson.dumps(given), vault_context(row.id))
-    elif not _stays(row, fields["kind"], kept):
-        _refuse_without_secret(row, fields["kind"], path)
-        row.credentials = None
+    known = _known(vault, row) if row.kind == fields["kind"] else {}
+    if not _stays(row, fields["kind"], kept):
+        _refuse_without_secret(known, fields["kind"], given, path)
+        known = {name: value for name, value in known.items() if name in INBOUND}
+    secrets = known | given
+    row.credentials = vault.encrypt(orjson.dumps(secrets), vault_context(row.id)) if secrets else None
     row.config = kept
     for name, value in fields.items():
         if name != "config":
@@ -158,21 +161,34 @@ def _stays(row: EmailProvider, kind: str, config: Mapping[str, Any]) -> bool:
     return row.kind == kind and all(row.config.get(name) == config.get(name) for name in PLACES)
 
 
-def _refuse_without_secret(row: EmailProvider, kind: str, path: str) -> None:
+def _refuse_without_secret(known: Mapping[str, str], kind: str, given: Mapping[str, str], path: str) -> None:
     """What nobody gave again must not go to another place than it was given for."""
-    for name in SECRETS_OF[kind] or (("password",) if row.credentials else ()):
+    needed = SECRETS_OF[kind] or (("password",) if "password" in known else ())
+    for name in needed if not set(needed) <= set(given) else ():
         raise Invalid(errors=[FieldError(f"{path}.{name}", "Is missing: the one that is kept was for another server.")])
 
 
 def _open(vault: Vault, row: EmailProvider) -> Opened:
-    sealed = row.credentials
-    secrets = orjson.loads(vault.decrypt(sealed, vault_context(row.id))) if sealed else {}
     return Opened(
         row.id,
         row.name,
         row.kind,
-        {**row.config, **secrets},
+        {**row.config, **_reveal(vault, row)},
         row.default_from_email,
         row.default_from_name,
         row.rate_limit_per_second,
     )
+
+
+def _known(vault: Vault, row: EmailProvider) -> dict[str, str]:
+    """Return what opens a provider, nothing where that is unreadable: who gives it anew needs it no more."""
+    try:
+        return _reveal(vault, row)
+    except Undecryptable:
+        return {}
+
+
+def _reveal(vault: Vault, row: EmailProvider) -> dict[str, str]:
+    sealed = row.credentials
+    secrets: dict[str, str] = orjson.loads(vault.decrypt(sealed, vault_context(row.id))) if sealed else {}
+    return secrets

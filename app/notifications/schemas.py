@@ -137,6 +137,11 @@ class RecipientSchema(Schema):
     provider_message_id = fields.String(required=True, allow_none=True)
     next_attempt_at = Timestamp(required=True, allow_none=True)
     sent_at = Timestamp(required=True, allow_none=True)
+    delivered_at = Timestamp(required=True, allow_none=True, metadata={"description": "As the provider tells it"})
+    bounced_at = Timestamp(required=True, allow_none=True)
+    complained_at = Timestamp(required=True, allow_none=True)
+    opened_at = Timestamp(required=True, allow_none=True, metadata={"description": "For the first time"})
+    clicked_at = Timestamp(required=True, allow_none=True, metadata={"description": "For the first time"})
 
 
 class NotificationDetail(NotificationSchema):

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from app.jobs import Run
-from app.notifications import SendNotification, ValidateProviders, open_named_providers
+from app.notifications import SendNotification, SettleCallback, ValidateProviders, open_named_providers
 from tasks.handling import handles
+from tasks.notifications.callbacks import settle
 from tasks.notifications.gateways import MailError, open_provider
 from tasks.notifications.send import send_notification
 from tasks.tools import Tools
@@ -17,6 +18,12 @@ from tasks.tools import Tools
 def send_one_notification(run: Run, intent: SendNotification, tools: Tools) -> dict[str, Any] | None:
     """Send a notification to all of its recipients."""
     return send_notification(run, intent.notification_id, tools)
+
+
+@handles(SettleCallback)
+def settle_callback(run: Run, intent: SettleCallback, tools: Tools) -> dict[str, Any]:
+    """Check a request of a provider, and apply what it says."""
+    return settle(run, intent.callback_id, tools)
 
 
 @handles(ValidateProviders)

@@ -64,6 +64,7 @@ def test_the_public_routes_are_these_and_no_others(app: Flask) -> None:
         "POST /api/v1/runner/register",
         "GET /api/v1/unsubscribe/<uuid:recipient_id>/<mark>",
         "POST /api/v1/unsubscribe/<uuid:recipient_id>/<mark>",
+        "POST /api/v1/notifications/callbacks/<uuid:provider_id>",
         "GET /api/v1/changelog",
         "GET /api/v1/schemas/pipeline.json",
         "GET /api/v1/pipelines/<uuid:pipeline_id>/badge.svg",

@@ -31,6 +31,7 @@ _SAID = {
         GET POST /api/v1/auth/{provider}, GET /api/v1/auth/{provider}/callback, POST /api/v1/auth/login/{provider}
         POST /api/v1/auth/verify-email, POST /api/v1/auth/forgot-password, POST /api/v1/auth/reset-password
         POST /api/v1/clients, POST /api/v1/runner/register, GET POST /api/v1/unsubscribe/{recipient_id}/{mark}
+        POST /api/v1/notifications/callbacks/{provider_id}
     """,
     KNOWN: "GET /api/v1/auth/verify, GET /api/v1/events, GET /api/v1/cluster-providers, GET /api/v1/event-types",
     ACCOUNT: """

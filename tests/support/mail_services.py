@@ -67,7 +67,7 @@ class Asked:
 @dataclass
 class Service:
     """What a service has taken. `answers` are what it says to the next mails, which it does not take; with
-    `loses_answers` it takes them and says nothing."""
+    `loses_answers` it takes them and says nothing. `pages` are what else is there to be seen, by whoever comes."""
 
     handle: Callable[[Service, Asked], Answer]
     config: dict[str, Any]
@@ -76,6 +76,8 @@ class Service:
     mails: list[Taken] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     loses_answers: bool = False
+    pages: dict[str, bytes] = field(default_factory=dict)
+    visited: list[str] = field(default_factory=list)
 
 
 def _sendgrid(service: Service, asked: Asked) -> Answer:
@@ -253,6 +255,10 @@ def _handler_of(service: Service) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
+            if self.command == "GET" and parts.path in service.pages:
+                service.visited.append(self.path)
+                self._send(200, service.pages[parts.path], "text/plain")
+                return
             body = self.rfile.read(int(headers.get("content-length", 0)))
             url = service.url + self.path
             asked = Asked(self.command, parts.path, parse_qs(parts.query), headers, body, url)
@@ -263,9 +269,11 @@ def _handler_of(service: Service) -> type[BaseHTTPRequestHandler]:
             if service.loses_answers and self.command == "POST":
                 self.close_connection = True
                 return
-            content = b"" if said is None else json.dumps(said).encode()
+            self._send(status, b"" if said is None else json.dumps(said).encode(), "application/json")
+
+        def _send(self, status: int, content: bytes, kind: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             if service.kind == "sendgrid" and status == 202:
                 self.send_header("X-Message-Id", "14c5d75ce93")

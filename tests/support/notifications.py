@@ -78,7 +78,7 @@ def hurry(database: Database) -> None:
 
 def make_notification(app: Flask, client: FlaskClient, person: Any) -> dict[str, str]:
     """Let somebody have one of each; returns their ids by the names of path parameters."""
-    set_providers(client, person, SERVER)
+    (server,) = set_providers(client, person, SERVER)
     template = {"name": "world", "subject": "Order {{ number }}", "text": "Thank you"}
     made = data_of(client.post(f"{API}/templates", json=template, headers=person.headers), 201)
     left = {"address": "eve@shop.example"}
@@ -88,6 +88,7 @@ def make_notification(app: Flask, client: FlaskClient, person: Any) -> dict[str,
     link = unsubscribe_link(app.extensions["headrace"].vault, "", UUID(recipient["id"]))
     return {
         "notification_id": sent["id"],
+        "provider_id": server["id"],
         "template_id": made["id"],
         "suppression_id": suppressed["id"],
         "recipient_id": recipient["id"],

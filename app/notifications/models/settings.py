@@ -47,6 +47,11 @@ class EmailProvider(Base):
     next_slot_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
+    @property
+    def callback_path(self) -> str | None:
+        """Where it is to tell what became of mails; a mail server tells nothing."""
+        return None if self.kind == "smtp" else f"/api/v1/notifications/callbacks/{self.id}"
+
 
 class Template(Base):
     """A subject and a body with variables, in Jinja's language without its ways out."""

@@ -1,8 +1,9 @@
-"""The routes of notifications; importing a module adds its routes to the room's one blueprint."""
+"""The routes of notifications; importing a module adds its routes to one of the room's blueprints."""
 
 from app.notifications.routes import notifications, providers, suppressions, templates
 from app.notifications.routes.base import blueprint
+from app.notifications.routes.callbacks import callbacks
 
-blueprints = (blueprint,)
+blueprints = (blueprint, callbacks)
 
-__all__ = ["blueprint", "blueprints", "notifications", "providers", "suppressions", "templates"]
+__all__ = ["blueprint", "blueprints", "callbacks", "notifications", "providers", "suppressions", "templates"]
