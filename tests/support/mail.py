@@ -60,20 +60,19 @@ class Inbox:
 
 
 @contextmanager
-def smtp_server(folder: Path, *, tls: bool = True) -> Iterator[Inbox]:
-    """Run a server: with `tls` it takes mails after STARTTLS and a login, without it from everybody."""
+def smtp_server(folder: Path, *, tls: bool = True, wrapped: bool = False) -> Iterator[Inbox]:
+    """Run a server: with `tls` it takes mails after STARTTLS and a login, where it is `wrapped` after a login over TLS
+    from the first byte, and without both from everybody."""
     certificate, key = make_certificate(folder)
     inbox = Inbox(free_port(), certificate)
     options: dict[str, Any] = {}
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        options = {
-            "tls_context": context,
-            "require_starttls": True,
-            "authenticator": inbox.check_login,
-            "auth_required": True,
-        }
+        options = {"authenticator": inbox.check_login, "auth_required": True}
+        # aiosmtpd knows of no TLS but that of STARTTLS when it is asked for a login.
+        secured = {"ssl_context": context, "auth_require_tls": False}
+        options |= secured if wrapped else {"tls_context": context, "require_starttls": True}
     controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, **options)
     controller.start()
     try:

@@ -72,6 +72,7 @@ REFUSING = {
     "postmark": (422, {"ErrorCode": 406, "Message": "You tried to send to a recipient that is inactive"}),
     "ses": (400, {"__type": "MessageRejected", "message": "Email address is not verified"}),
     "smtp": "550 5.7.1 no",
+    "smtps": "550 5.7.1 no",
 }
 PASSING = {
     "sendgrid": (429, {"errors": [{"message": "too many requests"}]}),
@@ -79,17 +80,19 @@ PASSING = {
     "postmark": (500, {"ErrorCode": 101, "Message": "later"}),
     "ses": (400, {"__type": "com.amazonaws#LimitExceededException", "message": "later"}),
     "smtp": "451 4.3.0 later",
+    "smtps": "451 4.3.0 later",
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, "smtps"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     kind = request.param
     with ExitStack() as stack:
         behind: Any
-        if kind == "smtp":
-            behind = stack.enter_context(smtp_server(tmp_path))
-            pair = smtp(behind), smtp(behind, password="another")
+        if kind in ("smtp", "smtps"):
+            behind = stack.enter_context(smtp_server(tmp_path, wrapped=kind == "smtps"))
+            security = "tls" if kind == "smtps" else "starttls"
+            pair = smtp(behind, security=security), smtp(behind, password="another", security=security)
         else:
             behind = stack.enter_context(mail_service(kind))
             pair = web(behind), web(behind, wrong=True)
@@ -204,6 +207,16 @@ def test_nothing_goes_to_addresses_that_are_not_allowed(kind: str) -> None:
     for host_rules in (AddressRules(), AddressRules(allow_private=True)):
         with open_provider(opened, host_rules) as provider, pytest.raises(LoginRefused, match="this machine"):
             provider.send(MAIL)
+
+
+def test_over_tls_the_certificate_is_looked_at(tmp_path: Path) -> None:
+    with smtp_server(tmp_path, wrapped=True) as inbox:
+        server = Server("localhost", inbox.port, "tls", USER, PASSWORD)
+        with SmtpProvider(server, HERE) as stranger, pytest.raises(ProviderAway, match="certificate"):
+            stranger.send(MAIL)
+        with smtp(inbox, security="tls", host="127.0.0.1") as other, pytest.raises(ProviderAway, match="certificate"):
+            other.send(MAIL)
+        assert inbox.logins == []
 
 
 def test_a_key_goes_over_tls_alone() -> None:
