@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, post_load, pre_load, validate, 
 
 from app.http import Schema, Timestamp
 from app.notifications.callbacks.sendgrid import read_key
+from app.notifications.dkim_keys import find_key_fault
 from app.notifications.fields import address, check_line, line
 from app.notifications.models import KINDS
 
@@ -23,7 +24,10 @@ NEEDED: Final = {
     "ses": ("aws_access_key_id",),
 }
 OPTIONAL: Final = {
-    "smtp": ("port", "security", "use_tls", "use_ssl", "username", "password"),
+    "smtp": (
+        *("port", "security", "use_tls", "use_ssl", "username", "password"),
+        *("dkim_domain", "dkim_selector", "dkim_private_key"),
+    ),
     "sendgrid": ("api_key", "region", "base_url", "verification_key"),
     "mailgun": ("api_key", "region", "base_url", "signing_key"),
     "postmark": ("server_token", "message_stream", "base_url", "callback_password"),
@@ -33,7 +37,13 @@ REGIONS: Final = ("us", "eu")
 _AWS_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _NAME = validate.Regexp(r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
 _DOMAIN = validate.Regexp(r"^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z")
+_SELECTOR = validate.Regexp(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?\Z")
 _URL = validate.Regexp(r"^https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z")
+
+
+def _check_dkim_key(text: str) -> None:
+    if fault := find_key_fault(text):
+        raise ValidationError(f"This {fault}.")
 
 
 def _check_key(text: str) -> None:
@@ -80,6 +90,13 @@ class ProviderConfig(Schema):
     )
     signing_key = _secret()
     callback_password = _secret()
+    dkim_domain = fields.String(validate=_DOMAIN, metadata={"description": "The domain that signs mails"})
+    dkim_selector = fields.String(validate=_SELECTOR, metadata={"description": "Where in it the public key is"})
+    dkim_private_key = fields.String(
+        load_only=True,
+        validate=[validate.Length(1, 10_000), _check_dkim_key],
+        metadata={"description": "An RSA key in PEM; never comes back"},
+    )
     topic_arn = line(256, metadata={"description": "The topic by which SES tells what became of mails"})
 
     @validates_schema
@@ -89,6 +106,8 @@ class ProviderConfig(Schema):
         known = {"provider_type", *NEEDED[kind], *OPTIONAL[kind]}
         faults = {name: ["Is missing."] for name in NEEDED[kind] if name not in data}
         faults |= {name: [f"Is not for {kind}."] for name in data if name not in known}
+        if ("dkim_domain" in data) is not ("dkim_selector" in data):
+            faults["dkim_selector"] = ["Goes with dkim_domain."]
         if "region" in data and not _is_region(kind, data["region"]):
             faults["region"] = ["Is not one of its regions."]
         if faults:

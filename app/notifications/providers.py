@@ -20,9 +20,12 @@ from app.kernel.ids import new_id
 from app.notifications.choosing import Choice, next_opening
 from app.notifications.models import EmailProvider, vault_context
 
-SECRETS: Final = ("password", "api_key", "server_token", "aws_secret_access_key", "signing_key", "callback_password")
-# By which is known who sends to us; they go nowhere.
-INBOUND: Final = ("signing_key", "callback_password")
+SECRETS: Final = (
+    *("password", "api_key", "server_token", "aws_secret_access_key"),
+    *("signing_key", "callback_password", "dkim_private_key"),
+)
+# By which is known who sends to us, and what signs for us: they go nowhere.
+STAYING: Final = ("signing_key", "callback_password", "dkim_private_key")
 # What says where a secret goes, and how: one that is kept goes nowhere else.
 PLACES: Final = ("host", "port", "security", "username", "base_url", "region", "domain", "aws_access_key_id")
 SECRETS_OF: Final[Mapping[str, tuple[str, ...]]] = {
@@ -146,8 +149,10 @@ def _write(vault: Vault, row: EmailProvider, fields: Mapping[str, Any], path: st
     known = _known(vault, row) if row.kind == fields["kind"] else {}
     if not _stays(row, fields["kind"], kept):
         _refuse_without_secret(known, fields["kind"], given, path)
-        known = {name: value for name, value in known.items() if name in INBOUND}
+        known = {name: value for name, value in known.items() if name in STAYING}
     secrets = known | given
+    if "dkim_domain" in kept and "dkim_private_key" not in secrets:
+        raise Invalid(errors=[FieldError(f"{path}.dkim_private_key", "Is missing.")])
     row.credentials = vault.encrypt(orjson.dumps(secrets), vault_context(row.id)) if secrets else None
     row.config = kept
     for name, value in fields.items():

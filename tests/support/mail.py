@@ -37,6 +37,7 @@ class Inbox:
     port: int
     certificate: Path
     mails: list[EmailMessage] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Inbox:
         """Keep a mail."""
         if self.answers:
             return self.answers.pop(0)
+        self.contents.append(envelope.content)
         self.mails.append(parse_mail(envelope.content))
         self.recipients.append(list(envelope.rcpt_tos))
         if self.loses_answers:

@@ -19,6 +19,7 @@ from tasks.notifications.gateways.base import (
     ProviderAway,
     Receipt,
 )
+from tasks.notifications.gateways.dkim import DkimKey
 from tasks.notifications.gateways.mailgun import Mailgun
 from tasks.notifications.gateways.message import build_message
 from tasks.notifications.gateways.postmark import Postmark
@@ -36,7 +37,14 @@ def open_provider(opened: Opened, rules: AddressRules) -> Provider:
 
 def _open_smtp(settings: Settings, rules: AddressRules) -> Provider:
     login = (settings.get("username") or "", settings.get("password") or "")
-    return SmtpProvider(Server(settings["host"], settings["port"], settings["security"], *login), rules)
+    server = Server(settings["host"], settings["port"], settings["security"], *login)
+    return SmtpProvider(server, rules, dkim=_dkim_key(settings))
+
+
+def _dkim_key(settings: Settings) -> DkimKey | None:
+    if "dkim_domain" not in settings:
+        return None
+    return DkimKey(settings["dkim_domain"], settings["dkim_selector"], settings["dkim_private_key"])
 
 
 def _open_sendgrid(settings: Settings, rules: AddressRules) -> Provider:
@@ -79,6 +87,7 @@ _OPEN: Final[Mapping[str, Callable[[Settings, AddressRules], Provider]]] = {
 
 
 __all__ = [
+    "DkimKey",
     "LoginRefused",
     "Mail",
     "MailDeferred",

@@ -26,6 +26,7 @@ from tasks.notifications.gateways.base import (
     Receipt,
     clean,
 )
+from tasks.notifications.gateways.dkim import DkimKey, sign
 from tasks.notifications.gateways.message import build_message
 
 SECONDS: Final = 15.0
@@ -58,9 +59,12 @@ class SmtpProvider:
 
     can_find = False
 
-    def __init__(self, server: Server, rules: AddressRules, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, server: Server, rules: AddressRules, tls: ssl.SSLContext | None = None, dkim: DkimKey | None = None
+    ) -> None:
         self._server = server
         self._rules = rules
+        self._dkim = dkim
         self._tls = tls or ssl.create_default_context()
         self._connection: smtplib.SMTP | None = None
 
@@ -77,7 +81,7 @@ class SmtpProvider:
 
     def send(self, mail: Mail) -> Receipt:
         """Hand a mail over; raises a MailError. A connection that was lost since the last mail is made anew."""
-        content = build_message(mail)
+        content = build_message(mail) if self._dkim is None else sign(build_message(mail), self._dkim)
         connection = self._connect_if_needed()
         try:
             self._address(connection, mail)
