@@ -133,6 +133,7 @@ class Tools:
     webhooks: WebhookRules
     history_days: int
     message_days: int
+    notification_days: int
     access_token_seconds: int
     public_url: str
     mailer: Mailer

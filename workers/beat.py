@@ -16,6 +16,7 @@ from app.kernel.db import Database
 from app.kernel.intents import INTENTS
 from app.messaging import PruneMessages, SweepRooms
 from app.monitoring import FoldSamples, KeepMetrics, PullMetrics, WatchRules
+from app.notifications import PruneNotifications
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
 from app.sre import KeepScans, LookForProblems, RunScanSchedules
 from app.tenancy import PruneSpaces, ReconcileSpaces
@@ -30,6 +31,7 @@ PERIODS: dict[str, timedelta] = {
     PruneIdentity.kind: timedelta(hours=1),
     PruneDeliveries.kind: timedelta(hours=1),
     PruneMessages.kind: timedelta(hours=1),
+    PruneNotifications.kind: timedelta(hours=1),
     SweepRooms.kind: timedelta(hours=1),
     PruneSpaces.kind: timedelta(hours=1),
     RunSchedules.kind: timedelta(minutes=1),

@@ -76,6 +76,7 @@ def open_tools(settings: Settings) -> Tools:
         webhooks=_webhook_rules(settings),
         history_days=settings.job_history_days,
         message_days=settings.message_retention_days,
+        notification_days=settings.notification_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,
         mailer=_choose_mailer(settings),

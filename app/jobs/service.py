@@ -53,19 +53,22 @@ def accept(
     parent_id: UUID | None = None,
     delay: float = 0.0,
     key: str | None = None,
+    priority: int | None = None,
 ) -> UUID:
     """Write the job of an intent in the caller's transaction and return its id; it is sent after the commit, or held
     until its organization has a place for it (app/jobs/places.py).
 
     `delay` is in seconds. With a `key` that a job has already, nothing is written and that job's id is returned.
+    `priority`, 0 to 9 with 0 the first, is the intent's unless given.
     """
     job_id = new_id()
+    priority = intent.priority if priority is None else priority
     resource_type, resource_id = resource or (None, None)
     values = {
         "id": job_id,
         "kind": intent.kind,
         "queue": intent.queue,
-        "priority": intent.priority,
+        "priority": priority,
         "payload": intent.to_json(),
         "key": key,
         "parent_id": parent_id,
@@ -88,7 +91,7 @@ def accept(
         return session.execute(select(Job.id).where(Job.key == key)).scalar_one()
     publish(session, topic_of(job_id), "job.queued", fresh_event(job_id, intent.kind, QUEUED, 0))
     if delay <= 0 and not held:
-        note(session, "jobs", Hint(job_id, intent.kind, intent.queue, intent.priority, 1))
+        note(session, "jobs", Hint(job_id, intent.kind, intent.queue, priority, 1))
     return job_id
 
 

@@ -20,10 +20,11 @@ from app.notifications.carrying import carry, carry_some, is_carried
 from app.notifications.errors import NotificationGone
 from app.notifications.events import NotificationMessage
 from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
-from app.notifications.intents import SendNotification, SettleCallback, ValidateProviders
+from app.notifications.intents import PruneNotifications, SendNotification, SettleCallback, ValidateProviders
 from app.notifications.models import WEBHOOK, Notification, Recipient
 from app.notifications.outcomes import note_receipt
 from app.notifications.providers import Opened, Owner, find_providers, open_named_providers, owner_of
+from app.notifications.pruning import forget_old_callbacks, forget_old_notifications
 from app.notifications.sending import (
     begin,
     copies_of,
@@ -50,6 +51,7 @@ __all__ = [
     "Opened",
     "Outcome",
     "Owner",
+    "PruneNotifications",
     "Recipient",
     "SendNotification",
     "SettleCallback",
@@ -68,6 +70,8 @@ __all__ = [
     "find_unchecked",
     "finish",
     "forget_callback",
+    "forget_old_callbacks",
+    "forget_old_notifications",
     "is_carried",
     "lock_notification",
     "next_recipients",

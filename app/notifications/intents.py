@@ -39,3 +39,12 @@ class SettleCallback(Intent):
     queue: ClassVar[str] = "default"
 
     callback_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PruneNotifications(Intent):
+    """Forget notifications that ended long ago."""
+
+    kind: ClassVar[str] = "notifications.prune"
+    queue: ClassVar[str] = "default"
+    priority: ClassVar[int] = 8

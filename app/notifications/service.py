@@ -26,6 +26,7 @@ from app.notifications.models import (
     EMAIL,
     ENDED,
     FAILED,
+    JOB_PRIORITIES,
     PENDING,
     SCHEDULED,
     WAITING,
@@ -68,6 +69,7 @@ def send(
         created_by=caller.user_id,
         resource=("notification", notification.id),
         delay=delay,
+        priority=JOB_PRIORITIES[notification.priority],
     )
     session.flush()
     session.refresh(notification)

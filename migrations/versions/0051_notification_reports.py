@@ -26,6 +26,7 @@ def upgrade() -> None:
         ["provider_message_id"],
         postgresql_where=sa.text("provider_message_id IS NOT NULL"),
     )
+    op.create_index("ix_notifications_finished_at", "notifications", ["finished_at"])
     _make_reports()
     _make_callbacks()
 
@@ -34,6 +35,7 @@ def downgrade() -> None:
     """Drop them, with what they alone can tell."""
     for table in ("sns_certificates", "notification_callbacks", "notification_reports"):
         op.drop_table(table)
+    op.drop_index("ix_notifications_finished_at", "notifications")
     op.drop_index("ix_notification_recipients_provider_message_id", "notification_recipients")
     op.execute("DELETE FROM notifications WHERE type = 'webhook'")
     for name in ("bounce_reason", *MOMENTS):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from app.jobs import Run
-from app.notifications import SendNotification, SettleCallback, ValidateProviders, open_named_providers
+from app.notifications import (
+    PruneNotifications,
+    SendNotification,
+    SettleCallback,
+    ValidateProviders,
+    forget_old_callbacks,
+    forget_old_notifications,
+    open_named_providers,
+)
+from tasks.forgetting import forget_all
 from tasks.handling import handles
 from tasks.notifications.callbacks import settle
 from tasks.notifications.gateways import MailError, open_provider
@@ -41,3 +51,12 @@ def validate_providers(run: Run, intent: ValidateProviders, tools: Tools) -> dic
         except MailError as error:
             results[one.name] = {"valid": False, "code": error.code, "message": error.message}
     return {"validation_results": results, "all_valid": all(one["valid"] for one in results.values())}
+
+
+@handles(PruneNotifications)
+def prune_notifications(run: Run, _: PruneNotifications, tools: Tools) -> dict[str, Any]:
+    """Forget notifications that ended long ago."""
+    return {
+        "notifications": forget_all(run, partial(forget_old_notifications, days=tools.notification_days)),
+        "callbacks": forget_all(run, forget_old_callbacks),
+    }

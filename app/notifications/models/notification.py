@@ -46,6 +46,7 @@ class Notification(Base):
         CheckConstraint(f"priority IN {PRIORITIES}", name="priority"),
         Index("ix_notifications_organization_id_created_at", "organization_id", "created_at", "id"),
         Index("ix_notifications_client_id_created_at", "client_id", "created_at", "id"),
+        Index("ix_notifications_finished_at", "finished_at"),
     )
     __mapper_args__ = {"eager_defaults": True}
 

@@ -46,6 +46,8 @@ NORMAL: Final = "normal"
 HIGH: Final = "high"
 URGENT: Final = "urgent"
 PRIORITIES: Final = (LOW, NORMAL, HIGH, URGENT)
+# Of jobs in one queue those of the lowest number begin first.
+JOB_PRIORITIES: Final = {LOW: 8, NORMAL: 5, HIGH: 4, URGENT: 3}
 
 KINDS: Final = ("smtp", "ses", "sendgrid", "mailgun", "postmark")
 UNSUBSCRIBED: Final = "unsubscribed"
