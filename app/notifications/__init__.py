@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs
+from app.notifications.attachments import attachments_of, forget_attachments, unclaimed
 from app.notifications.attempts import (
     Outcome,
     Try,
@@ -21,7 +22,7 @@ from app.notifications.errors import NotificationGone
 from app.notifications.events import NotificationMessage
 from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
 from app.notifications.intents import PruneNotifications, SendNotification, SettleCallback, ValidateProviders
-from app.notifications.models import WEBHOOK, Notification, Recipient
+from app.notifications.models import EMAIL, WEBHOOK, MailAttachment, Notification, Recipient
 from app.notifications.outcomes import note_receipt
 from app.notifications.providers import Opened, Owner, find_providers, open_named_providers, owner_of
 from app.notifications.pruning import forget_old_callbacks, forget_old_notifications
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 jobs.follow(SendNotification.kind, ended=sending_ended, retried=sending_retried)
 
 __all__ = [
+    "EMAIL",
     "WEBHOOK",
+    "MailAttachment",
     "Notification",
     "NotificationGone",
     "NotificationMessage",
@@ -57,6 +60,7 @@ __all__ = [
     "SettleCallback",
     "Try",
     "ValidateProviders",
+    "attachments_of",
     "begin",
     "begin_attempt",
     "blueprints",
@@ -69,6 +73,7 @@ __all__ = [
     "find_providers",
     "find_unchecked",
     "finish",
+    "forget_attachments",
     "forget_callback",
     "forget_old_callbacks",
     "forget_old_notifications",
@@ -85,6 +90,7 @@ __all__ = [
     "settle_callback",
     "tell",
     "topic_of",
+    "unclaimed",
     "unknown_attempt",
     "unsubscribe_link",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import AlreadyExists, AuthRequired, Conflict, Permanent
+from app.kernel.errors import AlreadyExists, AuthRequired, Conflict, Permanent, Refusal
 
 
 class IllegalMove(Conflict):
@@ -19,6 +19,17 @@ class AddressSuppressed(AlreadyExists):
 
 class NoProvider(Conflict):
     """There is no email provider: set one by PUT /clients/email-providers."""
+
+
+class AttachmentTaken(AlreadyExists):
+    """There is a file with this id already, and it is somebody else's: choose another id."""
+
+
+class AttachmentsFull(Refusal):
+    """There are as many bytes of attachments here as there may be."""
+
+    code = "QUOTA_EXCEEDED"
+    status = 422
 
 
 class NotificationGone(Permanent):

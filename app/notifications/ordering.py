@@ -77,7 +77,7 @@ def _check_hooks(data: Mapping[str, Any]) -> None:
 
 
 def _refuse_copies(data: Mapping[str, Any]) -> None:
-    for name in ("cc", "bcc"):
+    for name in ("cc", "bcc", "attachments"):
         if data[name]:
             raise ValidationError("Is for mails.", name)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from marshmallow import fields, post_load, pre_load, validate, validates_schema
 
 from app.http import DayOrMoment, Schema, Timestamp
+from app.notifications.attachments import MOST_FILES
 from app.notifications.fields import address, check_map, line
 from app.notifications.models import PRIORITIES, RECIPIENT_STATUSES, STATUSES, SUPPRESSION_REASONS, TYPES
 from app.notifications.ordering import check_order, read_fallback
@@ -48,6 +49,12 @@ class NotificationOrder(Schema):
     reply_to = address()
     cc = fields.List(address(), load_default=list, validate=validate.Length(max=MOST_COPIES))
     bcc = fields.List(address(), load_default=list, validate=validate.Length(max=MOST_COPIES))
+    attachments = fields.List(
+        fields.UUID(),
+        load_default=list,
+        validate=validate.Length(max=MOST_FILES),
+        metadata={"description": "The ids of files that were brought before; of `email` alone", "example": []},
+    )
     can_unsubscribe = fields.Boolean(
         load_default=False, metadata={"description": "Adds the headers by which one click unsubscribes"}
     )
@@ -144,11 +151,21 @@ class RecipientSchema(Schema):
     clicked_at = Timestamp(required=True, allow_none=True, metadata={"description": "For the first time"})
 
 
+class EnclosedSchema(Schema):
+    """A file that a mail carries."""
+
+    id = fields.UUID(required=True)
+    filename = fields.String(required=True)
+    content_type = fields.String(required=True)
+    size = fields.Integer(required=True)
+
+
 class NotificationDetail(NotificationSchema):
     """A notification with what it says, how its recipients fare, and the newest attempts."""
 
     html = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
+    attachments = fields.List(fields.Nested(EnclosedSchema), required=True)
     recipient_counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     delivery_attempts = fields.List(fields.Nested(DeliveryAttemptSchema), required=True)
 

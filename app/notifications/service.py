@@ -17,6 +17,7 @@ from app.kernel.errors import FieldError, Invalid, NotFound
 from app.kernel.ids import new_id
 from app.kernel.principal import Principal
 from app.notifications.addresses import fold
+from app.notifications.attachments import enclose
 from app.notifications.carrying import find_targets, is_carried
 from app.notifications.errors import IllegalMove, NoProvider
 from app.notifications.in_app import find_members, find_users
@@ -51,6 +52,7 @@ def send(
 
     Raises NoProvider, NotFound for a template, Invalid for one that cannot be filled.
     """
+    attachments = fields.pop("attachments", ())
     notification = Notification(id=new_id(), created_by=caller.user_id, **owner, **fields)
     if (notification.type == EMAIL or notification.email_fallback is not None) and not choices_of(session, owner):
         raise NoProvider
@@ -62,6 +64,7 @@ def send(
     session.add(notification)
     session.flush()
     _write_recipients(session, rows)
+    enclose(session, owner, notification.id, attachments)
     notification.job_id = jobs.accept(
         session,
         SendNotification(notification.id),

@@ -18,6 +18,7 @@ from app.notifications import (
 )
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.notifications.attachments import delete_attachments
 from tasks.notifications.callbacks import settle
 from tasks.notifications.gateways import MailError, open_provider
 from tasks.notifications.send import send_notification
@@ -59,4 +60,5 @@ def prune_notifications(run: Run, _: PruneNotifications, tools: Tools) -> dict[s
     return {
         "notifications": forget_all(run, partial(forget_old_notifications, days=tools.notification_days)),
         "callbacks": forget_all(run, forget_old_callbacks),
+        "attachments": delete_attachments(run, tools),
     }

@@ -4,7 +4,7 @@ tried later lets the job wait in its queue, and no worker."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 from uuid import UUID
@@ -34,8 +34,10 @@ from app.notifications import (
     unknown_attempt,
     unsubscribe_link,
 )
+from tasks.notifications.attachments import read_attachments
 from tasks.notifications.carried import hand_over_all
 from tasks.notifications.gateways import (
+    Attachment,
     LoginRefused,
     Mail,
     MailError,
@@ -66,10 +68,11 @@ def send_notification(run: Run, notification_id: UUID, tools: Tools) -> dict[str
         hand_over_all(run, notification)
         return _end(run, notification_id)
     tell_all(run, notification, tools)
+    attachments = read_attachments(run, notification, tools)
     with ExitStack() as stack:
         rules = tools.webhooks.destinations.addresses
         ways = {one: stack.enter_context(open_provider(opened[one], rules)) for one in opened}
-        _Sender(run, tools, notification, copies, opened, ways).send_all(ended)
+        _Sender(run, tools, notification, copies, attachments, opened, ways).send_all(ended)
     return _end(run, notification_id)
 
 
@@ -94,6 +97,7 @@ class _Sender:
         tools: Tools,
         notification: Notification,
         copies: tuple[tuple[str, ...], tuple[str, ...]],
+        attachments: Sequence[Attachment],
         opened: Mapping[UUID, Opened],
         ways: Mapping[UUID, Provider],
     ) -> None:
@@ -101,6 +105,7 @@ class _Sender:
         self._tools = tools
         self._notification = notification
         self._cc, self._bcc = copies
+        self._attachments = attachments
         self._opened = opened
         self._ways = ways
 
@@ -195,6 +200,7 @@ class _Sender:
             cc=self._cc,
             bcc=self._bcc,
             unsubscribe=link,
+            attachments=self._attachments,
         )
 
 

@@ -30,6 +30,7 @@ QUERIES = {
     "POST /api/v1/alerts/ingest": "?organization_id={organization_id}",
     "GET /api/v1/clients/email-providers": "?organization_id={organization_id}",
     "GET /api/v1/notifications/analytics": "?organization_id={organization_id}",
+    "PUT /api/v1/notifications/attachments/{attachment_id}": "?filename=a.txt&organization_id={organization_id}",
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -47,7 +47,7 @@ def test_what_ended_long_ago_is_forgotten_with_all_that_is_known_of_it(
     waiting = send(client, alice, scheduled_for="2100-01-01T00:00:00Z")
     age(database, old, 91)
     age(database, new, 89)
-    assert prune(database, tools) == {"notifications": 1, "callbacks": 0}
+    assert prune(database, tools) == {"notifications": 1, "callbacks": 0, "attachments": 0}
     error_of(client.get(f"{API}/notifications/{old['id']}", headers=alice.headers), 404)
     assert read(client, alice, new)["status"] == "sent"
     assert read(client, alice, waiting)["status"] == "scheduled"

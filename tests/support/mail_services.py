@@ -44,6 +44,7 @@ class Taken:
     reply_to: str | None
     headers: Mapping[str, str]
     mail_id: str | None = None
+    attachments: tuple[tuple[str, str, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,16 @@ def _sendgrid(service: Service, asked: Asked) -> Answer:
     if service.answers:
         return service.answers.pop(0)
     said = asked.json
-    assert set(said) <= {"personalizations", "from", "reply_to", "subject", "content", "headers", "custom_args"}
+    assert set(said) <= {
+        "personalizations",
+        "from",
+        "reply_to",
+        "subject",
+        "content",
+        "headers",
+        "custom_args",
+        "attachments",
+    }
     (to,) = said["personalizations"]
     kinds = [one["type"] for one in said["content"]]
     assert kinds == sorted(kinds, reverse=True), "text/plain comes first"
@@ -108,6 +118,7 @@ def _sendgrid(service: Service, asked: Asked) -> Answer:
             reply_to=said.get("reply_to", {}).get("email"),
             headers=said["headers"],
             mail_id=said["custom_args"]["mail_id"],
+            attachments=_attached(said.get("attachments", ()), "filename", "type", "content"),
         )
     )
     return 202, None
@@ -162,9 +173,14 @@ def _postmark(service: Service, asked: Asked) -> Answer:
             said.get("ReplyTo"),
             {one["Name"]: one["Value"] for one in said["Headers"]},
             said["Metadata"]["mail-id"],
+            _attached(said.get("Attachments", ()), "Name", "ContentType", "Content"),
         )
     )
     return 200, {"To": said["To"], "ErrorCode": 0, "Message": "OK", "MessageID": "0198"}
+
+
+def _attached(some: Any, name: str, kind: str, content: str) -> tuple[tuple[str, str, bytes], ...]:
+    return tuple((one[name], one[kind], base64.b64decode(one[content], validate=True)) for one in some)
 
 
 def _ses(service: Service, asked: Asked) -> Answer:
@@ -211,6 +227,10 @@ def read_mail(message: EmailMessage, envelope: list[str]) -> Taken:
         html and str(html.get_content()),
         str(message["Reply-To"]) if message["Reply-To"] else None,
         {name: str(value) for name, value in message.items()},
+        attachments=tuple(
+            (str(one.get_filename()), one.get_content_type(), one.get_payload(decode=True))
+            for one in message.iter_attachments()
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from app.jobs import Job
 from app.kernel.clock import database_now
 from app.kernel.db import Database
+from app.kernel.ids import new_id
 from app.notifications import unsubscribe_link
 from app.notifications.models import Recipient
 from tests.support.identity import data_of
@@ -89,6 +90,7 @@ def make_notification(app: Flask, client: FlaskClient, person: Any) -> dict[str,
     return {
         "notification_id": sent["id"],
         "provider_id": server["id"],
+        "attachment_id": str(new_id()),
         "template_id": made["id"],
         "suppression_id": suppressed["id"],
         "recipient_id": recipient["id"],

@@ -63,7 +63,7 @@ def read(settings: Mapping[str, Any], body: bytes) -> Envelope | None:
     signed = "".join(f"{name}\n{value}\n" for name, value in lines).encode(errors="replace")
     signature, version = (line_of(said.get(name), LONGEST_URL) for name in ("Signature", "SignatureVersion"))
     message_id = line_of(said.get("MessageId"), LONGEST_KEY)
-    return Envelope(kind, message_id, str(said.get("Message", "")), *urls, signed, signature, version)
+    return Envelope(kind, message_id, str(said.get("Message", "")), urls[0], urls[1], signed, signature, version)
 
 
 def verify(envelope: Envelope, pem: str, now: float) -> None:

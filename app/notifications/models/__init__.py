@@ -1,5 +1,6 @@
 """Tables of notifications."""
 
+from app.notifications.models.attachments import Enclosure, MailAttachment
 from app.notifications.models.notification import Notification, Recipient, SendAttempt
 from app.notifications.models.reports import Callback, Report, SigningCertificate
 from app.notifications.models.settings import EmailProvider, Suppression, Template, vault_context
@@ -93,6 +94,8 @@ __all__ = [
     "WEBSOCKET",
     "Callback",
     "EmailProvider",
+    "Enclosure",
+    "MailAttachment",
     "Notification",
     "Recipient",
     "Report",

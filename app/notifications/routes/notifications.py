@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.http import Reply, accepted, load, principal, requires, transaction
 from app.kernel.clock import utc_now
 from app.notifications import analytics_schemas, queries, schemas, service
+from app.notifications.attachments import attachments_of
 from app.notifications.models import Notification, Recipient
 from app.notifications.routes.base import blueprint, find_owner
 
@@ -132,6 +133,7 @@ class NotificationRetry(MethodView):
 def _detail(session: Session, notification: Notification) -> dict[str, Any]:
     shown = {name: getattr(notification, name) for name in (*SHOWN, "html", "text")}
     return shown | {
+        "attachments": attachments_of(session, notification.id),
         "recipient_counts": queries.count_recipients(session, notification.id),
         "delivery_attempts": queries.newest_attempts(session, notification.id),
     }

@@ -9,6 +9,7 @@ from app.kernel.addresses import AddressRules
 from app.notifications import Opened
 from tasks.notifications.gateways import mailgun, postmark, sendgrid
 from tasks.notifications.gateways.base import (
+    Attachment,
     LoginRefused,
     Mail,
     MailDeferred,
@@ -87,6 +88,7 @@ _OPEN: Final[Mapping[str, Callable[[Settings, AddressRules], Provider]]] = {
 
 
 __all__ = [
+    "Attachment",
     "DkimKey",
     "LoginRefused",
     "Mail",

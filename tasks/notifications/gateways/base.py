@@ -9,7 +9,7 @@ MailError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -51,6 +51,15 @@ class LoginRefused(MailError, Permanent):
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a mail carries."""
+
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A mail to one recipient, with copies. `id` is the same at each try, so that a doubled one can be told, and one
     that was taken be found. `unsubscribe` is an address of ours that takes a POST (RFC 8058)."""
@@ -66,6 +75,7 @@ class Mail:
     cc: Sequence[str] = ()
     bcc: Sequence[str] = ()
     unsubscribe: str | None = None
+    attachments: Sequence[Attachment] = ()
 
     @property
     def message_id(self) -> str:

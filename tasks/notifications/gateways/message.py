@@ -39,7 +39,8 @@ def build_message(mail: Mail) -> bytes:
 def check_headers(mail: Mail) -> None:
     """Raise MailRefused for what would end its header and begin another."""
     given = (mail.id, mail.subject, mail.sender_name or "", mail.sender, mail.recipient, mail.reply_to or "")
-    if not all(one.isprintable() for one in (*given, *mail.cc, *mail.bcc)):
+    files = (text for one in mail.attachments for text in (one.filename, one.content_type))
+    if not all(one.isprintable() for one in (*given, *mail.cc, *mail.bcc, *files)):
         raise MailRefused("A header contains control characters.")
 
 
@@ -51,6 +52,9 @@ def _fill(message: EmailMessage, mail: Mail) -> None:
     else:
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
+    for one in mail.attachments:
+        main, _, sub = one.content_type.partition("/")
+        message.add_attachment(one.content, maintype=main, subtype=sub, filename=one.filename)
 
 
 def _address(text: str, name: str | None = None) -> Address:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from email.headerregistry import Address
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -57,7 +58,7 @@ class Postmark(HttpProvider):
 
 
 def _shape(mail: Mail, stream: str) -> dict[str, Any]:
-    shape = {
+    shape: dict[str, Any] = {
         "From": str(Address(display_name=mail.sender_name or "", addr_spec=mail.sender)),
         "To": mail.recipient,
         "Cc": ",".join(mail.cc) or None,
@@ -73,4 +74,9 @@ def _shape(mail: Mail, stream: str) -> dict[str, Any]:
             for name, value in {"Message-ID": f"<{mail.message_id}>", **mail.list_headers}.items()
         ],
     }
+    if mail.attachments:
+        shape["Attachments"] = [
+            {"Name": one.filename, "Content": b64encode(one.content).decode(), "ContentType": one.content_type}
+            for one in mail.attachments
+        ]
     return {name: value for name, value in shape.items() if value is not None}

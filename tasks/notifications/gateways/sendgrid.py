@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -50,6 +51,11 @@ def _shape(mail: Mail) -> dict[str, Any]:
         "custom_args": {"mail_id": mail.id},
         "headers": {"Message-ID": f"<{mail.message_id}>", **mail.list_headers},
     }
+    if mail.attachments:
+        shape["attachments"] = [
+            {"content": b64encode(one.content).decode(), "type": one.content_type, "filename": one.filename}
+            for one in mail.attachments
+        ]
     if mail.reply_to:
         shape["reply_to"] = {"email": mail.reply_to}
     return shape

@@ -18,6 +18,7 @@ from app.kernel.errors import Permanent, Transient
 from app.notifications import Opened
 from app.notifications.models import KINDS
 from tasks.notifications.gateways import (
+    Attachment,
     LoginRefused,
     Mail,
     MailError,
@@ -135,6 +136,19 @@ def test_one_that_has_only_text_or_only_html_arrives_too(case: Case) -> None:
     assert (first.text, first.html, first.sender) == (MAIL.text, None, "shop@shop.example")
     assert (second.text, second.html) == (None, "<p>Hello</p>\n")
     assert "List-Unsubscribe" not in first.headers
+
+
+def test_what_it_carries_arrives_byte_for_byte(case: Case) -> None:
+    files = (
+        Attachment("Rechnung März.pdf", "application/pdf", bytes(range(256)) * 40),
+        Attachment("notes.txt", "text/plain", "Grüße\n.\n..\r\nend".encode()),
+    )
+    case.provider.send(replace(MAIL, attachments=files))
+    (taken,) = case.mails
+    assert taken.attachments == tuple((one.filename, one.content_type, one.content) for one in files)
+    assert (taken.text, taken.html) == (MAIL.text, MAIL.html)
+    with pytest.raises(MailRefused):
+        case.provider.send(replace(MAIL, attachments=(Attachment("a\r\nX: y", "text/plain", b""),)))
 
 
 def test_it_says_who_it_is(case: Case) -> None:

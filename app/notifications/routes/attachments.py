@@ -1,0 +1,50 @@
+"""Files that mails carry."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from flask.views import MethodView
+
+from app.http import platform, receive_file, requires, transaction
+from app.kernel.store import BlobStore
+from app.notifications import attachment_schemas as schemas
+from app.notifications import attachments
+from app.notifications.models import MailAttachment
+from app.notifications.routes.base import blueprint, find_owner
+
+# So that one that is somewhat too large is told by its field, and none is read for long that is not kept.
+MOST_READ: Final = 64 * 1024**2
+FILE_DOC: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@blueprint.route("/notifications/attachments/<uuid:attachment_id>")
+class NotificationAttachment(MethodView):
+    """A file."""
+
+    @blueprint.arguments(schemas.AttachmentQuery, location="query")
+    @blueprint.response(200, schemas.AttachmentSchema)
+    @blueprint.refuses(404, 409, 411, 413)
+    @blueprint.doc(**FILE_DOC)
+    @requires("notifications:write")
+    def put(self, query: dict[str, Any], attachment_id: UUID) -> MailAttachment:
+        """Bring a file for mails, under an id that you choose; notifications name it in `attachments`"""
+        source, size = receive_file(MOST_READ)
+        with transaction() as session:
+            owner = find_owner(session, query.pop("organization_id", None))
+            brought = attachments.Brought(attachment_id, **query, size=size)
+            found = attachments.reserve(session, owner, brought)
+        return found if found.sha256 is not None else _store(found, source)
+
+
+def _store(found: MailAttachment, source: Any) -> MailAttachment:
+    """Store the request's body, with no session open."""
+    stored = BlobStore(platform().artifact_store).put_stream(found.key, source, found.size)
+    with transaction() as session:
+        return attachments.note_stored(session, found.id, stored)
