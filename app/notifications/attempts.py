@@ -98,14 +98,14 @@ def begin_attempt(
 
 
 def end_attempt(session: Session, outcome: Outcome, most_retries: int) -> None:
-    """Write what came of an attempt."""
+    """Write what came of an attempt. A recipient is locked before a provider, everywhere."""
+    recipient = session.get_one(Recipient, outcome.recipient_id, with_for_update=True)
     moment = session.execute(select(database_now())).scalar_one()
     attempt = session.get_one(SendAttempt, (outcome.recipient_id, outcome.turn.number))
     attempt.milliseconds, attempt.response = round(outcome.milliseconds, 1), outcome.response
     attempt.code = outcome.code
     attempt.outcome = TAKEN if outcome.code is None else UNKNOWN if outcome.is_unknown else NOT_TAKEN
     note_outcome(session, outcome.turn.provider_id, moment, is_well=outcome.is_provider_well)
-    recipient = session.get_one(Recipient, outcome.recipient_id, with_for_update=True)
     if outcome.code is None:
         _note_sent(session, recipient, outcome.turn.provider, outcome.message_id)
         return

@@ -102,6 +102,7 @@ def _apply(session: Session, recipient: Recipient, one: Said, now: datetime) -> 
         setattr(recipient, mark, min(one.happened_at or now, now))
     if one.kind == BOUNCED:
         recipient.bounce_reason = recipient.bounce_reason or one.reason
+    session.flush()
     if recipient.status in (PENDING, RETRYING) and unknown_attempt(session, recipient.id) is not None:
         note_found(session, recipient.id, FOUND, one.message_id)
     settle(session, recipient)
