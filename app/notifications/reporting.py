@@ -23,6 +23,7 @@ from app.notifications.models import (
     CLICKED,
     COMPLAINED,
     DELIVERED,
+    FAILED,
     OPENED,
     PENDING,
     RETRYING,
@@ -103,7 +104,7 @@ def _apply(session: Session, recipient: Recipient, one: Said, now: datetime) -> 
     if one.kind == BOUNCED:
         recipient.bounce_reason = recipient.bounce_reason or one.reason
     session.flush()
-    if recipient.status in (PENDING, RETRYING) and unknown_attempt(session, recipient.id) is not None:
+    if recipient.status in (PENDING, RETRYING, FAILED) and unknown_attempt(session, recipient.id) is not None:
         note_found(session, recipient.id, FOUND, one.message_id)
     settle(session, recipient)
 

@@ -3,7 +3,8 @@
 notification  scheduled ──▶ pending ──▶ processing ──▶ sent | partial | failed · processing ──▶ retrying ──▶ processing
               scheduled, pending, retrying ──▶ cancelled · failed, partial, cancelled ──▶ pending (a retry)
 recipient     pending ──▶ sending ──▶ sent | retrying | failed · sending ──▶ pending (another provider is tried)
-              pending, retrying ──▶ suppressed | cancelled | sent (the provider turned out to have it)
+              pending, retrying ──▶ suppressed | cancelled
+              pending, retrying, failed ──▶ sent (the provider turned out to have it)
               sent, delivered, bounced ──▶ what is said of it later, in whatever order that comes: complained is above
               bounced, and that above delivered · failed, cancelled ──▶ pending (a retry)
 """
@@ -82,7 +83,7 @@ RECIPIENT_MOVES: Final = {
     DELIVERED: {BOUNCED, COMPLAINED},
     BOUNCED: {DELIVERED, COMPLAINED},
     COMPLAINED: set[str](),
-    FAILED: {PENDING},
+    FAILED: {PENDING, SENT},
     SUPPRESSED: set[str](),
     CANCELLED: {PENDING},
 }
