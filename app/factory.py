@@ -51,6 +51,7 @@ IDLE_STATEMENTS = 3
 SAME_NAME = (
     "public_url",
     "is_development",
+    "mail_folder",
     "access_token_seconds",
     "refresh_token_seconds",
     "registration_open",

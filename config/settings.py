@@ -56,6 +56,11 @@ class Settings(
         return self.artifact_store_url or f"file://{self.data_dir.resolve()}/artifacts"
 
     @property
+    def mail_folder(self) -> Path | None:
+        """Where mails are kept that go nowhere: in development, without a mail server."""
+        return (self.data_dir / "mail").resolve() if self.is_development and not self.smtp_url else None
+
+    @property
     def workspaces(self) -> Path:
         """The folder of the checkouts."""
         return (self.work_dir or self.data_dir / "work").resolve()

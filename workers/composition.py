@@ -19,7 +19,7 @@ from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
 from app.webhooks import Destinations, Patience, read_schedule
 from config.settings import Settings
-from tasks.identity.gateways import Mailer, choose_mailer
+from tasks.identity.gateways import choose_mailer
 from tasks.pipelines.gateways.containers import Containers, DockerContainers, ImageRules, PodContainers, PodRules
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
@@ -79,7 +79,7 @@ def open_tools(settings: Settings) -> Tools:
         notification_days=settings.notification_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,
-        mailer=_choose_mailer(settings),
+        mailer=choose_mailer(settings.smtp_url, settings.mail_from, settings.mail_folder),
         change_days=settings.job_change_days,
         audit_days=settings.audit_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
@@ -127,11 +127,6 @@ def _pod_rules(settings: Settings) -> PodRules:
 
 def _cluster_addresses(settings: Settings) -> AddressRules:
     return AddressRules(settings.allow_private_clusters, settings.allow_loopback_clusters)
-
-
-def _choose_mailer(settings: Settings) -> Mailer:
-    kept_in = (settings.data_dir / "mail").resolve() if settings.is_development else None
-    return choose_mailer(settings.smtp_url, settings.mail_from, kept_in)
 
 
 def _cluster_rules(settings: Settings) -> ClusterRules:

@@ -70,6 +70,7 @@ class Platform:
     trusted_proxies: int
     webhook_ports: str = ""
     metrics_token: str = ""
+    mail_folder: Path | None = None
     metric_body_bytes: int = 0
     metric_series: int = 0
     plan_places: Mapping[str, int] = field(default_factory=dict)

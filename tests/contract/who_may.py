@@ -22,6 +22,7 @@ PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, ROOM, PLATFORM, RUNN
 _SAID = {
     PUBLIC: """
         GET /health, GET /health/live, GET /health/ready, GET /metrics, GET /openapi.json, GET /docs, GET /redoc, GET /
+        GET /mails
         GET /ws, GET /api/v1/websocket/open, GET /ws/executions/{execution_id}
         GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
         GET /api/v1/pipelines/{pipeline_id}/badge.svg

@@ -179,7 +179,9 @@ def test_one_click_unsubscribes_and_looking_does_not(
     mail = inbox.mails[0]
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     path = mail["List-Unsubscribe"].strip("<>").partition("/api/v1")[2]
-    assert client.get(f"{API}{path}").status_code == 200
+    page = client.get(f"{API}{path}")
+    assert page.status_code == 200
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     assert data_of(client.get(f"{API}/suppressions", headers=alice.headers)) == []
     error_of(client.post(f"{API}{path[:-1]}{'0' if path[-1] != '0' else '1'}"), 404)
     assert client.post(f"{API}{path}").status_code == 200

@@ -1,0 +1,27 @@
+"""What was sent, for developers."""
+
+from __future__ import annotations
+
+from flask.views import MethodView
+
+from app.http import Blueprint, platform, public
+from app.identity.caught_mails import write_page
+from app.kernel.errors import NotFound
+
+caught = Blueprint("mails", description="Mails of a developer's own installation", url_prefix="")
+
+
+@caught.route("/mails")
+class CaughtMails(MethodView):
+    """Mails that were kept as files."""
+
+    @caught.raw("text/html")
+    @caught.refuses(404)
+    @public
+    def get(self) -> str:
+        """Show the newest mails of an installation in development that has no mail server; elsewhere there is no such
+        page"""
+        folder = platform().mail_folder
+        if folder is None:
+            raise NotFound(resource_type="page", resource_id="mails")
+        return write_page(folder)
