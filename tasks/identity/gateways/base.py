@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import parseaddr
 from typing import Protocol
 
-from app.kernel.clock import utc_now
 from app.kernel.errors import Permanent, Transient
+from tasks.notifications import gateways as outgoing
+from tasks.notifications.gateways import write_message
 
 
 class MailAway(Transient):
@@ -50,26 +49,13 @@ class Mailer(Protocol):
 
 
 def build_message(mail: Mail, sender: str) -> EmailMessage:
-    """Return the message (RFC 5322) of a mail. Raises MailRefused for a line break or another control character in a
-    header, which would let its writer add headers and recipients."""
-    if not all(header.isprintable() for header in (mail.to, mail.subject, mail.id, sender)):
-        raise MailRefused("A header contains control characters.")
+    """Return the message (RFC 5322) of a mail, built as notifications are. Raises MailRefused for a line break or
+    another control character in a header, which would let its writer add headers and recipients."""
     name, address = parseaddr(sender)
-    domain = address.rpartition("@")[2]
-    message = EmailMessage()
-    message["From"] = sender if not name else Address(display_name=name, addr_spec=address)
-    message["To"] = _as_address(mail.to)
-    message["Subject"] = mail.subject
-    message["Date"] = format_datetime(utc_now())
-    message["Message-ID"] = f"<{mail.id}@{domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    return message
-
-
-def _as_address(text: str) -> Address:
+    written = outgoing.Mail(mail.id, address or sender, name or None, mail.to, mail.subject, mail.text, mail.html)
     try:
-        return Address(addr_spec=text)
-    except (ValueError, IndexError, MessageError) as error:
-        raise MailRefused("This is not an address.") from error
+        message = write_message(written)
+    except outgoing.MailRefused as error:
+        raise MailRefused(error.message) from error
+    message["Auto-Submitted"] = "auto-generated"
+    return message

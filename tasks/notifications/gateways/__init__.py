@@ -22,7 +22,7 @@ from tasks.notifications.gateways.base import (
 )
 from tasks.notifications.gateways.dkim import DkimKey
 from tasks.notifications.gateways.mailgun import Mailgun
-from tasks.notifications.gateways.message import build_message
+from tasks.notifications.gateways.message import build_message, write_message
 from tasks.notifications.gateways.postmark import Postmark
 from tasks.notifications.gateways.sendgrid import SendGrid
 from tasks.notifications.gateways.ses import Ses
@@ -107,4 +107,5 @@ __all__ = [
     "SmtpProvider",
     "build_message",
     "open_provider",
+    "write_message",
 ]

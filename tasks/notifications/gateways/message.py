@@ -17,8 +17,13 @@ POLICY: Final = policy.SMTP.clone(cte_type="7bit")
 
 
 def build_message(mail: Mail) -> bytes:
-    """Return the mail as it goes over the wire, without those who get blind copies. Raises MailRefused for a line break
-    or another control character in a header, which would let its writer add headers and recipients."""
+    """Return the mail as it goes over the wire; raises MailRefused."""
+    return write_message(mail).as_bytes()
+
+
+def write_message(mail: Mail) -> EmailMessage:
+    """Return the mail without those who get blind copies. Raises MailRefused for a line break or another control
+    character in a header, which would let its writer add headers and recipients."""
     check_headers(mail)
     message = EmailMessage(policy=POLICY)
     message["From"] = _address(mail.sender, mail.sender_name)
@@ -33,7 +38,7 @@ def build_message(mail: Mail) -> bytes:
     for name, value in mail.list_headers.items():
         message[name] = value
     _fill(message, mail)
-    return message.as_bytes()
+    return message
 
 
 def check_headers(mail: Mail) -> None:
