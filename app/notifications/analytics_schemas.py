@@ -20,7 +20,7 @@ class NotificationAnalyticsQuery(Schema):
 
 
 class ChannelNumbers(Schema):
-    """How the recipients of a channel have fared."""
+    """How the recipients of a channel, a day or a template have fared."""
 
     total = fields.Integer(required=True)
     successful = fields.Integer(required=True)
@@ -45,3 +45,5 @@ class NotificationAnalytics(Schema):
     delivery_rate = fields.Float(required=True, allow_none=True)
     fallback_usage = fields.Integer(required=True, metadata={"description": "Mails to users who were not connected"})
     by_channel = fields.Dict(keys=fields.String(), values=fields.Nested(ChannelNumbers), required=True)
+    by_day = fields.Dict(keys=fields.String(), values=fields.Nested(ChannelNumbers), required=True)
+    by_template = fields.Dict(keys=fields.String(), values=fields.Nested(ChannelNumbers), required=True)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 from app.notifications.addresses import fold
 from app.notifications.models import (
-    LOST,
-    REACHED,
-    TYPES,
     Notification,
     Recipient,
     SendAttempt,
     Suppression,
     Template,
 )
-from app.notifications.providers import Owner, is_of
 
 SHOWN_ATTEMPTS = 100
 
@@ -87,47 +82,6 @@ def newest_attempts(session: Session, notification_id: UUID) -> list[Row[Any]]:
         .limit(SHOWN_ATTEMPTS)
     )
     return list(session.execute(rows))
-
-
-def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> dict[str, Any]:
-    """Return how an owner's notifications of a time have fared, in the shapes of both inventories."""
-    asked = (is_of(Notification, owner), Notification.created_at >= start, Notification.created_at < end)
-    by_status = _count(session, Notification.status, asked)
-    of_them = Recipient.notification_id.in_(select(Notification.id).where(*asked))
-    by_recipient = _count(session, Recipient.status, (of_them,))
-    reached, lost = (sum(by_recipient.get(status, 0) for status in some) for some in (REACHED, LOST))
-    rate = _rate(reached, lost)
-    return {
-        "total_notifications": sum(by_status.values()),
-        "by_status": by_status,
-        "by_type": _count(session, Notification.type, asked),
-        "recipients_by_status": by_recipient,
-        "by_provider": _count(session, Recipient.provider, (of_them, Recipient.provider.is_not(None))),
-        "by_reason": _count(session, Recipient.code, (of_them, Recipient.code.is_not(None))),
-        "successful_deliveries": reached,
-        "failed_deliveries": lost,
-        "success_rate": rate,
-        "delivery_rate": rate,
-        "by_channel": {channel: _by_channel(session, channel, asked) for channel in TYPES},
-        "fallback_usage": session.scalar(select(func.count()).where(Recipient.is_fallback, of_them)) or 0,
-    }
-
-
-def _by_channel(session: Session, channel: str, asked: tuple[ColumnElement[bool], ...]) -> dict[str, Any]:
-    of_it = Recipient.notification_id.in_(select(Notification.id).where(*asked, Notification.type == channel))
-    counts = _count(session, Recipient.status, (of_it,))
-    reached, lost = (sum(counts.get(status, 0) for status in some) for some in (REACHED, LOST))
-    rate = _rate(reached, lost)
-    return {"total": sum(counts.values()), "successful": reached, "failed": lost, "success_rate": rate}
-
-
-def _rate(reached: int, lost: int) -> float | None:
-    return round(reached / (reached + lost), 4) if reached + lost else None
-
-
-def _count(session: Session, what: Any, where: tuple[ColumnElement[bool], ...]) -> dict[str, int]:
-    rows = session.execute(select(what, func.count()).where(*where).group_by(literal_column("1")))
-    return {str(name): count for name, count in rows}
 
 
 def _may_read(caller: Principal, model: Any) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -54,6 +55,34 @@ def test_what_ended_long_ago_is_forgotten_with_all_that_is_known_of_it(
     with database.transaction() as session:
         assert {str(one) for one in session.scalars(select(Recipient.notification_id))} == {new["id"], waiting["id"]}
         assert len(session.scalars(select(SendAttempt)).all()) == 1
+
+
+def numbers(client: FlaskClient, alice: Person) -> dict[str, Any]:
+    told: dict[str, Any] = data_of(client.get(f"{API}/notifications/analytics", headers=alice.headers))
+    return {name: value for name, value in told.items() if not name.endswith("_date")}
+
+
+def test_numbers_stay_and_tell_of_days_and_templates(
+    client: FlaskClient, alice: Person, inbox: Inbox, tools: Tools, database: Database
+) -> None:
+    set_providers(client, alice, provider(inbox))
+    body = {"name": "order", "subject": "Order", "text": "Thank you"}
+    template = data_of(client.post(f"{API}/templates", json=body, headers=alice.headers), 201)["id"]
+    inbox.answers += ["550 never"]
+    sent = [send(client, alice, ["ann@shop.example", "bob@shop.example"]) for _ in range(3)]
+    asked = {"to_email": "ann@shop.example", "template_id": template}
+    sent.append(data_of(client.post(f"{API}/notifications", json=asked, headers=alice.headers), 202))
+    drain(database, tools)
+    before = numbers(client, alice)
+    assert before["by_template"] == {template: {"total": 1, "successful": 1, "failed": 0, "success_rate": 1.0}}
+    assert list(before["by_day"].values()) == [{"total": 7, "successful": 6, "failed": 1, "success_rate": 0.8571}]
+    assert (before["by_status"], before["by_type"]) == ({"partial": 1, "sent": 3}, {"email": 4})
+    for one in sent[:2]:
+        age(database, one, 91)
+    prune(database, tools)
+    age(database, sent[2], 91)
+    prune(database, tools)
+    assert numbers(client, alice) == before
 
 
 def test_requests_of_providers_are_forgotten_after_a_week(

@@ -48,6 +48,7 @@ from app.notifications.models.states import (
     WEBHOOK,
     WEBSOCKET,
 )
+from app.notifications.models.totals import GROUPED, NotificationTotal
 
 __all__ = [
     "BOUNCED",
@@ -59,6 +60,7 @@ __all__ = [
     "EMAIL",
     "ENDED",
     "FAILED",
+    "GROUPED",
     "HIGH",
     "JOB_PRIORITIES",
     "KINDS",
@@ -97,6 +99,7 @@ __all__ = [
     "Enclosure",
     "MailAttachment",
     "Notification",
+    "NotificationTotal",
     "Recipient",
     "Report",
     "SendAttempt",

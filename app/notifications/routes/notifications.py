@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.http import Reply, accepted, load, principal, requires, transaction
 from app.kernel.clock import utc_now
-from app.notifications import analytics_schemas, queries, schemas, service
+from app.notifications import analytics_schemas, counting, queries, schemas, service
 from app.notifications.attachments import attachments_of
 from app.notifications.models import Notification, Recipient
 from app.notifications.routes.base import blueprint, find_owner
@@ -61,7 +61,7 @@ class NotificationNumbers(MethodView):
         start = query.get("start_date") or end - MONTH
         with transaction() as session:
             owner = find_owner(session, query.get("organization_id"))
-            return queries.analyze(session, owner, start, end) | {"start_date": start, "end_date": end}
+            return counting.analyze(session, owner, start, end) | {"start_date": start, "end_date": end}
 
 
 @blueprint.route(ONE)
