@@ -65,13 +65,7 @@ def open_tools(settings: Settings) -> Tools:
         steps=_step_defaults(settings),
         caches=CacheLimits(settings.cache_bytes, settings.cache_workspace_bytes, settings.cache_days),
         clusters=_cluster_rules(settings),
-        metrics=MetricRules(
-            sample_days=settings.metric_days,
-            rollup_days=settings.metric_rollup_days,
-            score_days=settings.scan_days,
-            series=settings.metric_series,
-            addresses=AddressRules(settings.allow_private_addresses, settings.allow_private_addresses),
-        ),
+        metrics=_metric_rules(settings),
         runner_wait_seconds=settings.runner_wait_seconds,
         webhooks=_webhook_rules(settings),
         history_days=settings.job_history_days,
@@ -112,6 +106,16 @@ def choose_containers(settings: Settings) -> Containers | None:
         scratch=settings.workspaces,
         step_uid=settings.step_uid or None,
         extra_read_only=_paths(settings.sandbox_read_only),
+    )
+
+
+def _metric_rules(settings: Settings) -> MetricRules:
+    return MetricRules(
+        sample_days=settings.metric_days,
+        rollup_days=settings.metric_rollup_days,
+        score_days=settings.scan_days,
+        series=settings.metric_series,
+        addresses=AddressRules(settings.allow_private_addresses, settings.allow_private_addresses),
     )
 
 

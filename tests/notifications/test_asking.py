@@ -46,7 +46,7 @@ def test_a_filled_subject_is_one_line(client: FlaskClient, alice: Person, inbox:
         ({"to_email": ["ann@shop.example", "bob@shop.example"], "cc": ["carol@shop.example"]}, "cc"),
         ({"to_email": ["ann@shop.example", "bob@shop.example"], "bcc": ["carol@shop.example"]}, "bcc"),
         ({"type": "pigeon"}, "type"),
-        ({"attachments": [{"filename": "x"}]}, "attachments"),
+        ({"attachments": [{"filename": "x"}]}, "attachments.0"),
         ({"reply_to": "help@shop.example\nX: y"}, "reply_to"),
         ({"template_id": "0198c000-0000-7000-8000-000000000000"}, "template_id"),
         ({"meta": {str(nth): nth for nth in range(300)}}, "meta"),

@@ -43,8 +43,10 @@ class Inbox:
     logins: list[str] = field(default_factory=list)
     loses_answers: bool = False
 
-    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        """Keep a mail."""
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        """Keep a mail; over TLS from the first byte only of who has logged in."""
+        if server.transport.get_extra_info("ssl_object") and not session.authenticated:
+            return "530 5.7.0 Log in first"
         if self.answers:
             return self.answers.pop(0)
         self.contents.append(envelope.content)
@@ -71,10 +73,10 @@ def smtp_server(folder: Path, *, tls: bool = True, wrapped: bool = False) -> Ite
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        options = {"authenticator": inbox.check_login, "auth_required": True}
-        # aiosmtpd knows of no TLS but that of STARTTLS when it is asked for a login.
+        options = {"authenticator": inbox.check_login}
+        # aiosmtpd knows of no TLS but that of STARTTLS, so that the inbox asks for the login itself.
         secured = {"ssl_context": context, "auth_require_tls": False}
-        options |= secured if wrapped else {"tls_context": context, "require_starttls": True}
+        options |= secured if wrapped else {"tls_context": context, "require_starttls": True, "auth_required": True}
     controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, **options)
     controller.start()
     try:

@@ -90,16 +90,8 @@ def _sendgrid(service: Service, asked: Asked) -> Answer:
     if service.answers:
         return service.answers.pop(0)
     said = asked.json
-    assert set(said) <= {
-        "personalizations",
-        "from",
-        "reply_to",
-        "subject",
-        "content",
-        "headers",
-        "custom_args",
-        "attachments",
-    }
+    known = {"personalizations", "from", "reply_to", "subject", "content", "headers", "custom_args", "attachments"}
+    assert set(said) <= known
     (to,) = said["personalizations"]
     kinds = [one["type"] for one in said["content"]]
     assert kinds == sorted(kinds, reverse=True), "text/plain comes first"
