@@ -13,11 +13,10 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now
-from app.kernel.db import table_of
 from app.kernel.errors import FieldError, Invalid, NotFound
 from app.kernel.store import Stored
 from app.notifications.errors import AttachmentsFull, AttachmentTaken
@@ -53,9 +52,7 @@ def reserve(session: Session, owner: Owner, brought: Brought) -> MailAttachment:
     if not 0 < brought.size <= MOST_BYTES:
         raise Invalid(errors=[FieldError("body", f"A file has 1 to {MOST_BYTES} bytes; this one has {brought.size}.")])
     said = {"filename": brought.filename, "content_type": brought.content_type, "size": brought.size}
-    row = {"id": brought.id, **said, **owner}
-    session.execute(insert(table_of(MailAttachment)).values(row).on_conflict_do_nothing())
-    found = session.get_one(MailAttachment, brought.id, with_for_update=True)
+    found = session.get(MailAttachment, brought.id, with_for_update=True) or MailAttachment(id=brought.id, **owner)
     if owner_of(found) != dict(owner):
         raise AttachmentTaken
     if found.sha256 is not None:
@@ -65,7 +62,11 @@ def reserve(session: Session, owner: Owner, brought: Brought) -> MailAttachment:
         raise AttachmentsFull(limit=MOST_KEPT)
     for name, value in said.items():
         setattr(found, name, value)
-    session.flush()
+    session.add(found)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise AttachmentTaken from error
     return found
 
 

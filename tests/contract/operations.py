@@ -30,7 +30,7 @@ QUERIES = {
     "POST /api/v1/alerts/ingest": "?organization_id={organization_id}",
     "GET /api/v1/clients/email-providers": "?organization_id={organization_id}",
     "GET /api/v1/notifications/analytics": "?organization_id={organization_id}",
-    "PUT /api/v1/notifications/attachments/{attachment_id}": "?filename=a.txt&organization_id={organization_id}",
+    "PUT /api/v1/notifications/attachments/{file_id}": "?filename=a.txt&organization_id={organization_id}",
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -145,6 +145,7 @@ def _bodies_of_notifications(organization: dict[str, Any]) -> dict[str, Any]:
     template = {"name": "new", "subject": "Order", "text": "Thank you"}
     return {
         "POST /api/v1/notifications": mail | organization,
+        "PUT /api/v1/notifications/attachments/{file_id}": {"any": "bytes"},
         "PUT /api/v1/clients/email-providers": SERVER | organization,
         "POST /api/v1/clients/email-providers/validate": organization,
         "POST /api/v1/templates": template | organization,

@@ -144,7 +144,7 @@ _SAID = {
         GET DELETE /api/v1/workspaces/{workspace_id}/webhook, POST /api/v1/workspaces/{workspace_id}/webhook/rotate
         GET /api/v1/workspaces/{workspace_id}/webhook/deliveries
         POST /api/v1/notifications, GET DELETE /api/v1/notifications/{notification_id}
-        PUT /api/v1/notifications/attachments/{attachment_id}
+        PUT /api/v1/notifications/attachments/{file_id}
         GET /api/v1/notifications/analytics, GET /api/v1/notifications/{notification_id}/recipients
         POST /api/v1/notifications/{notification_id}/cancel, POST /api/v1/notifications/{notification_id}/retry
         GET PUT /api/v1/clients/email-providers, POST /api/v1/clients/email-providers/validate

@@ -90,7 +90,7 @@ def make_notification(app: Flask, client: FlaskClient, person: Any) -> dict[str,
     return {
         "notification_id": sent["id"],
         "provider_id": server["id"],
-        "attachment_id": str(new_id()),
+        "file_id": str(new_id()),
         "template_id": made["id"],
         "suppression_id": suppressed["id"],
         "recipient_id": recipient["id"],

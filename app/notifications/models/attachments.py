@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel.audit import audited
 from app.kernel.db import Base
 from app.notifications.models.states import OWNED
 
@@ -51,3 +52,6 @@ class Enclosure(Base):
     notification_id: Mapped[UUID] = mapped_column(ForeignKey("notifications.id", ondelete="CASCADE"), primary_key=True)
     attachment_id: Mapped[UUID] = mapped_column(ForeignKey("mail_attachments.id"), primary_key=True)
     position: Mapped[int]
+
+
+audited(MailAttachment, "attachment", ("filename", "content_type", "size"))

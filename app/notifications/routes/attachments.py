@@ -24,7 +24,7 @@ FILE_DOC: Final[dict[str, Any]] = {
 }
 
 
-@blueprint.route("/notifications/attachments/<uuid:attachment_id>")
+@blueprint.route("/notifications/attachments/<uuid:file_id>")
 class NotificationAttachment(MethodView):
     """A file."""
 
@@ -33,12 +33,12 @@ class NotificationAttachment(MethodView):
     @blueprint.refuses(404, 409, 411, 413)
     @blueprint.doc(**FILE_DOC)
     @requires("notifications:write")
-    def put(self, query: dict[str, Any], attachment_id: UUID) -> MailAttachment:
+    def put(self, query: dict[str, Any], file_id: UUID) -> MailAttachment:
         """Bring a file for mails, under an id that you choose; notifications name it in `attachments`"""
-        source, size = receive_file(MOST_READ)
         with transaction() as session:
             owner = find_owner(session, query.pop("organization_id", None))
-            brought = attachments.Brought(attachment_id, **query, size=size)
+            source, size = receive_file(MOST_READ)
+            brought = attachments.Brought(file_id, **query, size=size)
             found = attachments.reserve(session, owner, brought)
         return found if found.sha256 is not None else _store(found, source)
 
