@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0052_mail_attachments"
-down_revision = "0051_notification_reports"
+revision = "0054_mail_attachments"
+down_revision = "0053_notification_reports"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0050_in_app"
-down_revision = "0049_metric_sources"
+revision = "0052_in_app"
+down_revision = "0051_attachments"
 branch_labels = None
 depends_on = None
 

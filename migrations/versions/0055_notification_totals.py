@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0053_notification_totals"
-down_revision = "0052_mail_attachments"
+revision = "0055_notification_totals"
+down_revision = "0054_mail_attachments"
 branch_labels = None
 depends_on = None
 

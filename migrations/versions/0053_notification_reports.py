@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0051_notification_reports"
-down_revision = "0050_in_app"
+revision = "0053_notification_reports"
+down_revision = "0052_in_app"
 branch_labels = None
 depends_on = None
 
