@@ -41,7 +41,7 @@ class Counted(NamedTuple):
     status: str
     code: str | None
     is_fallback: bool
-    count: int
+    many: int
 
 
 def fold_totals(session: Session, ids: Sequence[UUID]) -> None:
@@ -63,7 +63,7 @@ def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> d
     whole = _numbers(recipients)
     notifications = [one for one in counted if not one.of_recipients]
     return {
-        "total_notifications": sum(one.count for one in notifications),
+        "total_notifications": sum(one.many for one in notifications),
         "by_status": _sum(notifications, lambda one: one.status),
         "by_type": _sum(notifications, lambda one: one.channel),
         "recipients_by_status": _sum(recipients, lambda one: one.status),
@@ -79,7 +79,7 @@ def analyze(session: Session, owner: Owner, start: datetime, end: datetime) -> d
         },
         "by_day": _split(recipients, lambda one: one.day),
         "by_template": _split(recipients, lambda one: one.template_id),
-        "fallback_usage": sum(one.count for one in recipients if one.is_fallback),
+        "fallback_usage": sum(one.many for one in recipients if one.is_fallback),
     }
 
 
@@ -130,5 +130,5 @@ def _sum(counted: Iterable[Counted], by: Callable[[Counted], Any]) -> dict[str, 
     sums: Counter[str] = Counter()
     for one in counted:
         if (name := by(one)) is not None:
-            sums[str(name)] += one.count
+            sums[str(name)] += one.many
     return dict(sums)
