@@ -11,6 +11,7 @@ from app.clusters import hosts as _hosts
 from app.clusters import places as _places
 from app.clusters.access import Access, AccessRules, find_access_faults
 from app.clusters.applying import ApplyRights, Order, read_order
+from app.clusters.certificates import read_expiry
 from app.clusters.checks import CheckRules, Found, record_checks
 from app.clusters.credentials import open_access, reveal_access
 from app.clusters.due import Due, take_due_checks, take_due_inventories
@@ -55,7 +56,7 @@ from app.clusters.provisioning import (
     read_wishes_of,
     refuse_overdue,
 )
-from app.clusters.queries import find_usable_cluster
+from app.clusters.queries import find_usable_cluster, inventories_of, read_objects
 from app.clusters.service import forget_cluster, removal_ended, removal_retried
 from app.clusters.watching import News, Watched, record_news, take_due_watches
 
@@ -117,10 +118,13 @@ __all__ = [
     "find_doubtful",
     "find_usable_cluster",
     "forget_cluster",
+    "inventories_of",
     "keep_made",
     "observation_of",
     "open_access",
+    "read_expiry",
     "read_kubeconfig",
+    "read_objects",
     "read_order",
     "read_wishes_of",
     "record_checks",

@@ -48,6 +48,12 @@ def find_key_fault(pem: str, certificate: str | None) -> str | None:
     return None if matches else "is not the key of the client certificate"
 
 
+def read_expiry(pem: str) -> datetime | None:
+    """Return until when a certificate, first of its chain, is good; None where it is none in PEM."""
+    certificates = _read_certificates(pem)
+    return certificates[0].not_valid_after_utc if certificates else None
+
+
 def _read_certificates(pem: str) -> list[x509.Certificate]:
     if len(pem) > LONGEST_PEM:
         return []

@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.clusters.errors import ClusterNotReady
+from app.clusters.inventory import Seen
 from app.clusters.models import CONNECTED, NAMESPACES, Cluster, ClusterCheck, ClusterInventory, ClusterObject
 from app.kernel.errors import NotFound
 from app.kernel.principal import Principal, namespace_place, places_of
@@ -54,6 +55,17 @@ def inventories_of(session: Session, cluster_id: UUID) -> list[ClusterInventory]
     """Return how current the inventory of each kind is."""
     mine = select(ClusterInventory).where(ClusterInventory.cluster_id == cluster_id)
     return list(session.scalars(mine.order_by(ClusterInventory.kind)))
+
+
+def read_objects(session: Session, cluster_id: UUID, *kinds: str) -> dict[str, list[Seen]]:
+    """Return all objects of some kinds as they were last seen, each kind in the order of places and names."""
+    rows = select(ClusterObject).where(ClusterObject.cluster_id == cluster_id, ClusterObject.kind.in_(kinds))
+    columns = (ClusterObject.namespace, ClusterObject.name, ClusterObject.status, ClusterObject.data)
+    chosen = rows.with_only_columns(ClusterObject.kind, *columns, ClusterObject.created_at)
+    found: dict[str, list[Seen]] = {kind: [] for kind in kinds}
+    for kind, *said in session.execute(chosen.order_by(ClusterObject.namespace, ClusterObject.name)):
+        found[kind].append(Seen(*said))
+    return found
 
 
 def objects_of(

@@ -61,7 +61,7 @@ from app.tenancy.plans import apply_plans
 from app.tenancy.provisioning_events import ProvisioningProgress
 from app.tenancy.pruning import forget_expired_kubeconfigs, forget_many_repairs, forget_operations, forget_repairs
 from app.tenancy.queries import namespaces_of, visible_workspaces
-from app.tenancy.quotas import find_less, find_over_use, is_same_amount, read_amounts, read_quantity
+from app.tenancy.quotas import find_less, find_over_use, is_same_amount, read_amounts, read_quantity, write_amount
 from app.tenancy.reconciling import (
     Repair,
     ask_to_reconcile,
@@ -180,6 +180,7 @@ __all__ = [
     "want_quiet",
     "want_workspace",
     "wanted_on_host",
+    "write_amount",
 ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.clusters import Seen
+from tasks.clusters.containers import describe_parts
 from tasks.clusters.fields import (
     LONGEST_MESSAGE,
     MOST_PARTS,
@@ -58,6 +59,7 @@ def summarize_pod(pod: Object) -> Seen:
         "ip": text(pod, "status", "podIP"),
         **describe_pod(pod),
         **describe_containers(pod),
+        "parts": describe_parts(pod),
     }
     return _seen(pod, _pod_status(pod, containers), data)
 
@@ -148,6 +150,7 @@ def summarize_autoscaler(scaler: Object) -> Seen:
         "reason": text(limited, "reason"),
         "message": text(limited, "message", longest=LONGEST_MESSAGE),
         "since": text(limited, "lastTransitionTime"),
+        "metrics": _utilizations(scaler),
     }
     return _seen(scaler, "Limited" if limited.get("status") == "True" else "Free", data)
 
@@ -201,6 +204,20 @@ def _pod_status(pod: Object, containers: list[Object]) -> str | None:
             if reason not in (None, "Completed"):
                 return reason
     return text(pod, "status", "reason") or text(pod, "status", "phase")
+
+
+def _utilizations(scaler: Object) -> list[dict[str, Any]]:
+    """Return which resources it goes by: the use that is wanted and the one that is seen, in percent of requests."""
+    seen = {
+        text(one, "resource", "name"): number(at(one, "resource", "current", "averageUtilization"))
+        for one in maps(scaler, "status", "currentMetrics")
+    }
+    wanted = ((text(one, "resource", "name"), one) for one in maps(scaler, "spec", "metrics"))
+    return [
+        {"resource": name, "wanted": number(at(one, "resource", "target", "averageUtilization")), "seen": seen.get(name)}
+        for name, one in wanted
+        if name
+    ]
 
 
 def _port(port: Object) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def _run_deployment(api: Api, body: Object) -> None:
     sets = _owned(api, _SETS, body)
     if current not in {one["metadata"]["name"] for one in sets}:
         template = copy.deepcopy(spec["template"])
+        template["metadata"] = _marked(template.get("metadata") or {}, mark)
         api.make(
             _SETS,
             {
@@ -54,6 +55,10 @@ def _run_deployment(api: Api, body: Object) -> None:
             api.store.put(objects.key_of(_SETS, one), one)
     newest = next(one for one in sets if one["metadata"]["name"] == current).get("status", {})
     _tell(api, _DEPLOYMENTS, body, newest.get("replicas", 0), newest.get("readyReplicas", 0), _failure(newest))
+
+
+def _marked(meta: Object, mark: str) -> Object:
+    return meta | {"labels": {**(meta.get("labels") or {}), "pod-template-hash": mark}}
 
 
 def _run_pods(api: Api, resource: Resource, body: Object, *, numbered: bool) -> None:
