@@ -18,7 +18,7 @@ from app.messaging import PruneMessages, SweepRooms
 from app.monitoring import FoldSamples, KeepMetrics, PullMetrics, WatchRules
 from app.notifications import PruneNotifications
 from app.pipelines import PruneArtifacts, PruneCaches, PruneDeliveries, RunSchedules
-from app.sre import KeepScans, LookForProblems, RunScanSchedules
+from app.sre import KeepScans, LookForProblems, RecommendEverywhere, RunScanSchedules
 from app.tenancy import PruneSpaces, ReconcileSpaces
 from app.webhooks import MakeDigests, PruneWebhooks, SweepWebhooks
 
@@ -44,6 +44,7 @@ PERIODS: dict[str, timedelta] = {
     KeepScans.kind: timedelta(hours=1),
     RunScanSchedules.kind: timedelta(minutes=1),
     LookForProblems.kind: timedelta(minutes=1),
+    RecommendEverywhere.kind: timedelta(hours=6),
     SweepWebhooks.kind: timedelta(minutes=1),
     MakeDigests.kind: timedelta(hours=1),
     PruneWebhooks.kind: timedelta(hours=1),

@@ -22,6 +22,7 @@ from app.monitoring.forecasting import STATES as FORECAST_STATES
 from app.monitoring.forecasting import Forecast, forecast
 from app.monitoring.incoming import MOST_POINTS, MOST_SERIES, Incoming, Received, read_columns
 from app.monitoring.intents import CollectMetrics, FoldSamples, KeepMetrics, PullMetrics, TryRule, WatchRules
+from app.monitoring.language import work_out
 from app.monitoring.models import KUBERNETES, Alert, MetricSeries, MetricSource
 from app.monitoring.naming import find_name_fault, name_in, text_of
 from app.monitoring.outlooks import KINDS as FILLING_KINDS
@@ -117,6 +118,7 @@ __all__ = [
     "unpack",
     "unpack_columns",
     "visible_series",
+    "work_out",
     "write_samples",
 ]
 

@@ -22,4 +22,30 @@ class SeriesUnknown(NotFound):
 
 
 class IllegalMove(Conflict):
-    """The problem is not in a state that allows this."""
+    """This is not in a state that allows it."""
+
+
+class NothingToApply(Conflict):
+    """There is no change that the platform could make for this; its command says what to do."""
+
+
+class BeingApplied(Conflict):
+    """This is being applied already."""
+
+
+class ApplyGone(Permanent):
+    """The recommendation, its cluster or who has asked for it is gone."""
+
+    code = "RECOMMENDATION_NOT_FOUND"
+
+
+class ApplyForbidden(Permanent):
+    """Who has asked for this may not write there any more; nothing was changed."""
+
+    code = "INSUFFICIENT_PERMISSIONS"
+
+
+class EvidenceChanged(Permanent):
+    """The object is not any more what the recommendation rests on; nothing was changed."""
+
+    code = "EVIDENCE_CHANGED"

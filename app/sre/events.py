@@ -67,3 +67,25 @@ class ProblemResolved(_OfProblem):
     resolved_by: UUID | None
     automatic: bool
     merged_into: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationCreated(Event):
+    """Something should be done about an object of a cluster; told again when one that was settled is open again."""
+
+    type: ClassVar[str] = "recommendation.created"
+
+    recommendation_id: UUID
+    cluster_id: UUID
+    kind: str
+    resource_kind: str
+    namespace: str
+    resource_name: str
+    container: str
+    priority: str
+    confidence: float
+    title: str
+
+    def topics(self) -> Iterable[str]:
+        """Return the cluster's topic and its organization's."""
+        return (f"cluster:{self.cluster_id}", f"organization:{self.organization_id}")

@@ -47,3 +47,48 @@ class LookForProblems(Intent):
     kind: ClassVar[str] = "sre.look_for_problems"
     queue: ClassVar[str] = "monitoring"
     max_attempts: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendEverywhere(Intent):
+    """Ask for the recommendations of every cluster that is connected."""
+
+    kind: ClassVar[str] = "sre.recommend_everywhere"
+    queue: ClassVar[str] = "monitoring"
+    priority: ClassVar[int] = 7
+    max_attempts: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend(Intent):
+    """Find what should be done about a cluster and what runs on it."""
+
+    kind: ClassVar[str] = "sre.recommend"
+    queue: ClassVar[str] = "scans"
+    on_lost_lease: ClassVar[LostLease] = "hold"
+    cancel_seconds: ClassVar[float] = 5.0
+
+    cluster_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRecommendation(Intent):
+    """Make the change that a recommendation is about, or try it."""
+
+    kind: ClassVar[str] = "sre.apply"
+    queue: ClassVar[str] = "clusters"
+    priority: ClassVar[int] = 3
+
+    apply_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureEffect(Intent):
+    """See what came of a recommendation that was applied."""
+
+    kind: ClassVar[str] = "sre.measure"
+    queue: ClassVar[str] = "scans"
+    on_lost_lease: ClassVar[LostLease] = "hold"
+    cancel_seconds: ClassVar[float] = 5.0
+
+    apply_id: UUID

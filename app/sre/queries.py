@@ -1,9 +1,10 @@
-"""What is read of scans and anomalies."""
+"""What is read of scans, anomalies and recommendations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy import ColumnElement, Select, select
@@ -14,7 +15,17 @@ from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 from app.monitoring import unpack_columns
 from app.sre.errors import SeriesUnknown
-from app.sre.models import Anomaly, Problem, ProblemSignal, Scan, ScanSchedule, ScanSeries
+from app.sre.models import (
+    OPEN,
+    Anomaly,
+    Problem,
+    ProblemSignal,
+    Recommendation,
+    RecommendationApply,
+    Scan,
+    ScanSchedule,
+    ScanSeries,
+)
 
 EQUAL: Final = (
     *("organization_id", "workspace_id", "cluster_id", "scan_id", "severity", "status", "source", "is_open"),
@@ -72,6 +83,25 @@ def visible_anomalies(caller: Principal, filters: Mapping[str, Any]) -> Select[A
     if "end_date" in filters:
         rows = rows.where(Anomaly.start <= filters["end_date"])
     return rows
+
+
+def visible_recommendations(caller: Principal, filters: Mapping[str, Any]) -> Select[Recommendation]:
+    """Select the recommendations that a caller may read: the open ones, where no status is asked for."""
+    names = ("organization_id", "cluster_id", "kind", "priority", "namespace", "resource_kind")
+    equal = (getattr(Recommendation, name) == filters[name] for name in names if name in filters)
+    places = (Recommendation.organization_id, Recommendation.cluster_id)
+    rows = select(Recommendation).where(visible(caller, "sre:read", *places), *equal)
+    rows = rows.where(Recommendation.status == filters.get("status", OPEN))
+    if "min_confidence" in filters:
+        rows = rows.where(Recommendation.confidence >= filters["min_confidence"])
+    if "search" in filters:
+        rows = rows.where(Recommendation.resource_name.icontains(filters["search"], autoescape=True))
+    return rows
+
+
+def applies_of(recommendation_id: UUID) -> Select[RecommendationApply]:
+    """Select each time that a recommendation was applied, or tried."""
+    return select(RecommendationApply).where(RecommendationApply.recommendation_id == recommendation_id)
 
 
 def _is_of(column: Any, text: str) -> ColumnElement[bool]:

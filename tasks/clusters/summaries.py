@@ -214,7 +214,11 @@ def _utilizations(scaler: Object) -> list[dict[str, Any]]:
     }
     wanted = ((text(one, "resource", "name"), one) for one in maps(scaler, "spec", "metrics"))
     return [
-        {"resource": name, "wanted": number(at(one, "resource", "target", "averageUtilization")), "seen": seen.get(name)}
+        {
+            "resource": name,
+            "wanted": number(at(one, "resource", "target", "averageUtilization")),
+            "seen": seen.get(name),
+        }
         for name, one in wanted
         if name
     ]

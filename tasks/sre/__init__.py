@@ -1,4 +1,4 @@
-"""What workers do for SRE: scan series, ask for the scans that are due, and look for problems."""
+"""What workers do for SRE: scan series, look for problems, find what should be done, and do it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import Any
 from app.jobs import Run
 from app.kernel.partitions import drop_partition
 from app.sre import (
+    ApplyRecommendation,
     KeepScans,
     LookForProblems,
+    MeasureEffect,
+    Recommend,
+    RecommendEverywhere,
     RunScan,
     RunScanSchedules,
+    ask_everywhere,
     close_old,
     forget_problems,
+    forget_resolved,
     forget_scans,
     forget_steps,
     make_scan_partitions,
@@ -22,7 +28,9 @@ from app.sre import (
 )
 from tasks.forgetting import forget_all
 from tasks.handling import handles
+from tasks.sre.changing import change
 from tasks.sre.look import look
+from tasks.sre.recommending import measure, recommend
 from tasks.sre.scan import scan
 from tasks.tools import Tools
 
@@ -63,3 +71,29 @@ def keep_scans(run: Run, _: KeepScans, tools: Tools) -> dict[str, Any]:
 def look_for_problems(run: Run, _: LookForProblems, __: Tools) -> dict[str, Any]:
     """Look at all places, and keep problems of what is seen."""
     return look(run)
+
+
+@handles(RecommendEverywhere)
+def recommend_everywhere(run: Run, _: RecommendEverywhere, __: Tools) -> dict[str, Any]:
+    """Ask for the recommendations of every cluster, and forget those that were resolved long ago."""
+    with run.recording() as (session, job):
+        clusters = ask_everywhere(session, str(job.id))
+    return {"clusters": clusters, "forgotten": forget_all(run, forget_resolved)}
+
+
+@handles(Recommend)
+def recommend_for_cluster(run: Run, intent: Recommend, tools: Tools) -> dict[str, Any]:
+    """Find what should be done about a cluster."""
+    return recommend(run, intent.cluster_id, tools)
+
+
+@handles(ApplyRecommendation)
+def apply_recommendation(run: Run, intent: ApplyRecommendation, tools: Tools) -> None:
+    """Make the change that a recommendation is about, or try it."""
+    change(run, intent.apply_id, tools)
+
+
+@handles(MeasureEffect)
+def measure_applied(run: Run, intent: MeasureEffect, _: Tools) -> dict[str, Any]:
+    """See what came of a recommendation that was applied."""
+    return measure(run, intent.apply_id)

@@ -85,6 +85,7 @@ def _bodies(world: World) -> dict[str, Any]:
         **_bodies_of_watching(organization),
         **_bodies_of_notifications(organization),
         **{f"POST {room}/{act}": ann for act in ("join", "leave", "read", "members")},
+        "POST /api/v1/sre/recommendations/generate": {"cluster_id": world.values["cluster_id"]},
         "POST /api/v1/messages": {"room_id": world.values["room_id"], "content": "canary"},
         # Any bytes are a file; one that has come already is the same one.
         f"PUT {room}/attachments/{{attachment_id}}": {"bytes": "canary"},
@@ -126,6 +127,7 @@ def _bodies_of_watching(organization: dict[str, Any]) -> dict[str, Any]:
         "POST /api/v1/metrics/write": {"series": [series], **organization},
         "POST /api/v1/sre/scans": {"series": ["world"], **organization},
         "POST /api/v1/sre/scan-schedules": schedule | organization,
+        "PATCH /api/v1/sre/recommendations/{recommendation_id}": {"status": "dismissed", "reason": "wrong"},
         "PUT /api/v1/sre/scan-schedules/{schedule_id}": schedule,
         "PATCH /api/v1/sre/scan-schedules/{schedule_id}": {"enabled": False},
         "PATCH /api/v1/sre/problems/{problem_id}": {"status": "investigating"},

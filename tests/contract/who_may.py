@@ -58,6 +58,7 @@ _SAID = {
         GET /api/v1/sre/scans, GET /api/v1/sre/anomalies, GET /api/v1/sre/scan-schedules
         GET /api/v1/sre/forecasts, GET /api/v1/sre/insights/overview
         GET /api/v1/sre/problems
+        GET /api/v1/sre/recommendations
         GET /api/v1/alert-rules, GET /api/v1/alerts, GET /api/v1/silences
         GET /api/v1/notifications, GET /api/v1/templates, GET /api/v1/suppressions
     """,
@@ -176,6 +177,9 @@ _SAID = {
         GET /api/v1/sre/scans/{scan_id}, GET /api/v1/sre/scans/{scan_id}/scores
         GET /api/v1/sre/anomalies/{anomaly_id}, PUT /api/v1/sre/anomalies/{anomaly_id}/acknowledge
         GET PATCH /api/v1/sre/problems/{problem_id}
+        GET PATCH /api/v1/sre/recommendations/{recommendation_id}, POST /api/v1/sre/recommendations/generate
+        GET /api/v1/sre/recommendations/{recommendation_id}/applies
+        POST /api/v1/sre/recommendations/{recommendation_id}/apply
         POST /api/v1/sre/scan-schedules, GET PUT PATCH DELETE /api/v1/sre/scan-schedules/{schedule_id}
         GET /api/v1/organizations/{organization_id}/runners, GET /api/v1/workspaces/{workspace_id}/runners
         GET PATCH DELETE /api/v1/runners/{runner_id}, DELETE /api/v1/runner-tokens/{token_id}

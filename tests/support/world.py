@@ -25,6 +25,7 @@ from tests.support.identity import Person, data_of, join, make_person
 from tests.support.metrics import make_alert, make_anomaly
 from tests.support.notifications import make_notification
 from tests.support.problems import make_problem
+from tests.support.recommendations import make_recommendation
 from tests.support.rights import give, make_role
 from tests.support.rooms import make_room, send
 from tests.support.runners import make_runner
@@ -86,7 +87,8 @@ def make_world(app: Flask, client: FlaskClient, database: Database) -> World:
         "job_id": execution["job_id"],
         **NAMES,
         **_watch(client, database, alice),
-        "cluster_id": _make(client, alice, "/clusters", CLUSTER, 202)["id"],
+        "cluster_id": (cluster_id := _make(client, alice, "/clusters", CLUSTER, 202)["id"]),
+        "recommendation_id": str(make_recommendation(database, organization, UUID(cluster_id)).id),
         **_make_webhook(client, alice),
         **make_notification(app, client, alice),
         "project_id": _make_project(client, alice, mary, f"/workspaces/{workspace.id}/projects"),

@@ -7,6 +7,7 @@ aggregation of either (`sum by (pod) (…)`, `quantile(0.95, …)`). `docs/monit
 from app.monitoring.language.evaluate import Line, Source, evaluate
 from app.monitoring.language.nodes import Aggregation, Expression, Matcher, Over, Selector, selector_of
 from app.monitoring.language.parser import parse, read_duration
+from app.monitoring.language.ranges import work_out
 
 __all__ = [
     "Aggregation",
@@ -20,4 +21,5 @@ __all__ = [
     "parse",
     "read_duration",
     "selector_of",
+    "work_out",
 ]

@@ -127,3 +127,8 @@ FUNCTIONS: Final[Mapping[str, Work]] = {
     "increase": lambda windows, _: _increase(windows, is_counter=True),
     "rate": lambda windows, _: _increase(windows, is_counter=True) / windows.seconds,
 }
+
+
+def work_out(function: str, points: Points, steps: Floats, seconds: float) -> Floats:
+    """Return a function of the samples in the `seconds` before each step, as a query has it; NaN where it has none."""
+    return FUNCTIONS[function](Windows.of(points, steps, seconds), None)

@@ -13,6 +13,14 @@ from app.sre.models.problem import (
     ProblemSignal,
     ProblemStep,
 )
+from app.sre.models.recommendation import (
+    ADVICE_STATUSES,
+    APPLIED,
+    DISMISSED,
+    REASONS,
+    Recommendation,
+    RecommendationApply,
+)
 from app.sre.models.scan import (
     GIVEN,
     QUEUED,
@@ -27,13 +35,17 @@ from app.sre.models.scan import (
 )
 
 __all__ = [
+    "ADVICE_STATUSES",
+    "APPLIED",
     "CLOSED",
+    "DISMISSED",
     "GIVEN",
     "INVESTIGATING",
     "OPEN",
     "PROBLEM_SEVERITIES",
     "PROBLEM_STATUSES",
     "QUEUED",
+    "REASONS",
     "RESOLVED",
     "RUNNING",
     "SEVERITIES",
@@ -45,6 +57,8 @@ __all__ = [
     "Problem",
     "ProblemSignal",
     "ProblemStep",
+    "Recommendation",
+    "RecommendationApply",
     "Scan",
     "ScanSchedule",
     "ScanSeries",

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from app.http import Blueprint
 
-blueprint = Blueprint("sre", description="What is unusual in series, and what goes wrong")
+blueprint = Blueprint(
+    "sre", description="What is unusual in series, what goes wrong, and what should be done about clusters"
+)

@@ -57,6 +57,7 @@ BUILT_IN = (
     Resource("apps", "v1", "replicasets", "ReplicaSet", status=True, scale=True),
     Resource("apps", "v1", "statefulsets", "StatefulSet", status=True, scale=True),
     Resource("apps", "v1", "daemonsets", "DaemonSet", status=True),
+    Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", status=True),
     Resource("batch", "v1", "jobs", "Job", status=True),
     Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
     Resource("networking.k8s.io", "v1", "ingresses", "Ingress", status=True),
