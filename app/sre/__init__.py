@@ -40,6 +40,7 @@ from app.sre.problems.moves import close_old, forget_problems
 from app.sre.problems.timeline import forget_steps
 from app.sre.recommending import (
     HISTORY,
+    PRIORITIES,
     Finding,
     Subject,
     Workload,
@@ -62,6 +63,7 @@ jobs.follow(ApplyRecommendation.kind, ended=apply_ended, retried=apply_retried)
 
 __all__ = [
     "HISTORY",
+    "PRIORITIES",
     "ApplyRecommendation",
     "Change",
     "EvidenceChanged",

@@ -3,7 +3,7 @@ containers use. No cluster is asked. The session comes first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -43,7 +43,7 @@ TELLS: Final[Mapping[str, str]] = {
 """The series that tell what containers use, by name; their labels are `namespace`, `pod` and `container`."""
 
 NEEDED: Final = (PODS, DEPLOYMENTS, AUTOSCALERS)
-MOST_CONTAINERS: Final = 800
+MOST_CONTAINERS: Final = 200
 
 Held = Mapping[str, Sequence[int]]
 """The ids of the series of a container of a pod, by what they tell."""
@@ -117,16 +117,15 @@ def _find_series(
     return found
 
 
-def read_samples(session: Session, grounds: Grounds, key: Key, after: float) -> list[Samples]:
-    """Return the samples of a workload's containers since `after`, in seconds: of the newest, if it had many."""
+def read_samples(session: Session, grounds: Grounds, key: Key, after: float) -> Iterator[Samples]:
+    """Yield the samples of a workload's containers since `after`, in seconds: of the MOST_CONTAINERS newest, if it had
+    more. Two weeks of one are megabytes."""
     until = grounds.now.timestamp() * MICRO
     held = grounds.series.get(key, {})
-    read = []
     for (pod, container), told in islice(held.items(), MOST_CONTAINERS):
         ids = [series_id for some in told.values() for series_id in some]
         points = read_points(session, ids, after * MICRO, until)
-        read.append(Samples(pod, container, {what: [points[one] for one in some] for what, some in told.items()}))
-    return read
+        yield Samples(pod, container, {what: [points[one] for one in some] for what, some in told.items()})
 
 
 def measure_samples(samples: Iterable[Samples]) -> dict[str, list[PodUse]]:

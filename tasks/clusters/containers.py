@@ -12,6 +12,7 @@ from tasks.clusters.gateways.kubernetes import Object
 RESOURCES: Final = ("cpu", "memory")
 PROBES: Final = ("liveness", "readiness", "startup")
 LONGEST_AMOUNT: Final = 40
+MOST_AMOUNT: Final = 10**18
 
 
 def describe_parts(pod: Object) -> list[dict[str, Any]]:
@@ -36,4 +37,5 @@ def _describe(name: str, spec: Object, status: Object) -> dict[str, Any]:
 def _amounts(said: Any) -> dict[str, float]:
     texts = {name: said.get(name) for name in RESOURCES} if isinstance(said, Mapping) else {}
     short = {name: one for name, one in texts.items() if isinstance(one, str) and len(one) <= LONGEST_AMOUNT}
-    return {name: float(amount) for name, one in short.items() if (amount := read_quantity(one)) is not None}
+    amounts = {name: read_quantity(one) for name, one in short.items()}
+    return {name: float(one) for name, one in amounts.items() if one is not None and 0 <= one < MOST_AMOUNT}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +14,7 @@ from app.jobs import Run
 from app.kernel.crypto import Undecryptable
 from app.sre import (
     HISTORY,
+    PRIORITIES,
     Finding,
     Grounds,
     Subject,
@@ -31,6 +33,8 @@ from app.sre import (
 from tasks.tools import Tools
 
 UNKNOWN: Final = "unknown"
+# Each is a row, and an event for everybody who listens.
+MOST: Final = 2_000
 
 
 def recommend(run: Run, cluster_id: UUID, tools: Tools) -> dict[str, Any]:
@@ -44,8 +48,14 @@ def recommend(run: Run, cluster_id: UUID, tools: Tools) -> dict[str, Any]:
         return {"skipped": grounds.missing}
     found = list(_find(run, grounds))
     found += _find_certificates(run, grounds, tools)
+    if len(found) > MOST:
+        found, grounds = sorted(found, key=_press)[:MOST], replace(grounds, is_whole=False)
     with run.adding() as session:
         return keep_findings(session, grounds, found) | {"workloads": len(grounds.workloads)}
+
+
+def _press(finding: Finding) -> int:
+    return PRIORITIES.index(finding.priority)
 
 
 def _find(run: Run, grounds: Grounds) -> Iterator[Finding]:
@@ -53,8 +63,8 @@ def _find(run: Run, grounds: Grounds) -> Iterator[Finding]:
     for done, workload in enumerate(grounds.workloads):
         run.progress(100 * done / total, phase="looking", current=done, total=total)
         with run.reading() as session:
-            samples = read_samples(session, grounds, workload.key, grounds.now.timestamp() - HISTORY)
-        yield from find_all(workload, measure_samples(samples))
+            uses = measure_samples(read_samples(session, grounds, workload.key, grounds.now.timestamp() - HISTORY))
+        yield from find_all(workload, uses)
 
 
 def _find_certificates(run: Run, grounds: Grounds, tools: Tools) -> Iterator[Finding]:
@@ -118,8 +128,8 @@ def _measure(run: Run, grounds: Grounds, about: Subject, applied: dict[str, Any]
     if workload is None:
         return measure_effect(None, about.container, applied, ())
     with run.reading() as session:
-        samples = read_samples(session, grounds, workload.key, since)
-    return measure_effect(workload, about.container, applied, measure_samples(samples).get(about.container, ()))
+        uses = measure_samples(read_samples(session, grounds, workload.key, since))
+    return measure_effect(workload, about.container, applied, uses.get(about.container, ()))
 
 
 def _is_of(workload: Workload, about: Subject) -> bool:

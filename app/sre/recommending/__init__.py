@@ -5,13 +5,14 @@ it. `docs/recommendations.md` has every formula.
 """
 
 from app.sre.recommending.effects import measure_effect
-from app.sre.recommending.findings import Finding, Subject, agrees, has_changed
+from app.sre.recommending.findings import PRIORITIES, Finding, Subject, agrees, has_changed
 from app.sre.recommending.rules import HISTORY, find_all, find_certificate, renew_command
 from app.sre.recommending.usage import PodUse, measure_use
 from app.sre.recommending.workloads import Workload, find_workload, group_workloads
 
 __all__ = [
     "HISTORY",
+    "PRIORITIES",
     "Finding",
     "PodUse",
     "Subject",

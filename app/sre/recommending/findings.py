@@ -90,10 +90,11 @@ def agrees(said: Any, found: Any) -> bool:
 
 
 def write_command(about: Subject, patch: Mapping[str, Any]) -> str:
-    """Return what does the same as applying a patch. Names are a cluster's words: they are quoted for a shell."""
+    """Return what does the same as applying a patch. Names are a cluster's words: they are quoted for a shell, and none
+    stands where it could be taken for an option."""
     said = json.dumps(patch, separators=(",", ":"))
-    words = ["kubectl", "--namespace", about.namespace, "patch", about.kind.lower(), about.name]
-    return shlex.join([*words, "--type", "strategic", "--patch", said])
+    words = ["kubectl", f"--namespace={about.namespace}", "patch", f"{about.kind.lower()}/{about.name}"]
+    return shlex.join([*words, "--type=strategic", f"--patch={said}"])
 
 
 def patch_container(name: str, **fields: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -172,7 +173,7 @@ def _find_missing(workload: Workload, container: Container, uses: Sequence[PodUs
     patch = (
         None if limit is None else patch_container(container.name, resources={"limits": {"memory": write_bytes(limit)}})
     )
-    look = f"kubectl --namespace {about.namespace} top pod --containers"
+    look = shlex.join(["kubectl", f"--namespace={about.namespace}", "top", "pod", "--containers"])
     return Finding(
         kind=MISSING_LIMITS,
         about=about,

@@ -35,6 +35,8 @@ IDLE_SPAN: Final = 7 * 86_400.0
 IDLE_POINTS: Final = 1000
 # Kubernetes' own autoscaler leaves a tenth more or less alone: --horizontal-pod-autoscaler-tolerance.
 TOLERANCE: Final = 0.1
+# Kubernetes counts them in 32 bits; a server that says what needs more is not believed.
+MOST_REPLICAS: Final = 2**31 - 1
 # The days before its end at which somebody should know, and how much that presses. The last two are kubernetes-mixin's.
 EXPIRES: Final = ((1, HIGH), (7, MEDIUM), (21, LOW))
 
@@ -128,6 +130,8 @@ def find_scaling(workload: Workload) -> Finding | None:
     if ratio is None or ratio <= 1 + TOLERANCE:
         return None
     wanted = math.ceil(scaler.current * ratio)
+    if wanted > MOST_REPLICAS:
+        return None
     about = Subject("HorizontalPodAutoscaler", workload.namespace, scaler.name)
     patch = {"spec": {"maxReplicas": wanted}}
     return Finding(
@@ -156,7 +160,8 @@ def find_scaling(workload: Workload) -> Finding | None:
 
 
 def _ratio(scaler: Autoscaler) -> float | None:
-    ratios = [scaler.seen[name] / wanted for name, wanted in scaler.wanted.items() if name in scaler.seen]
+    pairs = ((scaler.seen.get(name, 0), wanted) for name, wanted in scaler.wanted.items())
+    ratios = [seen / wanted for seen, wanted in pairs if seen > 0 and wanted > 0]
     return max(ratios, default=None)
 
 
@@ -185,4 +190,4 @@ def find_certificate(
 
 def renew_command(namespace: str, name: str) -> str:
     """Return what has cert-manager issue a certificate anew."""
-    return shlex.join(["cmctl", "renew", "--namespace", namespace, name])
+    return shlex.join(["cmctl", "renew", f"--namespace={namespace}", "--", name])

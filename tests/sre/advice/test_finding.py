@@ -128,6 +128,6 @@ def test_certificates_that_end_soon_are_told_with_what_renews_them(
         record_inventory(session, UUID(made["id"]), {"certificates": Observed([kept])}, CheckRules())
     generate(client, alice, made["id"], keeper)
     found = {one["resource"]["kind"]: one for one in listed(client, alice, kind="expiring_certificate")}
-    assert found["Certificate"]["command"] == "cmctl renew --namespace shop web-tls"
+    assert found["Certificate"]["command"] == "cmctl renew --namespace=shop -- web-tls"
     assert (found["Certificate"]["priority"], found["Certificate"]["can_be_applied"]) == ("medium", False)
     assert f"/api/v1/clusters/{made['id']}" in found["Cluster"]["command"]

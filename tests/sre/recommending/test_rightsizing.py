@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pytest
 
+from app.clusters import Seen
 from app.monitoring import Points
-from app.sre.recommending import Finding, Workload, find_all, group_workloads, measure_use
+from app.sre.recommending import Finding, Workload, find_all, group_workloads, measure_use, renew_command
 from app.sre.recommending.formulas import judge_difference, size_of
 from app.sre.recommending.usage import PodUse, rates_of
 from app.sre.recommending.workloads import Container
@@ -94,7 +97,7 @@ def test_the_patch_says_what_krr_would_and_takes_the_limit_of_processors_away() 
     assert found.effect["requests_change"]["memory"] == 3 * (460 - 2048) * MIB
     assert found.priority == "high"
     assert found.confidence == 0.9
-    assert found.command.startswith("kubectl --namespace shop patch deployment web --type strategic --patch")
+    assert found.command.startswith("kubectl --namespace=shop patch deployment/web --type=strategic '--patch={")
 
 
 def test_what_fits_is_left_alone_and_what_is_not_said_is_told() -> None:
@@ -135,7 +138,7 @@ def test_what_an_autoscaler_goes_by_is_left_to_it() -> None:
 def test_without_enough_measurements_a_missing_limit_is_told_with_one_to_begin_with() -> None:
     bare = find(workload(pod()), kind="missing_limits")
     assert bare
-    assert (bare.patch, bare.command) == (None, "kubectl --namespace shop top pod --containers")
+    assert (bare.patch, bare.command) == (None, "kubectl --namespace=shop top pod --containers")
     asking = find(workload(pod(requests={"memory": 256 * MIB})), kind="missing_limits")
     assert asking
     assert "512Mi" in asking.command
@@ -145,13 +148,25 @@ def test_without_enough_measurements_a_missing_limit_is_told_with_one_to_begin_w
     assert find(workload(pod(limits={"memory": 256 * MIB})), kind="missing_limits") is None
 
 
-def test_names_of_a_hostile_cluster_are_quoted() -> None:
-    hostile = pod(name="x", owner="Deployment")
-    hostile.data["owner"]["name"] = "web; rm -rf /"
+def test_names_of_a_hostile_cluster_are_quoted_and_no_options() -> None:
+    said = pod(owner="Deployment")
+    hostile = Seen("--kubeconfig=x; reboot", "x", said.status, said.data)
+    hostile.data["owner"]["name"] = "--patch-file=x; rm -rf /"
     (hostile_workload,) = group_workloads({"pods": [hostile]})
-    found = find(hostile_workload, use())
-    assert found
-    assert "'web; rm -rf /'" in found.command
+    for found in (find(hostile_workload, use()), find(hostile_workload, kind="missing_limits")):
+        assert found
+        words = shlex.split(found.command)
+        assert words[1] == "--namespace=--kubeconfig=x; reboot"
+        assert not any(one.startswith(("--kubeconfig", "--patch-file")) for one in words)
+    assert shlex.split(renew_command("-n", "--all"))[-3:] == ["--namespace=-n", "--", "--all"]
+
+
+def test_what_no_machine_uses_sizes_nothing() -> None:
+    times = moments(1.0, 300.0)
+    odd = np.tile([-1.0, 1e300, 0.5], len(times))[: len(times)]
+    gauge, memory = points(times, odd), points(times, np.where(odd == 0.5, 200.0 * MIB, odd))
+    sizes = size_of([measure_use("a", [], [gauge, gauge], [memory, memory])], None)
+    assert (sizes.cpu, sizes.memory) == (0.5, pytest.approx(230 * MIB, rel=0.01))
 
 
 def test_facts_of_a_container_are_what_its_author_said() -> None:

@@ -61,6 +61,8 @@ def test_an_autoscaler_with_room_or_within_its_tolerance_is_left_alone() -> None
     assert find_scaling(workload(scaler=autoscaler(current=4, cpu=(60, 90)))) is None
     assert find_scaling(workload(scaler=autoscaler(cpu=(60, 65)))) is None
     assert find_scaling(workload(scaler=autoscaler())) is None
+    assert find_scaling(workload(scaler=autoscaler(cpu=(1, 2**52)))) is None
+    assert find_scaling(workload(scaler=autoscaler(cpu=(-60, -90)))) is None
 
 
 @pytest.mark.parametrize(("days", "priority"), [(22, None), (20, "low"), (6, "medium"), (0.5, "high"), (-3, "high")])
