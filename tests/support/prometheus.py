@@ -1,5 +1,5 @@
 """A Prometheus in memory, over real HTTP on loopback: the part of its API that is asked, by the platform's own query
-language; and a real one, where the machine has it."""
+language; and a real one with a node_exporter, where the machine has them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from app.monitoring.language import Matcher, Selector, evaluate, parse, selector
 from app.monitoring.points import Points, put_in_order, to_micros
 
 PROGRAM = shutil.which("prometheus")
+NODE_EXPORTER = shutil.which("prometheus-node-exporter")
 LISTENING = re.compile(r'msg="Listening on" address=(127\.0\.0\.1:\d+)')
 Answer = tuple[int, bytes]
 Labels = Mapping[str, str]
@@ -152,21 +153,41 @@ def prometheus_in_memory() -> Iterator[Prometheus]:
 
 
 @contextmanager
-def real_prometheus(folder: Path, seconds: float = 60.0) -> Iterator[str]:
-    """Run Debian's Prometheus, which watches itself every second; yields its address once it has samples."""
-    targets, said = folder / "targets.json", folder / "prometheus.log"
-    discovery = {"files": [str(targets)], "refresh_interval": "1s"}
+def real_prometheus(folder: Path, seconds: float = 60.0, **others: str) -> Iterator[str]:
+    """Run Debian's Prometheus, which watches itself every second, and `others` by their addresses, each as the job of
+    its name; yields its address once it has samples of all."""
+    watched = [_watch(folder, job) for job in ("itself", *others)]
     told = {"scrape_interval": "1s", "scrape_timeout": "1s"}
-    scraped = {"job_name": "itself", "file_sd_configs": [discovery]}
-    (folder / "prometheus.yml").write_text(json.dumps({"global": told, "scrape_configs": [scraped]}))
+    (folder / "prometheus.yml").write_text(json.dumps({"global": told, "scrape_configs": watched}))
     options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-    with said.open("wb") as log:
-        process = subprocess.Popen([PROGRAM or "prometheus", *options, "--web.listen-address=127.0.0.1:0"], stderr=log)
-    try:
-        place = _await(process, seconds, lambda: LISTENING.search(said.read_text()))[1]
-        targets.write_text(json.dumps([{"targets": [place]}]))
-        _await(process, seconds, lambda: _has_samples(f"http://{place}"))
+    with _listening(PROGRAM or "prometheus", options, folder / "prometheus.log", seconds) as (process, place):
+        for job, address in {"itself": place, **others}.items():
+            (folder / f"{job}.json").write_text(json.dumps([{"targets": [address]}]))
+        _await(process, seconds, lambda: _count_well(f"http://{place}") == len(watched))
         yield f"http://{place}"
+
+
+@contextmanager
+def real_node_exporter(folder: Path, seconds: float = 60.0) -> Iterator[str]:
+    """Run Debian's node_exporter with what it says of processors and memory; yields its address."""
+    options = ["--collector.disable-defaults", "--collector.cpu", "--collector.meminfo"]
+    with _listening(NODE_EXPORTER or "prometheus-node-exporter", options, folder / "node.log", seconds) as (_, place):
+        yield place
+
+
+def _watch(folder: Path, job: str) -> dict[str, Any]:
+    return {"job_name": job, "file_sd_configs": [{"files": [f"{folder}/{job}.json"], "refresh_interval": "1s"}]}
+
+
+@contextmanager
+def _listening(
+    program: str, options: list[str], said: Path, seconds: float
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run a server on a port of its choice; yields it with its address."""
+    with said.open("wb") as log:
+        process = subprocess.Popen([program, *options, "--web.listen-address=127.0.0.1:0"], stderr=log)
+    try:
+        yield process, _await(process, seconds, lambda: LISTENING.search(said.read_text()))[1]
     finally:
         process.terminate()
         process.wait(20)
@@ -175,15 +196,17 @@ def real_prometheus(folder: Path, seconds: float = 60.0) -> Iterator[str]:
 def _await(process: subprocess.Popen[bytes], seconds: float, find: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := find()):
-        assert process.poll() is None, "Prometheus has ended"
-        assert time.monotonic() < deadline, "Prometheus is not ready"
+        assert process.poll() is None, f"{process.args} has ended"
+        assert time.monotonic() < deadline, f"{process.args} is not ready"
         time.sleep(0.2)
     return found
 
 
-def _has_samples(url: str) -> bool:
+def _count_well(url: str) -> int:
+    """Return how many targets were scraped well some times."""
+    query = urlencode({"query": "sum_over_time(up[1m])>2"})
     try:
-        with urllib.request.urlopen(f"{url}/api/v1/query?query=count_over_time(up[1m])>2", timeout=2) as answer:
-            return bool(json.load(answer)["data"]["result"])
+        with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=2) as answer:
+            return len(json.load(answer)["data"]["result"])
     except OSError:
-        return False
+        return 0

@@ -26,7 +26,13 @@ from tasks.monitoring.gateways import (
 )
 from tests.support.kubernetes import ApiServer, serving
 from tests.support.kubernetes.measuring import measure_node, measure_pod
-from tests.support.prometheus import PROGRAM, prometheus_in_memory, real_prometheus
+from tests.support.prometheus import (
+    NODE_EXPORTER,
+    PROGRAM,
+    prometheus_in_memory,
+    real_node_exporter,
+    real_prometheus,
+)
 
 HERE = AddressRules(allow_private=True, allow_loopback=True)
 LIMITS = Limits(connect=2.0, first_byte=5.0, whole=5.0, max_bytes=200_000)
@@ -180,3 +186,18 @@ def test_a_call_ends_when_its_work_must(world: World) -> None:
     with pytest.raises(Ended):
         world.read(keep=keep)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(PROGRAM is None or NODE_EXPORTER is None, reason="there is no Prometheus with a node_exporter here")
+def test_what_a_node_exporter_measures_is_read_from_the_prometheus_that_watches_it(tmp_path: Path) -> None:
+    asked = (Asked("node_memory_MemTotal_bytes"), Asked("sum by (mode) (rate(node_cpu_seconds_total[20s]))", "cpu"))
+    with real_node_exporter(tmp_path) as node, real_prometheus(tmp_path, node=node) as url:
+        source = PrometheusSource(SourceAccess(url), asked, step=1, rules=HERE, keep=lambda: None)
+        now = int(time.time())
+        found = {text_of(one.name, one.labels): one.points.values for one in source.read(now - 60, now + 1).series}
+        source.close()
+    memory = found.pop(text_of("node_memory_MemTotal_bytes", {"instance": node, "job": "node"}))
+    told = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal:"))
+    assert set(memory) == {int(told.split()[1]) * 1024.0}
+    assert {text_of("cpu", {"mode": mode}) for mode in ("idle", "user", "system")} <= found.keys()
+    assert all((values >= 0).all() for values in found.values())
