@@ -54,7 +54,7 @@ def measure_use(
 
 def _join(parts: Sequence[Floats]) -> Floats:
     """Anybody may write samples: what no machine has is left out."""
-    values = np.concatenate(parts) if parts else _none()
+    values: Floats = np.concatenate(parts) if parts else _none()
     return values[(values >= 0) & (values < MOST)]
 
 
