@@ -14,7 +14,7 @@ compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --genera
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench bench-anomaly faults faults-chat kube lock clean
+.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench bench-anomaly faults faults-chat faults-chat-long kube lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -76,8 +76,11 @@ bench-anomaly: $(DEV) ## Hold the anomaly detector to labelled series (DATA= fol
 faults: $(DEV) ## Kill what can be killed under load, check that no job is lost or doubled (JOBS=, KILLS=, SEED=)
 	@exec $(BIN)/python -m tests.faults $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-faults-chat: $(DEV) ## Kill the API, the streams and Redis while clients talk in rooms (ARGS="--clients 10000 --messages 1000000 --kills 200")
+faults-chat: $(DEV) ## Kill the API, the streams and Redis while 1,000 clients talk in rooms (ARGS="--clients 200 --messages 2000 --kills 5")
 	@exec $(BIN)/python -m tests.faults.chat $(ARGS)
+
+faults-chat-long: $(DEV) ## The same for hours: 10,000 clients in 2,000 rooms, a million messages, 200 kills
+	@exec $(BIN)/python -m tests.faults.chat --clients 10000 --rooms 2000 --messages 1000000 --kills 200 --spacing 30 $(ARGS)
 
 kube: $(DEV) ## Hold the tests' Kubernetes to a real API server (KUBE_UP= or KUBE_BIN=, docs/clusters.md)
 	@PYTHON_BIN=$(BIN)/python exec sh ci/kube.sh $(ARGS)

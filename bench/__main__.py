@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bench import (
     accept,
     cancel,
+    chat,
     clusters,
     graph,
     guard,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "job": job.measure,
     "cancel": cancel.measure,
     "streams": listeners.measure,
+    "chat": chat.measure,
     "lists": lists.measure,
     "clusters": clusters.measure,
     "guard": guard.measure,

@@ -4,6 +4,7 @@ out of order at any client."""
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     asked = parser.parse_args()
     StopSignals().install()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         with tempfile.TemporaryDirectory(prefix="headrace-chat-") as folder:
             outcome = run(Plan(**vars(asked)), Path(folder))

@@ -10,7 +10,10 @@ import asyncio
 import json
 import random
 import time
+from array import array
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 ANSWER_SECONDS = 20.0
+# No pings: the server's show whether anybody is there.
+PATIENT: dict[str, Any] = {"open_timeout": ANSWER_SECONDS, "ping_interval": None, "close_timeout": 1.0}
 AWAY = (OSError, TimeoutError, WebSocketException)
 
 
@@ -30,19 +35,24 @@ class Follower:
     topic: str
     last: int = 0
     comings: int = 0
-    delays: list[float] = field(default_factory=list)
+    delays: array[float] = field(default_factory=lambda: array("d"))
     faults: list[str] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
 
-    async def follow(self, until: asyncio.Event) -> None:
-        """Hear the room until it is time to go."""
-        while not until.is_set():
+    async def follow(self, door: asyncio.Semaphore) -> None:
+        """Hear the room until cancelled; through the door pass only so many at once."""
+        while True:
             try:
-                async with connect(self.address, open_timeout=ANSWER_SECONDS, ping_interval=None) as socket:
-                    await self._come(socket)
-                    await self._listen(socket, until)
+                async with _entering(door, self.address) as socket:
+                    async with door:
+                        await self._come(socket)
+                    async for text in socket:
+                        said = json.loads(text)
+                        if said.get("topic") == self.topic and said["id"] is not None:
+                            self._hear(said)
             except AWAY:
-                await asyncio.sleep(random.uniform(0.1, 1.0))
+                pass
+            await asyncio.sleep(random.uniform(0.1, 1.0))
 
     async def _come(self, socket: ClientConnection) -> None:
         await _say(socket, "auth", token=self.key)
@@ -52,15 +62,6 @@ class Follower:
             if not answer.get("success"):
                 raise ConnectionClosed(None, None)
         self.comings += 1
-
-    async def _listen(self, socket: ClientConnection, until: asyncio.Event) -> None:
-        while not until.is_set():
-            try:
-                said = json.loads(await asyncio.wait_for(socket.recv(), 1.0))
-            except TimeoutError:
-                continue
-            if said.get("topic") == self.topic and said["id"] is not None:
-                self._hear(said)
 
     def _hear(self, event: dict[str, Any]) -> None:
         number = int(event["id"])
@@ -87,12 +88,16 @@ class SocketSender:
     count: int
     sends: int = 0
 
-    async def send_all(self) -> None:
-        """Send all messages."""
+    async def send_all(self, turns: asyncio.Semaphore) -> None:
+        """Send all messages, once it is this sender's turn."""
+        async with turns:
+            await self._send_all()
+
+    async def _send_all(self) -> None:
         done = 0
         while done < self.count:
             try:
-                async with connect(self.address, open_timeout=ANSWER_SECONDS, ping_interval=None) as socket:
+                async with connect(self.address, **PATIENT) as socket:
                     await _say(socket, "auth", token=self.key)
                     await asyncio.wait_for(socket.recv(), ANSWER_SECONDS)
                     while done < self.count:
@@ -110,6 +115,14 @@ class SocketSender:
                 if not answer["success"]:
                     await asyncio.sleep(0.2)
                 return bool(answer["success"])
+
+
+@asynccontextmanager
+async def _entering(door: asyncio.Semaphore, address: str) -> AsyncIterator[ClientConnection]:
+    async with door:
+        socket = await connect(address, **PATIENT)
+    async with socket:
+        yield socket
 
 
 async def _say(socket: ClientConnection, kind: str, **said: Any) -> None:

@@ -9,7 +9,9 @@ import random
 import signal
 import threading
 import time
-from contextlib import closing
+from array import array
+from collections import deque
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,12 @@ VARIABLES = {
     "RATE_LIMIT_MESSAGE": f"{MANY}/hour",
 }
 ALL = ["read_messages", "send_messages", "join_rooms"]
+# Without anything new for so long nothing will come any more.
 CALM_SECONDS = 120.0
 SENDERS_PER_ROOM = 2
+# How many come in, and how many of each kind send, at once: the rest waits for its turn here, not at the server.
+AT_THE_DOOR = 100
+SENDING = 16
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Outcome:
     comings: int = 0
     resent: int = 0
     seconds: float = 0.0
-    delays: list[float] = field(default_factory=list)
+    delays: array[float] = field(default_factory=lambda: array("d"))
 
     @property
     def passed(self) -> bool:
@@ -144,19 +150,18 @@ class _Run:
         share = plan.messages // (plan.rooms * SENDERS_PER_ROOM)
         self._by_rest = [RestSender(platform.base, key, room, "rest", share) for room, key in self._rooms]
         self._by_socket = [SocketSender(address, key, room, "socket", share) for room, key in self._rooms]
+        self._waiting = deque(self._by_rest)
         self._over = threading.Event()
 
     def outcome(self) -> Outcome:
         """Let them talk, kill, wait until all is heard, and judge."""
         began = time.monotonic()
         talking = threading.Thread(target=lambda: asyncio.run(self._talk()), daemon=True)
-        senders = [threading.Thread(target=one.send_all, daemon=True) for one in self._by_rest]
+        senders = [threading.Thread(target=self._send, daemon=True) for _ in range(SENDING)]
         for thread in (talking, *senders):
             thread.start()
         try:
             self._endure()
-            for thread in senders:
-                thread.join(CALM_SECONDS)
             self._settle()
         finally:
             # Whoever stops the run early has to get rid of the thread that waits for its end.
@@ -171,14 +176,19 @@ class _Run:
         return room["id"], made["scoped_api_key"]
 
     async def _talk(self) -> None:
-        until = asyncio.Event()
+        door, turns = asyncio.Semaphore(AT_THE_DOOR), asyncio.Semaphore(SENDING)
         async with asyncio.TaskGroup() as group:
-            for one in self._followers:
-                group.create_task(one.follow(until))
-            for sender in self._by_socket:
-                group.create_task(sender.send_all())
+            tasks = [group.create_task(one.follow(door)) for one in self._followers]
+            tasks += [group.create_task(sender.send_all(turns)) for sender in self._by_socket]
             await asyncio.to_thread(self._over.wait)
-            until.set()
+            for task in tasks:
+                task.cancel()
+
+    def _send(self) -> None:
+        """Let one sender after the other send all it has."""
+        with suppress(IndexError):
+            while True:
+                self._waiting.popleft().send_all()
 
     def _endure(self) -> None:
         for _ in range(self._plan.kills):
@@ -208,8 +218,12 @@ class _Run:
         return {f"room:{room}": 1 + share * SENDERS_PER_ROOM for room, _ in self._rooms}
 
     def _settle(self) -> None:
-        newest, deadline = self._newest(), time.monotonic() + CALM_SECONDS
-        while time.monotonic() < deadline and any(one.last < newest[one.topic] for one in self._followers):
+        newest, heard, since = self._newest(), 0, time.monotonic()
+        while any(one.last < newest[one.topic] for one in self._followers):
+            if (now := sum(one.last for one in self._followers)) > heard:
+                heard, since = now, time.monotonic()
+            if time.monotonic() - since > CALM_SECONDS:
+                return
             time.sleep(0.1)
 
     def _judge(self, seconds: float) -> Outcome:
