@@ -16,6 +16,9 @@ from websockets.frames import Frame, Opcode
 STAMP: Final = re.compile(rb"t=(\d+\.\d{6})")
 LONGEST_STAMP: Final = 32
 SECONDS: Final = 120.0
+# Servers let those go who answer no ping; a pong that nobody asked for shows as well that somebody is there.
+PONG: Final = Frame(Opcode.PONG, b"").serialize(mask=True)
+PONG_SECONDS: Final = 15.0
 HANDSHAKE: Final = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -42,6 +45,7 @@ class Crowd:
         self._clients: dict[int, socket.socket] = {}
         self._tails: dict[int, bytes] = {}
         self._readable = select.epoll()
+        self._shown = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +58,7 @@ class Crowd:
         came = [self._open(number) for number in range(count)]
         for client in came:
             _read_until(client, self._settled)
+            self._show()
             client.setblocking(False)
             self._clients[client.fileno()] = client
             self._tails[client.fileno()] = b""
@@ -67,9 +72,17 @@ class Crowd:
         while len(delays) < due:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{due - len(delays)} of {due} messages did not come")
+            self._show()
             for number, _ in self._readable.poll(1):
                 delays += self._read(number)
         return delays
+
+    def _show(self) -> None:
+        """Let all clients show now and then that they are there."""
+        if time.monotonic() - self._shown > PONG_SECONDS:
+            self._shown = time.monotonic()
+            for client in self._clients.values():
+                client.sendall(PONG)
 
     def _open(self, number: int) -> socket.socket:
         client = self._stack.enter_context(socket.create_connection(self._address, timeout=SECONDS))
