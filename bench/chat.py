@@ -1,5 +1,5 @@
 """Chat rooms: how late a message is heard, how many are stored and fanned out, and what a socket costs; beside Redis
-pub/sub with nothing but a fan-out, and python-socketio where it is installed.
+pub/sub with nothing but a fan-out, and rooms of python-socketio.
 
 Run by itself with other numbers of sockets: `python -m bench.chat 100`. The clients share the machine with what is
 measured, so delays are upper bounds.
@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from bench.chat_sides import Side, open_fanout, open_ours, open_socketio
 from bench.crowd import Crowd, stamp
@@ -34,6 +33,7 @@ SETTLE_SECONDS = 1.0
 P99_MILLISECONDS = 150.0
 
 Open = Callable[[Ground, str, int], Iterator[Side]]
+SIDES: dict[str, Open] = {"ours": open_ours, "Redis pub/sub": open_fanout, "python-socketio": open_socketio}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,9 @@ class Seen:
 def measure(ground: Ground, counts: tuple[int, ...] = COUNTS) -> list[Finding]:
     """Measure each number of sockets on each side."""
     allow_files()
-    sides = {"ours": open_ours, "Redis pub/sub": open_fanout}
-    if find_spec("socketio") is not None:
-        sides["python-socketio"] = open_socketio
     findings = []
     for count in counts:
-        seen = {name: _look(ground, way, count) for name, way in sides.items()}
+        seen = {name: _look(ground, way, count) for name, way in SIDES.items()}
         ours = seen.pop("ours")
         for name, bare in seen.items():
             findings += _compare(count, ours, name, bare)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import redis
+import socketio
 
 from bench.client import Connection, request_bytes
 from bench.crowd import Hello
@@ -83,7 +83,6 @@ def open_socketio(ground: Ground, name: str, rooms: int) -> Iterator[Side]:
         url = programs.settings.redis_url
 
         def speaker() -> Say:
-            socketio: Any = importlib.import_module("socketio")
             outlet = socketio.RedisManager(url, write_only=True)
             return lambda room, text: outlet.emit("message", _event(room, text), room=f"room:{room}")
 

@@ -1,12 +1,10 @@
-"""Rooms of python-socketio behind Redis, where that library is installed. `python -m bench.bare.socketio_rooms PORT
-REDIS_URL`."""
+"""Rooms of python-socketio behind Redis. `python -m bench.bare.socketio_rooms PORT REDIS_URL`."""
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Any
 
+import socketio
 from aiohttp import web
 
 NO_PINGS = 3600
@@ -14,7 +12,6 @@ NO_PINGS = 3600
 
 def make_app(url: str) -> web.Application:
     """Return a server whose clients enter the room they name."""
-    socketio: Any = importlib.import_module("socketio")
     server = socketio.AsyncServer(
         async_mode="aiohttp", client_manager=socketio.AsyncRedisManager(url), ping_interval=NO_PINGS
     )
