@@ -85,12 +85,23 @@ class Crowd:
                 client.sendall(PONG)
 
     def _open(self, number: int) -> socket.socket:
-        client = self._stack.enter_context(socket.create_connection(self._address, timeout=SECONDS))
+        client = self._stack.enter_context(self._connect())
         client.sendall(self._handshake)
         _read_until(client, b"\r\n\r\n", once=True)
         for said in self._hello(number):
             client.sendall(Frame(Opcode.TEXT, said.encode()).serialize(mask=True))
         return client
+
+    def _connect(self) -> socket.socket:
+        """Return a connection; a server that has just been started may not listen yet."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return socket.create_connection(self._address, timeout=SECONDS)
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def _read(self, number: int) -> list[float]:
         try:
