@@ -7,13 +7,16 @@ from uuid import UUID
 
 from flask.views import MethodView
 
-from app.http import platform, receive_file, requires, transaction
+from app.http import UploadPlaces, platform, receive_file, requires, transaction
+from app.kernel.errors import NotFound
 from app.kernel.store import BlobStore
 from app.notifications import attachment_schemas as schemas
 from app.notifications import attachments
 from app.notifications.models import MailAttachment
+from app.notifications.providers import owner_of
 from app.notifications.routes.base import blueprint, find_owner
 
+UPLOADS: Final = UploadPlaces()
 # So that one that is somewhat too large is told by its field, and none is read for long that is not kept.
 MOST_READ: Final = 64 * 1024**2
 FILE_DOC: Final[dict[str, Any]] = {
@@ -30,7 +33,7 @@ class NotificationAttachment(MethodView):
 
     @blueprint.arguments(schemas.AttachmentQuery, location="query")
     @blueprint.response(200, schemas.AttachmentSchema)
-    @blueprint.refuses(404, 409, 411, 413)
+    @blueprint.refuses(404, 409, 411, 413, 503)
     @blueprint.doc(**FILE_DOC)
     @requires("notifications:write")
     def put(self, query: dict[str, Any], file_id: UUID) -> MailAttachment:
@@ -45,6 +48,13 @@ class NotificationAttachment(MethodView):
 
 def _store(found: MailAttachment, source: Any) -> MailAttachment:
     """Store the request's body, with no session open."""
-    stored = BlobStore(platform().artifact_store).put_stream(found.key, source, found.size)
-    with transaction() as session:
-        return attachments.note_stored(session, found.id, stored)
+    store = BlobStore(platform().artifact_store)
+    (owner_id,) = owner_of(found).values()
+    with UPLOADS.take(owner_id):
+        stored = store.put_stream(found.key, source, found.size)
+    try:
+        with transaction() as session:
+            return attachments.note_stored(session, found.id, stored)
+    except NotFound:
+        store.delete(found.key)
+        raise
