@@ -23,12 +23,15 @@ from bench import (
     live,
     logins,
     logs,
+    mails,
     memory,
+    metrics,
     provision,
     queueing,
     start,
     status,
     step,
+    webhooks,
 )
 from bench.findings import Finding, table
 from bench.ground import Ground
@@ -53,7 +56,10 @@ BENCHES: dict[str, Callable[[Ground], list[Finding]]] = {
     "guard": guard.measure,
     "logins": logins.measure,
     "memory": memory.measure,
+    "metrics": metrics.measure,
     "provision": provision.measure,
+    "webhooks": webhooks.measure,
+    "mails": mails.measure,
 }
 
 
