@@ -11,6 +11,7 @@ from app.messaging.intents import PruneMessages, SweepRooms
 from app.messaging.keeping import forget_old_announcements, forget_old_changes, forget_old_messages, put_to_sleep
 from app.messaging.models import ChatRoom, Message, RoomMember
 from app.messaging.order import EVENT_TYPES, LONGEST_LIVE, room_topic, shape
+from app.messaging.outside import listens_to, tell_room
 from app.messaging.posting import send_message
 from app.messaging.replay import last_places, newest_events, room_events
 from app.messaging.rights import memberships_ended
@@ -36,6 +37,7 @@ __all__ = [
     "forget_old_messages",
     "is_application",
     "last_places",
+    "listens_to",
     "memberships_ended",
     "newest_events",
     "put_to_sleep",
@@ -44,6 +46,7 @@ __all__ = [
     "room_topic",
     "send_message",
     "shape",
+    "tell_room",
     "unclaimed",
     "visible_rooms",
 ]

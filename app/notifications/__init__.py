@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app import jobs
+from app.notifications.addresses import find_address_fault
 from app.notifications.attachments import attachments_of, forget_attachments, unclaimed
 from app.notifications.attempts import (
     Outcome,
@@ -17,7 +18,7 @@ from app.notifications.attempts import (
     put_off_unknown,
     unknown_attempt,
 )
-from app.notifications.carrying import carry, carry_some, is_carried
+from app.notifications.carrying import carry, carry_some, find_targets, is_carried
 from app.notifications.errors import NotificationGone
 from app.notifications.events import NotificationMessage
 from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
@@ -26,6 +27,7 @@ from app.notifications.models import EMAIL, WEBHOOK, MailAttachment, Notificatio
 from app.notifications.outcomes import note_receipt
 from app.notifications.providers import Opened, Owner, find_providers, open_named_providers, owner_of
 from app.notifications.pruning import forget_old_callbacks, forget_old_notifications
+from app.notifications.queries import outcomes_of
 from app.notifications.sending import (
     begin,
     copies_of,
@@ -35,6 +37,7 @@ from app.notifications.sending import (
     next_recipients,
     seconds_to_next,
 )
+from app.notifications.service import send as send_notification
 from app.notifications.service import sending_ended, sending_retried
 from app.notifications.settling import find_unchecked, forget_callback, settle_callback
 from app.notifications.unsubscribing import unsubscribe_link
@@ -70,7 +73,9 @@ __all__ = [
     "count_ended",
     "end_attempt",
     "fallback_of",
+    "find_address_fault",
     "find_providers",
+    "find_targets",
     "find_unchecked",
     "finish",
     "forget_attachments",
@@ -84,9 +89,11 @@ __all__ = [
     "note_found",
     "note_receipt",
     "open_named_providers",
+    "outcomes_of",
     "owner_of",
     "put_off_unknown",
     "seconds_to_next",
+    "send_notification",
     "settle_callback",
     "tell",
     "topic_of",

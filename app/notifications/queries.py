@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from app.kernel.clock import format_time
 from app.kernel.principal import Principal
 from app.kernel.visibility import visible
 from app.notifications.addresses import fold
@@ -21,6 +22,18 @@ from app.notifications.models import (
 )
 
 SHOWN_ATTEMPTS = 100
+
+_ATTEMPT: tuple[Any, ...] = (
+    Recipient.notification_id,
+    Recipient.address.label("recipient"),
+    SendAttempt.number.label("attempt_number"),
+    SendAttempt.provider.label("provider_name"),
+    SendAttempt.begun_at.label("attempted_at"),
+    SendAttempt.outcome.label("status"),
+    SendAttempt.code.label("error_code"),
+    SendAttempt.response.label("provider_response"),
+    SendAttempt.milliseconds.label("response_time_ms"),
+)
 
 
 def visible_notifications(caller: Principal, filters: Mapping[str, Any]) -> Select[Notification]:
@@ -65,23 +78,27 @@ def count_recipients(session: Session, notification_id: UUID) -> dict[str, int]:
 
 def newest_attempts(session: Session, notification_id: UUID) -> list[Row[Any]]:
     """Return the newest attempts of a notification, the newest first, as its API shows them."""
-    rows = (
-        select(
-            Recipient.address.label("recipient"),
-            SendAttempt.number.label("attempt_number"),
-            SendAttempt.provider.label("provider_name"),
-            SendAttempt.begun_at.label("attempted_at"),
-            SendAttempt.outcome.label("status"),
-            SendAttempt.code.label("error_code"),
-            SendAttempt.response.label("provider_response"),
-            SendAttempt.milliseconds.label("response_time_ms"),
-        )
-        .join(Recipient, Recipient.id == SendAttempt.recipient_id)
-        .where(Recipient.notification_id == notification_id)
-        .order_by(SendAttempt.begun_at.desc())
-        .limit(SHOWN_ATTEMPTS)
-    )
-    return list(session.execute(rows))
+    return list(session.execute(_attempts().where(Recipient.notification_id == notification_id)))
+
+
+def _attempts() -> Select[Any]:
+    newest = select(*_ATTEMPT).join(Recipient, Recipient.id == SendAttempt.recipient_id)
+    return newest.order_by(SendAttempt.begun_at.desc()).limit(SHOWN_ATTEMPTS)
+
+
+def outcomes_of(session: Session, notification_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return how some notifications to one recipient each fare: `status`, of the recipient `code` and `reason`, and the
+    `attempts`, the newest first. Those that are not kept any more are left out."""
+    of_them = Recipient.notification_id.in_(notification_ids)
+    columns = (Recipient.notification_id, Recipient.status, Recipient.code, Recipient.reason)
+    found: dict[UUID, dict[str, Any]] = {
+        row[0]: {"status": row[1], "code": row[2], "reason": row[3], "attempts": []}
+        for row in session.execute(select(*columns).where(of_them))
+    }
+    for row in session.execute(_attempts().where(of_them)).mappings():
+        said = {name: value for name, value in row.items() if name != "notification_id"}
+        found[row["notification_id"]]["attempts"].append(said | {"attempted_at": format_time(row["attempted_at"])})
+    return found
 
 
 def _may_read(caller: Principal, model: Any) -> ColumnElement[bool]:

@@ -46,14 +46,14 @@ CANCELLED_REASON: Final = "The notification was cancelled before this recipient'
 
 
 def send(
-    session: Session, owner: Owner, fields: dict[str, Any], recipients: Sequence[str], caller: Principal
+    session: Session, owner: Owner, fields: dict[str, Any], recipients: Sequence[str], created_by: UUID | None
 ) -> tuple[Notification, UUID]:
     """Write a notification with its recipients, each address once, and the one job that sends it; return both.
 
     Raises NoProvider, NotFound for a template, Invalid for one that cannot be filled.
     """
     attachments = fields.pop("attachments", ())
-    notification = Notification(id=new_id(), created_by=caller.user_id, **owner, **fields)
+    notification = Notification(id=new_id(), created_by=created_by, **owner, **fields)
     if (notification.type == EMAIL or notification.email_fallback is not None) and not choices_of(session, owner):
         raise NoProvider
     _fill_once(session, notification)
@@ -69,7 +69,7 @@ def send(
         session,
         SendNotification(notification.id),
         organization_id=notification.organization_id,
-        created_by=caller.user_id,
+        created_by=created_by,
         resource=("notification", notification.id),
         delay=delay,
         priority=JOB_PRIORITIES[notification.priority],

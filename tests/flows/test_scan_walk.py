@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -30,6 +31,25 @@ receivers:
     webhook_configs:
       - url: {base}/api/v1/alerts/ingest
         http_config: {{authorization: {{credentials: {token}}}}}
+"""
+WATCHED = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+scrape_configs:
+  - job_name: gone
+    static_configs: [{{targets: ["127.0.0.1:{gone}"]}}]
+rule_files: [{rules}]
+alerting:
+  alertmanagers:
+    - static_configs: [{{targets: ["127.0.0.1:{alertmanager}"]}}]
+"""
+RULES = """
+groups:
+  - name: all
+    rules:
+      - alert: Gone
+        expr: up{job="gone"} == 0
+        for: 2s
+        annotations: {summary: "nothing listens there"}
 """
 SCRAPED = """
 global: {{scrape_interval: 1s}}
@@ -124,6 +144,43 @@ def test_a_real_alertmanager_tells_us_what_fires_and_what_is_over(platform: Plat
         assert [(one["name"], one["title"], one["labels"]["node"]) for one in found] == [("Down", "n1 is down", "n1")]
         _send(alerts, [down | {"endsAt": "2026-01-01T00:00:00Z"}])
         wait_for(lambda: alice.get("/alerts?status=resolved").data(), 60)
+
+
+@pytest.mark.skipif(
+    not (shutil.which("prometheus") and shutil.which("prometheus-alertmanager")),
+    reason="no prometheus and Alertmanager are installed here",
+)
+@pytest.mark.timeout(300)
+def test_what_fires_in_a_real_prometheus_fires_here_until_it_is_over(platform: Platform, tmp_path: Path) -> None:
+    alice = User.registered(platform.base, "watched")
+    port, gone, alertmanager = free_port(), free_port(), free_port()
+    (tmp_path / "rules.yml").write_text(RULES)
+    (tmp_path / "alertmanager.yml").write_text(ALERTED.format(base=platform.base, token=alice.token))
+    told = WATCHED.format(gone=gone, rules=tmp_path / "rules.yml", alertmanager=alertmanager)
+    (tmp_path / "prometheus.yml").write_text(told)
+    told_by = (f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}/told")
+    listening = (f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=")
+    watched_by = (f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data")
+    with (
+        running("prometheus-alertmanager", *told_by, *listening),
+        running("prometheus", *watched_by, f"--web.listen-address=127.0.0.1:{port}"),
+    ):
+        found = wait_for(lambda: alice.get("/alerts?status=firing").data(), 90)
+        assert [(one["name"], one["title"], one["source"]) for one in found] == [
+            ("Gone", "nothing listens there", "alertmanager")
+        ]
+        assert found[0]["labels"]["instance"] == f"127.0.0.1:{gone}"
+        with running(
+            sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "-d", str(_metrics(tmp_path)), str(gone)
+        ):
+            wait_for(lambda: alice.get("/alerts?status=resolved").data(), 90)
+
+
+def _metrics(folder: Path) -> Path:
+    """A folder that is served as one that measures nothing."""
+    (folder / "served").mkdir()
+    (folder / "served" / "metrics").write_text("")
+    return folder / "served"
 
 
 def _values(user: User, query: str, **asked: Any) -> list[float]:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
 
-from app.kernel.clock import database_now, sql_seconds
-from app.kernel.db import Database
-from app.monitoring import evaluate_rule, take_due_rules, tell_due
-from app.monitoring.models import AlertGroup, AlertRule
+from tests.support.alerts import Watcher
 from tests.support.clusters import Keeper
 from tests.support.identity import Person, data_of, error_of
 from tests.support.metrics import get, series, write
@@ -28,49 +22,6 @@ AT_ONCE = {"group_wait_seconds": 0, "group_interval_seconds": 0}
 def make_rule(client: FlaskClient, person: Person, **fields: Any) -> Any:
     body = {"name": "much", "query": "m", "threshold": 10, "interval_seconds": 10, **AT_ONCE, **fields}
     return data_of(client.post(RULES, json=body, headers=person.headers), 201)
-
-
-class Watcher:
-    """Lets rules be looked at as if time had passed: an hour ago it begins, and each look is a minute later."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.now = float(int(time.time()) // 60 * 60 - 3600)
-
-    def look(self) -> None:
-        """Look at all rules at the newest step, tell what is due, and let a minute pass."""
-        with self._database.transaction() as session:
-            session.execute(update(AlertRule).values(next_run_at=database_now(), evaluated_at=self.now - 10))
-        with self._database.transaction() as session:
-            due = take_due_rules(session)
-        for rule_id in due:
-            with self._database.transaction() as session:
-                evaluate_rule(session, rule_id, datetime.fromtimestamp(self.now, UTC))
-        self.now += 60
-        self.tell()
-
-    def tell(self, *, later: float = 0) -> None:
-        """Tell of the groups that are due in so many seconds."""
-        with self._database.transaction() as session:
-            session.execute(update(AlertGroup).values(due_at=AlertGroup.due_at - sql_seconds(later)))
-        with self._database.transaction() as session:
-            while tell_due(session):
-                pass
-
-
-@pytest.fixture
-def watcher(database: Database) -> Watcher:
-    return Watcher(database)
-
-
-@pytest.fixture
-def push(client: FlaskClient, alice: Person, watcher: Watcher) -> Callable[..., None]:
-    """Write a sample at the step that is looked at next."""
-
-    def push(value: float, **labels: str) -> None:
-        write(client, alice, series("m", [[watcher.now, value]], **labels))
-
-    return push
 
 
 def alerts(client: FlaskClient, person: Person, **filters: Any) -> list[dict[str, Any]]:
@@ -94,7 +45,7 @@ def test_an_alert_fires_is_told_and_is_over(
     assert (alert["status"], alert["value"], alert["title"]) == ("firing", 50.0, "web has much")
     assert alert["labels"] == {"alertname": "much", "pod": "web", "severity": "warning", "team": "shop"}
     told = get(client, alice, f"/alerts/{alert['id']}")
-    assert [step["step"] for step in told["story"]] == ["pending", "fired", "grouped", "told"]
+    assert [step["step"] for step in told["story"]] == ["pending", "fired", "grouped", "told", "attempted"]
     assert told["story"][1]["detail"]["rule"]["threshold"] == 10
     assert told["story"][1]["detail"]["samples"][-1][1] == 50.0
     assert told["story"][3]["detail"]["routes"] == [ROUTE]

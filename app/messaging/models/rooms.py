@@ -56,6 +56,7 @@ class ChatRoom(Base):
     room_type: Mapped[str] = mapped_column(server_default=GROUP, default=GROUP)
     max_members: Mapped[int] = mapped_column(server_default="100", default=100)
     meta: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"), default=dict)
+    alerts_from: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"), default=list)
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
@@ -158,5 +159,5 @@ RoomState.participant_count = column_property(
     deferred=True,
 )
 
-audited(ChatRoom, "room", ("name", "description", "room_type", "max_members"), hidden=("meta",))
+audited(ChatRoom, "room", ("name", "description", "room_type", "max_members", "alerts_from"), hidden=("meta",))
 audited(RoomMember, "room_member", ("role", "joined_at", "left_at"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from app.http import Schema, Timestamp
@@ -12,6 +14,18 @@ MOST_MEMBERS = validate.Range(2, 10_000)
 _USER = {"description": "For the application alone: which of its users"}
 
 
+def _organizations(**kwargs: Any) -> fields.List[Any]:
+    said = {"description": "Organizations whose alert rules may tell of alerts in this room", "example": []}
+    return fields.List(_Id(), validate=validate.Length(max=10), metadata=said, **kwargs)
+
+
+class _Id(fields.UUID):
+    """An id, kept as text."""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
+        return str(super()._deserialize(*args, **kwargs))
+
+
 class RoomChange(Schema):
     """What is changed of a room; fields that are left out stay."""
 
@@ -19,6 +33,7 @@ class RoomChange(Schema):
     description = description_field()
     max_members = fields.Integer(validate=MOST_MEMBERS)
     meta = meta_field()
+    alerts_from = _organizations()
 
 
 class RoomReplacement(RoomChange):
@@ -28,6 +43,7 @@ class RoomReplacement(RoomChange):
     description = description_field(load_default=None)
     max_members = fields.Integer(validate=MOST_MEMBERS, load_default=100)
     meta = meta_field(load_default=dict)
+    alerts_from = _organizations(load_default=list)
 
 
 class RoomCreation(RoomReplacement):
@@ -52,6 +68,7 @@ class Room(Schema):
     room_type = fields.String(required=True, validate=validate.OneOf(ROOM_TYPES))
     max_members = fields.Integer(required=True)
     meta = fields.Dict(keys=fields.String(), required=True)
+    alerts_from = fields.List(fields.UUID(), required=True)
     is_active = fields.Boolean(required=True, attribute="state.is_active")
     deactivated_at = Timestamp(required=True, allow_none=True, attribute="state.deactivated_at")
     deactivated_reason = fields.String(required=True, allow_none=True, attribute="state.deactivated_reason")

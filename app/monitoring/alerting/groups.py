@@ -19,9 +19,10 @@ from app.kernel.clock import database_now
 from app.kernel.db import set_apart, table_of
 from app.kernel.events import announce
 from app.kernel.ids import new_id
-from app.monitoring.alerting import story
+from app.monitoring.alerting import routing, story
 from app.monitoring.alerting.episodes import FIRING, RESOLVED
 from app.monitoring.alerting.matching import is_in_force, is_inhibited, matches
+from app.monitoring.alerting.routing import Telling
 from app.monitoring.events import AlertResolved, AlertTriggered
 from app.monitoring.models import Alert, AlertGroup, AlertRule, Silence
 
@@ -105,9 +106,10 @@ def _tell(session: Session, group: AlertGroup, now: datetime) -> None:
     mine = select(Alert).where(Alert.group_id == group.id, Alert.status.in_((FIRING, RESOLVED)), ~Alert.settled)
     alerts = session.scalars(mine.order_by(Alert.id).with_for_update()).all()
     mutes = _Mutes.read(session, group.organization_id, now)
-    told = [_tell_one(session, alert, manner, mutes, now) for alert in alerts]
-    if any(told):
+    told = [one for alert in alerts if (one := _tell_one(session, alert, manner, mutes, now))]
+    if told:
         group.told_at = now
+    routing.tell(session, group.organization_id, manner.routes, told)
     group.due_at = _next(alerts, manner, now)
 
 
@@ -118,33 +120,33 @@ def _next(alerts: Iterable[Alert], manner: Manner, now: datetime) -> datetime | 
     return min((now + soon if alert.told_at is None else alert.told_at + repeat for alert in firing), default=None)
 
 
-def _tell_one(session: Session, alert: Alert, manner: Manner, mutes: _Mutes, now: datetime) -> bool:
+def _tell_one(session: Session, alert: Alert, manner: Manner, mutes: _Mutes, now: datetime) -> Telling | None:
     if alert.status == RESOLVED:
         return _tell_end(session, alert, manner)
     if alert.acknowledged_at is not None:
         story.note_once(session, alert.id, story.MUTED, reason="Somebody has acknowledged it.", by="acknowledgement")
-        return False
+        return None
     repeated = alert.told_at is not None
     if alert.told_at is not None and now < alert.told_at + timedelta(seconds=manner.repeat):
-        return False
+        return None
     if muted := mutes.find(alert):
         story.note_once(session, alert.id, story.MUTED, **muted)
-        return False
+        return None
     alert.told_at = now
     announce(session, AlertTriggered(**_said(alert, manner), repeated=repeated))
     routes = [dict(one) for one in manner.routes]
     story.note(session, alert.id, story.TOLD, event="alert.triggered", repeated=repeated, routes=routes)
-    return True
+    return Telling(alert, is_over=False)
 
 
-def _tell_end(session: Session, alert: Alert, manner: Manner) -> bool:
+def _tell_end(session: Session, alert: Alert, manner: Manner) -> Telling | None:
     alert.settled = True
     if alert.told_at is None:
         story.note(session, alert.id, story.UNTOLD, reason="It was over before it could be told.")
-        return False
+        return None
     announce(session, AlertResolved(**_said(alert, manner)))
     story.note(session, alert.id, story.TOLD, event="alert.resolved", routes=[dict(one) for one in manner.routes])
-    return True
+    return Telling(alert, is_over=True)
 
 
 def _said(alert: Alert, manner: Manner) -> dict[str, Any]:

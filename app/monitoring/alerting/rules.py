@@ -20,6 +20,7 @@ from app.monitoring.alerting.episodes import FIRING, RESOLVED
 from app.monitoring.alerting.evaluating import condition_of
 from app.monitoring.alerting.groups import join_group
 from app.monitoring.alerting.matching import REPEATS, find_matchers_fault
+from app.monitoring.alerting.routing import check_routes
 from app.monitoring.intents import TryRule
 from app.monitoring.language import Selector
 from app.monitoring.models import Alert, AlertRule, AlertTrial, Silence
@@ -53,6 +54,7 @@ def check_rule(fields: Mapping[str, Any]) -> None:
 def make_rule(session: Session, place: Place, caller: Principal, fields: dict[str, Any]) -> AlertRule:
     """Write a rule, which is looked at from now on."""
     check_rule(fields)
+    check_routes(session, place.organization_id, fields["routes"], caller)
     counted = select(func.count()).where(AlertRule.organization_id == place.organization_id)
     if session.execute(counted).scalar_one() >= MOST_RULES:
         raise TooManyRules(limit=MOST_RULES)
@@ -63,10 +65,12 @@ def make_rule(session: Session, place: Place, caller: Principal, fields: dict[st
     return rule
 
 
-def change_rule(session: Session, rule: AlertRule, fields: dict[str, Any]) -> AlertRule:
+def change_rule(session: Session, rule: AlertRule, fields: dict[str, Any], caller: Principal) -> AlertRule:
     """Write the given fields of a rule; its alerts go on by the new ones, and one that is switched off ends them."""
     names = ("kind", "query", "operator", "threshold", "window_seconds", "percent", "inhibits")
     check_rule({name: fields.get(name, getattr(rule, name)) for name in names})
+    if fields.get("routes", rule.routes) != rule.routes:
+        check_routes(session, rule.organization_id, fields["routes"], caller)
     for name, value in fields.items():
         setattr(rule, name, value)
     rule.next_run_at, rule.error = database_now(), None

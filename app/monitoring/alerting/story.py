@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.kernel.db import table_of
 from app.monitoring.models import Alert, AlertStep
+from app.notifications import outcomes_of
 
 BEGAN: Final = "pending"
 FIRED: Final = "fired"
@@ -52,6 +53,16 @@ def record_attempt(session: Session, alert_id: UUID, route: Mapping[str, Any], o
 def read_story(session: Session, alert: Alert) -> list[AlertStep]:
     """Return an alert's steps, oldest first."""
     return list(session.scalars(select(AlertStep).where(AlertStep.alert_id == alert.id).order_by(AlertStep.id)))
+
+
+def with_deliveries(session: Session, steps: Iterable[AlertStep]) -> list[dict[str, Any]]:
+    """Return steps as they are shown: an attempt with what has become of it since, by `outcomes_of` notifications."""
+    shown: list[dict[str, Any]] = [{"at": step.at, "step": step.step, "detail": dict(step.detail)} for step in steps]
+    named = [one["detail"] for one in shown if "notification_id" in one["detail"]]
+    outcomes = outcomes_of(session, [UUID(detail["notification_id"]) for detail in named]) if named else {}
+    for detail in named:
+        detail["delivery"] = outcomes.get(UUID(detail["notification_id"]))
+    return shown
 
 
 def explain(alert: Alert, steps: Iterable[AlertStep]) -> str:

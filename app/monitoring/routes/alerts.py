@@ -12,7 +12,7 @@ from app.http import Reply, load, principal, requires, transaction
 from app.monitoring.alerting import rules
 from app.monitoring.alerting.ingesting import ingest
 from app.monitoring.alerting.queries import visible_alerts
-from app.monitoring.alerting.story import explain, read_story
+from app.monitoring.alerting.story import explain, read_story, with_deliveries
 from app.monitoring.models import Alert
 from app.monitoring.routes.base import blueprint, find_place
 from app.monitoring.schemas.alerts import AlertFilters, AlertSchema, IngestedSchema, ReceivedSchema, StorySchema
@@ -44,7 +44,7 @@ class OneAlert(MethodView):
         with transaction() as session:
             alert = load(session, Alert, alert_id)
             steps = read_story(session, alert)
-            return _show(alert) | {"story": steps, "why": explain(alert, steps)}
+            return _show(alert) | {"story": with_deliveries(session, steps), "why": explain(alert, steps)}
 
 
 def _show(alert: Alert) -> dict[str, Any]:

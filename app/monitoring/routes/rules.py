@@ -106,4 +106,4 @@ def _find(session: Session, rule_id: UUID | None) -> AlertRule | None:
 
 def _change(body: dict[str, Any], rule_id: UUID) -> AlertRule:
     with transaction() as session:
-        return rules.change_rule(session, load(session, AlertRule, rule_id, for_update=True), body)
+        return rules.change_rule(session, load(session, AlertRule, rule_id, for_update=True), body, principal())

@@ -9,11 +9,10 @@ from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 from app.http import Moment, Schema, Timestamp
 from app.monitoring.alerting.conditions import COMPARE, KINDS
 from app.monitoring.alerting.matching import OPERATORS, REPEATS
+from app.monitoring.alerting.routing import ROUTE_KINDS
 from app.monitoring.models import SEVERITIES, SOURCES, STATUSES
 from app.monitoring.naming import find_labels_fault
 from app.monitoring.schemas.metrics import PlaceSchema
-
-ROUTE_KINDS = ("room", "email", "webhook")
 
 
 def _labels(value: dict[str, str]) -> None:

@@ -45,7 +45,7 @@ class Notifications(MethodView):
         """Send a mail to one or to at most 10,000; one job sends all of them, now or at a time"""
         with transaction() as session:
             owner = find_owner(session, body.pop("organization_id", None))
-            return accepted(*service.send(session, owner, body, body.pop("recipients", ()), principal()))
+            return accepted(*service.send(session, owner, body, body.pop("recipients", ()), principal().user_id))
 
 
 @blueprint.route("/notifications/analytics")
