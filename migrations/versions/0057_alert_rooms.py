@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
-revision = "0056_alert_rooms"
-down_revision = "0055_notification_totals"
+revision = "0057_alert_rooms"
+down_revision = "0056_recommendations"
 branch_labels = None
 depends_on = None
 
