@@ -22,7 +22,6 @@ PUBLIC, KNOWN, ACCOUNT, OWN, TENANT, LIST, CLIENT, CLIENTS, ROOM, PLATFORM, RUNN
 _SAID = {
     PUBLIC: """
         GET /health, GET /health/live, GET /health/ready, GET /metrics, GET /openapi.json, GET /docs, GET /redoc, GET /
-        GET /mails
         GET /ws, GET /api/v1/websocket/open, GET /ws/executions/{execution_id}
         GET /.well-known/jwks.json, GET /api/v1/changelog, GET /api/v1/schemas/pipeline.json
         GET /api/v1/pipelines/{pipeline_id}/badge.svg
@@ -204,7 +203,7 @@ _SAID = {
         PUT /api/v1/runner/jobs/{job_id}/attempts/{attempt}/caches
     """,
     PLATFORM: """
-        PUT /api/v1/organizations/{organization_id}/plan
+        PUT /api/v1/organizations/{organization_id}/plan, GET /mails
         GET /api/v1/admin/audit-log, GET /api/v1/admin/audit-log/export
         GET /api/v1/admin/users, GET /api/v1/admin/users/{user_id}, GET /api/v1/admin/stats
         PATCH /api/v1/admin/users/{user_id}/disable, PATCH /api/v1/admin/users/{user_id}/enable
