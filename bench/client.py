@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +15,15 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 SECONDS = 30.0
 
 
-def request_bytes(method: str, path: str, *, token: str = "", body: Any = None, **headers: str) -> bytes:
-    """Return a request of HTTP/1.1 as it goes over the wire."""
-    content = b"" if body is None else json.dumps(body).encode()
+def request_bytes(
+    method: str, path: str, *, token: str = "", body: Any = None, packed: bytes = b"", **headers: str
+) -> bytes:
+    """Return a request of HTTP/1.1 as it goes over the wire, with a body of JSON or one that is packed already."""
+    content = packed if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(content)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     lines += [f"Authorization: Bearer {token}"] if token else []
-    lines += ["Content-Type: application/json"] if content else []
+    lines += ["Content-Type: application/json"] if body is not None else []
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
@@ -69,18 +72,23 @@ class Load:
         return len(self.seconds) / self.wall
 
 
-def closed_loop(port: int, request: bytes, status: int, count: int, connections: int = 4) -> Load:
-    """Send a request `count` times over some connections, each waiting for its reply before it sends again."""
-    load, faults = Load(), list[Exception]()
+def closed_loop(port: int, requests: Iterable[bytes], status: int, connections: int = 4) -> Load:
+    """Send requests once each, shared out over some connections, each of which waits for its reply before it sends
+    again; raises the first fault."""
+    load, waiting, faults = Load(), iter(requests), list[Exception]()
+    lock = threading.Lock()
 
     def caller() -> None:
         try:
             connection = Connection(port)
-            for _ in range(count // connections):
+            while True:
+                with lock:
+                    request = next(waiting, None)
+                if request is None:
+                    return connection.close()
                 began = time.perf_counter()
                 connection.send(request, status)
                 load.seconds.append(time.perf_counter() - began)
-            connection.close()
         except Exception as error:  # noqa: BLE001 - told in the thread that asked
             faults.append(error)
 

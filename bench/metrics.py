@@ -3,33 +3,31 @@ fires a hundred thousand times."""
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import repeat
+from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-import cramjam
 import numpy as np
 
 from app.kernel.db import Database
 from app.monitoring import Incoming, Place, fold_some, run_trial, write_samples
 from app.monitoring.models import AlertTrial
 from app.monitoring.points import Points
-from app.monitoring.remote_write import WriteRequest
 from bench.caller import API, Caller, newcomer
-from bench.client import Connection, Load, request_bytes
+from bench.client import closed_loop, request_bytes
 from bench.findings import Finding, Goal, percentile
 from bench.ground import Ground, Programs
+from tests.support.metrics import WRITE, remote_write, series
 from workers.composition import open_worker_database
 
 # As Prometheus sends them: so many samples in a request, each of another series.
 BATCH: Final = 2_000
 REQUESTS: Final = 200
-CONNECTIONS: Final = 4
+OK: Final = 200
 SERIES: Final = 100
 POINTS: Final = 10_000
 STEP: Final = 15
@@ -72,70 +70,30 @@ def _write_all(ours: Programs, caller: Caller) -> list[Finding]:
 
 def _write(ours: Programs, caller: Caller, way: _Way) -> Iterator[Finding]:
     requests = [way.make(caller, number) for number in range(REQUESTS)]
-    _send(ours.port, requests[:1])
-    load = _send(ours.port, requests[1:])
+    closed_loop(ours.port, requests[:1], OK)
+    load = closed_loop(ours.port, requests[1:], OK)
     goal = Goal(way.goal, "figure", at_least=True)
     yield Finding(f"{way.what}, {BATCH:,} series a request", load.rate * BATCH, "samples/s", goal=goal)
     yield Finding(f"{way.what}, p99 of a request", 1e3 * percentile(load.seconds, 0.99), "ms")
 
 
 def _remote_request(caller: Caller, number: int) -> bytes:
-    request = WriteRequest()
-    for index in range(BATCH):
-        one = request.timeseries.add()
-        for label, value in (("__name__", "bench_remote"), ("instance", f"host-{index % 50}"), ("pod", f"pod-{index}")):
-            one.labels.add(name=label, value=value)
-        one.samples.add(timestamp=(START + number * STEP) * 1000, value=float(index + number))
-    body = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
-    return _raw_request(caller, body, PROTOBUF)
+    at = (START + number * STEP) * 1000
+    given = (
+        ({"__name__": "bench_remote", "instance": f"host-{index % 50}", "pod": f"pod-{index}"}, [[at, index + number]])
+        for index in range(BATCH)
+    )
+    return request_bytes("POST", WRITE, token=caller.token, packed=remote_write(given), **PROTOBUF)
 
 
 def _json_request(caller: Caller, number: int) -> bytes:
-    series = [
-        {
-            "name": "bench_json",
-            "labels": {"instance": f"host-{index % 50}", "pod": f"pod-{index}"},
-            "points": [[START + number * STEP, float(index + number)]],
-        }
+    given = [
+        series(
+            "bench_json", [[START + number * STEP, index + number]], instance=f"host-{index % 50}", pod=f"pod-{index}"
+        )
         for index in range(BATCH)
     ]
-    return _raw_request(caller, json.dumps({"series": series}).encode(), {"Content_Type": "application/json"})
-
-
-def _raw_request(caller: Caller, body: bytes, headers: dict[str, str]) -> bytes:
-    head = request_bytes("POST", f"{API}/metrics/write", token=caller.token, **headers)
-    return head.replace(b"Content-Length: 0", f"Content-Length: {len(body)}".encode()) + body
-
-
-def _send(port: int, requests: Sequence[bytes]) -> Load:
-    """Send requests once each, shared out over some connections; raises the first fault."""
-    load, waiting, faults = Load(), iter(list(requests)), list[Exception]()
-    lock = threading.Lock()
-
-    def sender() -> None:
-        try:
-            connection = Connection(port)
-            while True:
-                with lock:
-                    request = next(waiting, None)
-                if request is None:
-                    return connection.close()
-                began = time.perf_counter()
-                connection.send(request, 200)
-                load.seconds.append(time.perf_counter() - began)
-        except Exception as error:  # noqa: BLE001 - told in the thread that asked
-            faults.append(error)
-
-    threads = [threading.Thread(target=sender) for _ in range(CONNECTIONS)]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    load.wall = time.perf_counter() - began
-    if faults:
-        raise faults[0]
-    return load
+    return request_bytes("POST", WRITE, token=caller.token, body={"series": given})
 
 
 def _fill(database: Database, organization_id: UUID) -> None:
@@ -165,23 +123,13 @@ def _read_all(ours: Programs, caller: Caller) -> list[Finding]:
     }
     found = []
     for what, (path, query) in asked.items():
-        seconds = _read(Connection(ours.port), caller, path, query)
+        request = request_bytes("GET", f"{API}/metrics/{path}?{urlencode(query)}", token=caller.token)
+        closed_loop(ours.port, [request], OK)
+        seconds = closed_loop(ours.port, repeat(request, READS), OK, connections=1).seconds
         for share, name in ((0.5, "p50"), (0.99, "p99")):
             told = f"of {SERIES * POINTS:,} samples {what}, {name}"
             found.append(Finding(told, 1e3 * percentile(seconds, share), "ms"))
     return found
-
-
-def _read(connection: Connection, caller: Caller, path: str, query: dict[str, Any]) -> list[float]:
-    request = request_bytes("GET", f"{API}/metrics/{path}?{urlencode(query)}", token=caller.token)
-    connection.send(request, 200)
-    taken = []
-    for _ in range(READS):
-        began = time.perf_counter()
-        connection.send(request, 200)
-        taken.append(time.perf_counter() - began)
-    connection.close()
-    return taken
 
 
 def _try_rule(database: Database, organization_id: UUID) -> Finding:

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from typing import Any
 
 import psutil
@@ -61,7 +62,7 @@ def measure(ground: Ground) -> list[Finding]:
 
 def _queue(ours: Programs, caller: Caller, pipeline_id: str, count: int) -> None:
     request = request_bytes("POST", f"{API}/pipelines/{pipeline_id}/executions", token=caller.token, body={})
-    closed_loop(ours.port, request, 202, count)
+    closed_loop(ours.port, repeat(request, count), 202)
 
 
 def _pages(caller: Caller, expected: int) -> float:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 
 from bench.client import Load, closed_loop
 from bench.findings import Finding, Goal, in_turns, median_ratio
@@ -30,12 +31,12 @@ class Target:
 
     def warm_up(self) -> None:
         """Let every thread have answered."""
-        closed_loop(self.port, self.request, self.status, WARM_UP)
+        closed_loop(self.port, repeat(self.request, WARM_UP), self.status)
 
     def load(self) -> Round:
         """Send one round."""
         with taking(*self.servers) as servers, taking(self.pid) as own:
-            load = closed_loop(self.port, self.request, self.status, REQUESTS)
+            load = closed_loop(self.port, repeat(self.request, REQUESTS), self.status)
         return Round(load, 1e3 * own.cpu / REQUESTS, 1e3 * servers.cpu / REQUESTS)
 
 
