@@ -19,7 +19,7 @@ from app.kernel.store import BlobStore
 from app.kernel.stream import RedisLive
 from app.webhooks import Destinations, Patience, read_schedule
 from config.settings import Settings
-from tasks.identity.gateways import choose_mailer
+from tasks.identity.gateways import Mailer, choose_mailer, read_dkim_key
 from tasks.pipelines.gateways.containers import Containers, DockerContainers, ImageRules, PodContainers, PodRules
 from tasks.pipelines.gateways.git import GitSource
 from tasks.pipelines.gateways.sandbox import Limits, choose_sandbox
@@ -73,7 +73,7 @@ def open_tools(settings: Settings) -> Tools:
         notification_days=settings.notification_days,
         access_token_seconds=settings.access_token_seconds,
         public_url=settings.public_url,
-        mailer=choose_mailer(settings.smtp_url, settings.mail_from, settings.mail_folder),
+        mailer=_mailer(settings),
         change_days=settings.job_change_days,
         audit_days=settings.audit_days,
         archive=BlobStore(settings.job_archive_url) if settings.job_archive_url else None,
@@ -156,6 +156,11 @@ def _virtual_rules(settings: Settings) -> VirtualRules:
         settings.vcluster_image,
         settings.vcluster_kubernetes_image,
     )
+
+
+def _mailer(settings: Settings) -> Mailer:
+    dkim = read_dkim_key(settings.dkim_domain, settings.dkim_selector, settings.dkim_private_key)
+    return choose_mailer(settings.smtp_url, settings.mail_from, settings.mail_folder, dkim)
 
 
 def _webhook_rules(settings: Settings) -> WebhookRules:

@@ -19,6 +19,7 @@ from app.notifications.attempts import (
     unknown_attempt,
 )
 from app.notifications.carrying import carry, carry_some, find_targets, is_carried
+from app.notifications.dkim_keys import find_key_fault
 from app.notifications.errors import NotificationGone
 from app.notifications.events import NotificationMessage
 from app.notifications.in_app import fallback_of, next_to_tell, tell, topic_of
@@ -74,6 +75,7 @@ __all__ = [
     "end_attempt",
     "fallback_of",
     "find_address_fault",
+    "find_key_fault",
     "find_providers",
     "find_targets",
     "find_unchecked",

@@ -18,6 +18,11 @@ class DeliverySettings:
         secret=True,
     )
     mail_from: str = setting("Headrace <headrace@localhost>", "whom mails are from")
+    dkim_domain: str = setting(
+        "", "the domain that signs these mails (DKIM), where the mail server does not: MAIL_FROM's"
+    )
+    dkim_selector: str = setting("", "the public key of it is at `SELECTOR._domainkey.DOMAIN`")
+    dkim_private_key: str = setting("", "its private key, RSA in PEM", secret=True)
     message_retention_days: int = setting(365, "days messages are kept where an application says nothing; 0: for ever")
     attachment_bytes: int = setting(25 * 1024**2, "largest file that a message of a room carries")
     attachment_client_bytes: int = setting(10 * 1024**3, "all such files of one client application")

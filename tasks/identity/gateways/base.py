@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.message import EmailMessage
 from email.utils import parseaddr
 from typing import Protocol
 
 from app.kernel.errors import Permanent, Transient
 from tasks.notifications import gateways as outgoing
-from tasks.notifications.gateways import write_message
 
 
 class MailAway(Transient):
     """The mail server does not take mails now."""
 
     code = "MAIL_SERVER_UNAVAILABLE"
-
-
-class MailRefused(Permanent):
-    """This mail cannot be sent: an address or a header is wrong, or the server refuses it for good."""
-
-    code = "MAIL_REFUSED"
 
 
 class MailNotConfigured(Permanent):
@@ -48,14 +40,8 @@ class Mailer(Protocol):
         """Send a mail; raises MailAway, MailRefused or MailNotConfigured."""
 
 
-def build_message(mail: Mail, sender: str) -> EmailMessage:
-    """Return the message (RFC 5322) of a mail, built as notifications are. Raises MailRefused for a line break or
-    another control character in a header, which would let its writer add headers and recipients."""
+def as_sent(mail: Mail, sender: str) -> outgoing.Mail:
+    """Return a mail as notifications send it; `sender` is an address, with or without a name."""
     name, address = parseaddr(sender)
-    written = outgoing.Mail(mail.id, address or sender, name or None, mail.to, mail.subject, mail.text, mail.html)
-    try:
-        message = write_message(written)
-    except outgoing.MailRefused as error:
-        raise MailRefused(error.message) from error
-    message["Auto-Submitted"] = "auto-generated"
-    return message
+    whose = (mail.id, address or sender, name or None, mail.to)
+    return outgoing.Mail(*whose, mail.subject, mail.text, mail.html, is_automatic=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks.identity.gateways.base import Mail, MailAway, build_message
+from tasks.identity.gateways.base import Mail, MailAway, as_sent
+from tasks.notifications.gateways import build_message
 
 
 class FolderMailer:
@@ -17,12 +18,12 @@ class FolderMailer:
 
     def send(self, mail: Mail) -> None:
         """Keep a mail; the same one again replaces it. Raises MailRefused, or MailAway when the disk takes nothing."""
-        message = build_message(mail, self._sender)
+        content = build_message(as_sent(mail, self._sender))
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             beside = self.folder / f".{mail.id}.part"
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(bytes(message))
+                file.write(content)
             beside.replace(self.folder / f"{mail.id}.eml")
         except OSError as error:
             raise MailAway(f"The mail folder takes nothing: {error.strerror}.") from error

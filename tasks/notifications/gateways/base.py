@@ -62,7 +62,8 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A mail to one recipient, with copies. `id` is the same at each try, so that a doubled one can be told, and one
-    that was taken be found. `unsubscribe` is an address of ours that takes a POST (RFC 8058)."""
+    that was taken be found. `unsubscribe` is an address of ours that takes a POST (RFC 8058); `is_automatic` tells mail
+    programs that nobody waits for an answer (RFC 3834)."""
 
     id: str
     sender: str
@@ -76,6 +77,7 @@ class Mail:
     bcc: Sequence[str] = ()
     unsubscribe: str | None = None
     attachments: Sequence[Attachment] = ()
+    is_automatic: bool = False
 
     @property
     def message_id(self) -> str:
@@ -83,14 +85,14 @@ class Mail:
         return f"{self.id}@{self.sender.rpartition('@')[2]}"
 
     @property
-    def list_headers(self) -> dict[str, str]:
-        """The headers by which mail programs unsubscribe with one click."""
-        if not self.unsubscribe:
-            return {}
-        return {
-            "List-Unsubscribe": f"<{self.unsubscribe}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        }
+    def more_headers(self) -> dict[str, str]:
+        """The headers that not every mail has: those by which mail programs unsubscribe with one click, and what says
+        that a machine has written it."""
+        headers = {"Auto-Submitted": "auto-generated"} if self.is_automatic else {}
+        if self.unsubscribe:
+            headers["List-Unsubscribe"] = f"<{self.unsubscribe}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def write_message(mail: Mail) -> EmailMessage:
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(utc_now())
     message["Message-ID"] = f"<{mail.message_id}>"
-    for name, value in mail.list_headers.items():
+    for name, value in mail.more_headers.items():
         message[name] = value
     _fill(message, mail)
     return message

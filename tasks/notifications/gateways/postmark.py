@@ -71,7 +71,7 @@ def _shape(mail: Mail, stream: str) -> dict[str, Any]:
         "Metadata": {"mail-id": mail.id},
         "Headers": [
             {"Name": name, "Value": value}
-            for name, value in {"Message-ID": f"<{mail.message_id}>", **mail.list_headers}.items()
+            for name, value in {"Message-ID": f"<{mail.message_id}>", **mail.more_headers}.items()
         ],
     }
     if mail.attachments:

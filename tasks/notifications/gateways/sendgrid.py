@@ -49,7 +49,7 @@ def _shape(mail: Mail) -> dict[str, Any]:
         "subject": mail.subject,
         "content": [{"type": kind, "value": value} for kind, value in contents if value is not None],
         "custom_args": {"mail_id": mail.id},
-        "headers": {"Message-ID": f"<{mail.message_id}>", **mail.list_headers},
+        "headers": {"Message-ID": f"<{mail.message_id}>", **mail.more_headers},
     }
     if mail.attachments:
         shape["attachments"] = [

@@ -282,10 +282,10 @@ def _judge(code: int, said: bytes | str) -> MailError:
     server's, all else passes."""
     text = f"The mail server says {code} {_text(said)}"
     if code == CLOSES or code < 0:
-        return ProviderAway(text)
+        return ProviderAway(text, answer=code)
     if code in LOGIN_FAULTS:
-        return LoginRefused(text)
-    return MailRefused(text) if 500 <= code <= 599 else MailDeferred(text)
+        return LoginRefused(text, answer=code)
+    return MailRefused(text, answer=code) if 500 <= code <= 599 else MailDeferred(text, answer=code)
 
 
 def _judge_failure(error: Exception) -> MailError:

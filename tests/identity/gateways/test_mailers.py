@@ -20,7 +20,9 @@ from tasks.identity.gateways import (
     MailRefused,
     SmtpMailer,
     choose_mailer,
+    read_dkim_key,
 )
+from tests.support.dkim import is_signed, signing_keys
 from tests.support.mail import PASSWORD, USER, Inbox, parse_mail, smtp_server
 
 SENDER = "Headrace <noreply@headrace.example>"
@@ -33,9 +35,9 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
         yield inbox
 
 
-def mailer_of(inbox: Inbox, user: str = USER, password: str = PASSWORD) -> SmtpMailer:
+def mailer_of(inbox: Inbox, password: str = PASSWORD, dkim: Any = None) -> SmtpMailer:
     trusted = ssl.create_default_context(cafile=str(inbox.certificate))
-    return SmtpMailer.at(f"smtp://{user}:{password.replace(' ', '%20')}@localhost:{inbox.port}", SENDER, trusted)
+    return SmtpMailer.at(f"smtp://{USER}:{password.replace(' ', '%20')}@localhost:{inbox.port}", SENDER, trusted, dkim)
 
 
 @pytest.fixture(params=["smtp", "folder"])
@@ -120,9 +122,28 @@ def test_what_the_server_answers_decides_whether_it_is_tried_again(
     inbox: Inbox, answer: str, fate: type[Exception]
 ) -> None:
     inbox.answers.append(answer)
-    with pytest.raises(fate, match=answer[:3]):
+    with pytest.raises(fate, match=answer[:3]) as told:
         mailer_of(inbox).send(MAIL)
     assert inbox.mails == []
+    assert answer[4:] not in told.value.message, "servers quote mails, and what is in them lets in"
+
+
+def test_a_mail_is_signed_by_the_key_of_the_installation(inbox: Inbox) -> None:
+    mailer_of(inbox, dkim=read_dkim_key("headrace.example", "s1", signing_keys()[0])).send(MAIL)
+    (content,) = inbox.contents
+    assert is_signed(content, "s1._domainkey.headrace.example.")
+    assert b"To: alice@" in content
+    assert not is_signed(content.replace(b"To: alice@", b"To: eve@"), "s1._domainkey.headrace.example.")
+
+
+@pytest.mark.parametrize(
+    "given", [("headrace.example", "", ""), ("", "s1", "x"), ("headrace.example", "s1", "canary-of-a-key")]
+)
+def test_what_cannot_sign_ends_the_start_and_is_not_shown(given: tuple[str, str, str]) -> None:
+    with pytest.raises(ValueError, match="DKIM_PRIVATE_KEY") as refused:
+        read_dkim_key(*given)
+    assert "canary" not in str(refused.value)
+    assert read_dkim_key("", "", "") is None
 
 
 def test_a_server_that_is_away_is_asked_again_later() -> None:
