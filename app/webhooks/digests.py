@@ -33,12 +33,14 @@ SUBJECTS_OF_A_PAGE: Final = 80
 
 def owed_digests(session: Session, day: date) -> list[UUID]:
     """Return the ordered endpoints that have not been told of a day."""
-    told = select(Delivery.id).where(Delivery.webhook_id == Webhook.id, Delivery.kind == DIGEST)
-    told = told.where(Delivery.created_at >= _begin(day + timedelta(days=1)))
     some = select(Delivery.id).where(Delivery.webhook_id == Webhook.id, Delivery.sequence.is_not(None))
     some = some.where(Delivery.created_at >= _begin(day), Delivery.created_at < _begin(day + timedelta(days=1)))
     mine = Webhook.state.in_(LISTENING) & (Webhook.ordering == PER_SUBJECT)
-    return list(session.scalars(select(Webhook.id).where(mine, some.exists(), ~told.exists()).order_by(Webhook.id)))
+    ids = session.scalars(select(Webhook.id).where(mine, some.exists()).order_by(Webhook.id)).all()
+    firsts = {webhook_id: _event_id(webhook_id, day, 1) for webhook_id in ids}
+    known = select(Delivery.event_id).where(Delivery.webhook_id.in_(ids), Delivery.event_id.in_(firsts.values()))
+    told = set(session.scalars(known))
+    return [webhook_id for webhook_id, first in firsts.items() if first not in told]
 
 
 def write_digest(session: Session, webhook_id: UUID, day: date) -> int:
@@ -82,8 +84,7 @@ def _summarize(session: Session, webhook_id: UUID, day: date) -> Iterator[dict[s
 def _row(
     webhook_id: UUID, day: date, page: int, pages: int, subjects: list[dict[str, Any]], moment: datetime
 ) -> dict[str, Any]:
-    # By this id a digest is made once, however often it is asked for.
-    event_id = uuid5(webhook_id, f"{day.isoformat()}:{page}")
+    event_id = _event_id(webhook_id, day, page)
     start, end = (format_time(_begin(one)) for one in (day, day + timedelta(days=1)))
     data = WebhookDigest(webhook_id, start, end, page, pages, subjects).to_json()
     return {
@@ -95,6 +96,11 @@ def _row(
         "body": write_body(event_id, DIGEST_TYPE, moment, data),
         "next_attempt_at": moment,
     }
+
+
+def _event_id(webhook_id: UUID, day: date, page: int) -> UUID:
+    """Return the id by which a page of a digest is made once, however often it is asked for."""
+    return uuid5(webhook_id, f"{day.isoformat()}:{page}")
 
 
 def _begin(day: date) -> datetime:

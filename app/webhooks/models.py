@@ -194,6 +194,12 @@ class Delivery(Base):
     last_error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is tried as long as its endpoint is on: what has a number, and what tells that no number is
+        missing."""
+        return self.sequence is not None or self.kind == DIGEST
+
     def succeed(self, moment: datetime) -> None:
         """The receiver has taken it."""
         self._end(SUCCEEDED, moment)

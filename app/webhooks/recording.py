@@ -167,7 +167,7 @@ def _succeed(session: Session, one: _Ended, moment: datetime) -> None:
 def _fail(session: Session, one: _Ended, moment: datetime, patience: Patience) -> None:
     delivery, health = one.delivery, one.health
     delivery.tries += 1
-    pause = patience.pause_after(delivery.tries, one.answer.retry_after, endless=delivery.sequence is not None)
+    pause = patience.pause_after(delivery.tries, one.answer.retry_after, endless=delivery.is_endless)
     if pause is None:
         delivery.fail(moment)
     else:

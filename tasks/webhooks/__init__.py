@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from app.jobs import Run
 from app.kernel.clock import utc_now
@@ -25,6 +25,9 @@ from tasks.handling import handles
 from tasks.tools import Tools
 from tasks.webhooks.single import send_now
 from tasks.webhooks.sweeping import sweep
+
+# A platform that was away for days, or an endpoint that was off, is told of those all the same.
+DIGEST_DAYS: Final = 7
 
 
 @handles(SweepWebhooks)
@@ -53,16 +56,19 @@ def replay_events(run: Run, intent: ReplayEvents, _: Tools) -> dict[str, Any]:
 
 @handles(MakeDigests)
 def make_digests(run: Run, _: MakeDigests, __: Tools) -> dict[str, Any]:
-    """Tell ordered endpoints what there was for them yesterday; the rest of the day finds nothing left to do."""
-    yesterday = utc_now().astimezone(UTC).date() - timedelta(days=1)
-    with run.reading() as session:
-        owed = owed_digests(session, yesterday)
-    pages = 0
-    for webhook_id in owed:
-        run.check()
-        with run.adding() as session:
-            pages += write_digest(session, webhook_id, yesterday)
-    return {"webhooks": len(owed), "pages": pages}
+    """Tell ordered endpoints what there was for them yesterday, and on days before of which nobody told them; the rest
+    of the day finds nothing left to do."""
+    today = utc_now().astimezone(UTC).date()
+    digests = pages = 0
+    for day in (today - timedelta(days=ago) for ago in range(DIGEST_DAYS, 0, -1)):
+        with run.reading() as session:
+            owed = owed_digests(session, day)
+        for webhook_id in owed:
+            run.check()
+            with run.adding() as session:
+                pages += write_digest(session, webhook_id, day)
+        digests += len(owed)
+    return {"digests": digests, "pages": pages}
 
 
 @handles(PruneWebhooks)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app import jobs
 from app.kernel.db import Database
 from app.kernel.ids import new_id
-from app.webhooks import MakeDigests, Patience, hash_ids
+from app.webhooks import MakeDigests, Patience
 from app.webhooks.models import Delivery
 from tests.support.identity import Person, data_of, error_of
 from tests.support.receivers import Receiver
@@ -94,21 +96,20 @@ def test_three_days_without_the_receiver_drain_in_order_with_nothing_lost(
     assert {one.status for one in postman.deliveries(made["id"])} == {"succeeded"}
 
 
+@pytest.mark.parametrize("days", [1, 3])
 def test_the_digest_of_a_day_proves_that_nothing_is_missing(
-    client: FlaskClient, alice: Person, receiver: Receiver, postman: Postman, database: Database
+    client: FlaskClient, alice: Person, receiver: Receiver, postman: Postman, database: Database, days: int
 ) -> None:
+    """Also of a day on whose morrow nobody was there to tell of it."""
     made = make_webhook(client, alice, receiver.url, **ORDERED)
     make_webhook(client, alice, receiver.url, events=["cluster.*"])
     things = [new_id(), new_id()]
     postman.announce(*changes(alice, things[0], 3), *changes(alice, things[1], 1))
     postman.deliver()
     received = list(receiver.got)
-    with database.transaction() as session:
-        session.execute(update(Delivery).values(created_at=Delivery.created_at - timedelta(days=1)))
+    age_deliveries(database, days)
     for _ in range(2):
-        accept_digest(database)
-        postman.work()
-        postman.deliver()
+        tell_digests(database, postman)
     (digest,) = receiver.got[len(received) :]
     told = digest.verified(made["secret"])
     assert told["type"] == "webhook.digest"
@@ -121,14 +122,34 @@ def test_the_digest_of_a_day_proves_that_nothing_is_missing(
             "first_sequence": 1,
             "last_sequence": len(mine),
             "count": len(mine),
-            "sha256": hash_ids(one["id"] for one in mine),
+            "sha256": hashlib.sha256("\n".join(one["id"] for one in mine).encode()).hexdigest(),
         }
 
 
-def accept_digest(database: Database) -> None:
+def test_a_digest_is_tried_until_it_is_taken(
+    client: FlaskClient, alice: Person, receiver: Receiver, postman: Postman, database: Database
+) -> None:
+    """An outage may last longer than the schedule of what has no number."""
+    made = make_webhook(client, alice, receiver.url, **ORDERED)
+    postman.announce(*changes(alice, new_id(), 1))
+    postman.deliver()
+    age_deliveries(database, 1)
+    receiver.answers(*[503] * 9)
+    tell_digests(database, postman)
+    assert [got.json["type"] for got in receiver.got[1:]] == ["webhook.digest"] * 10
+    assert {one.status for one in postman.deliveries(made["id"])} == {"succeeded"}
 
+
+def age_deliveries(database: Database, days: int) -> None:
+    with database.transaction() as session:
+        session.execute(update(Delivery).values(created_at=Delivery.created_at - timedelta(days=days)))
+
+
+def tell_digests(database: Database, postman: Postman) -> None:
     with database.transaction() as session:
         jobs.accept(session, MakeDigests())
+    postman.work()
+    postman.deliver()
 
 
 def test_a_replay_keeps_numbers_and_order(
