@@ -15,6 +15,7 @@ from app.http.bodies import (
     read_large,
     receive_file,
 )
+from app.http.documents import FILE_DOC
 from app.http.envelope import Reply, accepted, wants_json
 from app.http.etags import match_row, note_row
 from app.http.event_form import EventSchema
@@ -29,6 +30,7 @@ from app.http.uploads import UploadPlaces
 
 __all__ = [
     "API_PREFIX",
+    "FILE_DOC",
     "Blueprint",
     "Check",
     "DayOrMoment",

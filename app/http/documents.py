@@ -19,6 +19,10 @@ PROBLEM = "application/problem+json"
 BINARY = "application/octet-stream"
 # A download is of the type that it is.
 ANYTHING = "*/*"
+# What a route says of itself (`doc`) whose body is a file.
+FILE_DOC: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 KEY_PARAMETER = "IdempotencyKey"
 IF_MATCH = "IfMatch"

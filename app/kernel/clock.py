@@ -31,3 +31,13 @@ def sql_days(count: Any) -> Function[Any]:
 def format_time(moment: datetime) -> str:
     """Return RFC 3339 in UTC with milliseconds and `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_time(said: Any) -> datetime | None:
+    """Return a moment that somebody's object says; None for what is none, has no zone, or lies beyond the years that
+    the database, or what reads from it, counts with."""
+    try:
+        found = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo is not None and 1970 <= found.year < 9000 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
 from tasks.clusters.gateways.kubernetes import Object
@@ -49,16 +48,6 @@ def clean(said: str, longest: int = LONGEST) -> str:
 def number(value: Any) -> int | None:
     """Return a whole number that JSON's readers agree on, or None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else None
-
-
-def moment(value: Any) -> datetime | None:
-    """Return a moment; None for what is none."""
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    # Beyond these years the database, or what reads from it, gives up.
-    return found if found.tzinfo is not None and 1970 <= found.year < 9000 else None
 
 
 def condition(body: Object, kind: str) -> Object:

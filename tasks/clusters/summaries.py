@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.clusters import Seen
+from app.kernel.clock import read_time
 from tasks.clusters.containers import describe_parts
 from tasks.clusters.fields import (
     LONGEST_MESSAGE,
@@ -14,7 +15,6 @@ from tasks.clusters.fields import (
     clean,
     condition,
     maps,
-    moment,
     number,
     owner,
     text,
@@ -192,7 +192,7 @@ SUMMARIES: Final[Mapping[str, Callable[[Object], Seen]]] = {
 
 def _seen(body: Object, status: str | None, data: dict[str, Any]) -> Seen:
     namespace, name = text(body, "metadata", "namespace") or "", text(body, "metadata", "name") or ""
-    return Seen(namespace, name, status, data, moment(at(body, "metadata", "creationTimestamp")))
+    return Seen(namespace, name, status, data, read_time(at(body, "metadata", "creationTimestamp")))
 
 
 def _pod_status(pod: Object, containers: list[Object]) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tasks.clusters.fields import LONGEST_MESSAGE, at, condition, maps, moment, number, owner, text
+from app.kernel.clock import read_time
+from tasks.clusters.fields import LONGEST_MESSAGE, at, condition, maps, number, owner, text
 from tasks.clusters.gateways.kubernetes import Object
 
 _ZONES: Final = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
@@ -74,7 +75,7 @@ def _ended(container: Object) -> list[dict[str, Any]]:
         end = at(container, state, "terminated")
         code, reason = number(at(end, "exitCode")), text(end, "reason")
         if reason is not None and (code != 0 or reason == "OOMKilled"):
-            finished = moment(at(end, "finishedAt"))
+            finished = read_time(at(end, "finishedAt"))
             said = {"container": text(container, "name"), "reason": reason, "exit_code": code}
             return [said | {"restarts": number(container.get("restartCount")) or 0, "at": _written(finished)}]
     return []

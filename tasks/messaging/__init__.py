@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from app.jobs import Run
 from app.messaging import (
     PruneMessages,
     SweepRooms,
+    forget_attachments,
     forget_old_announcements,
     forget_old_changes,
     forget_old_messages,
     put_to_sleep,
+    unclaimed,
 )
-from tasks.forgetting import forget_all
+from tasks.forgetting import forget_all, forget_files
 from tasks.handling import handles
-from tasks.messaging.attachments import delete_attachments
 from tasks.tools import Tools
 
 
@@ -34,5 +36,5 @@ def prune_messages(run: Run, _: PruneMessages, tools: Tools) -> dict[str, Any]:
         "messages": forget_all(run, partial(forget_old_messages, days=days)),
         "changes": forget_all(run, partial(forget_old_changes, days=days)),
         "announcements": forget_all(run, partial(forget_old_announcements, days=days)),
-        "attachments": delete_attachments(run, tools),
+        "attachments": forget_files(run, tools.artifact_store, unclaimed, attrgetter("folder"), forget_attachments),
     }

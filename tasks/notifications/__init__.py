@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,14 @@ from app.notifications import (
     SendNotification,
     SettleCallback,
     ValidateProviders,
+    forget_attachments,
     forget_old_callbacks,
     forget_old_notifications,
     open_named_providers,
+    unclaimed,
 )
-from tasks.forgetting import forget_all
+from tasks.forgetting import forget_all, forget_files
 from tasks.handling import handles
-from tasks.notifications.attachments import delete_attachments
 from tasks.notifications.callbacks import settle
 from tasks.notifications.gateways import MailError, open_provider
 from tasks.notifications.send import send_notification
@@ -60,5 +62,5 @@ def prune_notifications(run: Run, _: PruneNotifications, tools: Tools) -> dict[s
     return {
         "notifications": forget_all(run, partial(forget_old_notifications, days=tools.notification_days)),
         "callbacks": forget_all(run, forget_old_callbacks),
-        "attachments": delete_attachments(run, tools),
+        "attachments": forget_files(run, tools.artifact_store, unclaimed, attrgetter("key"), forget_attachments),
     }

@@ -1,54 +1,41 @@
-"""Deleting what was kept long enough: first the bytes, then the rows, so that nothing is left that nobody names."""
+"""Deleting what was kept long enough."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from app.jobs import Run
-from app.pipelines import expired_artifacts, forget_deliveries, overdue_caches, remove_caches
+from app.pipelines import StoredCache, expired_artifacts, forget_deliveries, overdue_caches, remove_caches
+from tasks.forgetting import forget_all, forget_files
 from tasks.tools import Tools
 
 
 def prune_artifacts(run: Run, tools: Tools) -> dict[str, Any]:
     """Delete expired artifacts, some hundreds a transaction; raises StoreAway."""
-    deleted = 0
-    while True:
-        run.check()
-        with run.reading() as session:
-            expired = expired_artifacts(session)
-        if not expired:
-            return {"deleted": deleted}
-        for artifact in expired:
-            tools.artifact_store.delete(artifact.key)
-        with run.recording() as (session, _):
-            for artifact in expired:
-                session.delete(artifact)
-        deleted += len(expired)
+    store = tools.artifact_store
+    return {"deleted": forget_files(run, store, expired_artifacts, attrgetter("key"), _delete)}
 
 
 def prune_caches(run: Run, tools: Tools) -> dict[str, Any]:
     """Delete the caches that are to go, some hundreds a transaction; raises StoreAway."""
-    deleted = 0
-    while True:
-        run.check()
-        with run.reading() as session:
-            overdue = overdue_caches(session, tools.caches.days, tools.caches.workspace_bytes)
-        if not overdue:
-            return {"deleted": deleted}
-        for cache in overdue:
-            tools.artifact_store.delete(cache.blob)
-        with run.recording() as (session, _):
-            remove_caches(session, [cache.id for cache in overdue])
-        deleted += len(overdue)
+    overdue = partial(overdue_caches, days=tools.caches.days, most_bytes=tools.caches.workspace_bytes)
+    return {"deleted": forget_files(run, tools.artifact_store, overdue, attrgetter("blob"), _remove)}
 
 
 def prune_deliveries(run: Run, tools: Tools) -> dict[str, Any]:
     """Forget old deliveries, some thousands a transaction."""
-    forgotten = 0
-    while True:
-        run.check()
-        with run.recording() as (session, _):
-            batch = forget_deliveries(session, tools.history_days)
-        if not batch:
-            return {"deleted": forgotten}
-        forgotten += batch
+    return {"deleted": forget_all(run, partial(forget_deliveries, days=tools.history_days))}
+
+
+def _delete(session: Session, rows: Sequence[Any]) -> None:
+    for row in rows:
+        session.delete(row)
+
+
+def _remove(session: Session, caches: Sequence[StoredCache]) -> None:
+    remove_caches(session, [cache.id for cache in caches])

@@ -9,6 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from app.http import (
+    FILE_DOC,
     UploadPlaces,
     limit_caller,
     own_client,
@@ -27,12 +28,6 @@ from app.messaging.routes.base import messages, rooms
 from app.messaging.schemas import attachments as schemas
 
 UPLOADS: Final = UploadPlaces()
-FILE_DOC: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @rooms.route("/rooms/<uuid:room_id>/attachments/<uuid:attachment_id>")

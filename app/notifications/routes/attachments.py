@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask.views import MethodView
 
-from app.http import UploadPlaces, platform, receive_file, requires, transaction
+from app.http import FILE_DOC, UploadPlaces, platform, receive_file, requires, transaction
 from app.kernel.errors import NotFound
 from app.kernel.store import BlobStore
 from app.notifications import attachment_schemas as schemas
@@ -19,12 +19,6 @@ from app.notifications.routes.base import blueprint, find_owner
 UPLOADS: Final = UploadPlaces()
 # So that one that is somewhat too large is told by its field, and none is read for long that is not kept.
 MOST_READ: Final = 64 * 1024**2
-FILE_DOC: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @blueprint.route("/notifications/attachments/<uuid:file_id>")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Response
 from flask.views import MethodView
 
-from app.http import UploadPlaces, platform, read_large, receive_file, send_blob
+from app.http import FILE_DOC, UploadPlaces, platform, read_large, receive_file, send_blob
 from app.kernel.errors import Unavailable
 from app.kernel.ids import new_id
 from app.kernel.store import BlobStore, StoreAway, Stored
@@ -21,12 +21,6 @@ from app.runners.work_schemas import FileQuerySchema, KeptFilesSchema, StoredFil
 
 MOST_REPORT: Final = 64 * 1024**2
 SOON: Final = {"Retry-After": "2"}
-FILE_DOC: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 UPLOADS = UploadPlaces()
 # A report takes many times its size while it is read.
 REPORTS = threading.BoundedSemaphore(1)

@@ -8,12 +8,12 @@ from uuid import UUID
 from flask import Response
 from flask.views import MethodView
 
-from app.http import platform, send_blob
+from app.http import FILE_DOC, platform, send_blob
 from app.kernel.errors import NotFound, Refusal
 from app.kernel.ids import new_id
 from app.kernel.store import BlobStore
 from app.pipelines import StoredCache, find_cache, has_cache, keep_cache, may_read_cache, read_briefing
-from app.runners.routes.artifacts import FILE_DOC, delete_blobs, store_upload
+from app.runners.routes.artifacts import delete_blobs, store_upload
 from app.runners.routes.base import ATTEMPT, by_runner, holding, machines
 from app.runners.work_schemas import CacheKeptSchema, CacheQuerySchema, CacheSearchSchema, FoundSchema
 

@@ -159,15 +159,6 @@ class View:
         return moment is None or self.now - moment <= within
 
 
-def read_time(said: Any) -> datetime | None:
-    """Return a moment that an object says; None for none, and for what cannot be counted with."""
-    try:
-        found = datetime.fromisoformat(said)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo is not None and 1970 <= found.year < 9000 else None
-
-
 def count(number: int, noun: str) -> str:
     """Return a number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Final
 
 from app.clusters import CERTIFICATES, EVENTS, QUOTAS, Seen
-from app.sre.facts.base import CRITICAL, INFO, WARNING, Fact, Thing, View, read_time
+from app.kernel.clock import read_time
+from app.sre.facts.base import CRITICAL, INFO, WARNING, Fact, Thing, View
 from app.tenancy import read_quantity
 
 FULL: Final = Decimal("0.9")

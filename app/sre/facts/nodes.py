@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from app.clusters import NODES, Seen
-from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View, read_time
+from app.kernel.clock import read_time
+from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View
 
 # A node that joins is not ready for some seconds, and one may miss a beat.
 JOINING: Final = timedelta(minutes=5)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.clusters import PODS, Seen
-from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View, count, lies_on, read_time
+from app.kernel.clock import read_time
+from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View, count, lies_on
 
 # A pod that has just been made may wait for a node that is being made for it, for an image, or for its disk.
 PATIENCE: Final = timedelta(minutes=1)

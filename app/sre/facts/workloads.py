@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.clusters import AUTOSCALERS, DEPLOYMENTS, JOBS, Seen
-from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View, read_time
+from app.kernel.clock import read_time
+from app.sre.facts.base import CRITICAL, WARNING, Fact, Thing, View
 
 # A short peak is what an autoscaler is for.
 PEAK: Final = timedelta(minutes=5)
