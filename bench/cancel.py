@@ -47,7 +47,8 @@ def measure(ground: Ground) -> list[Finding]:
         database = open_worker_database(ours.settings)
         with psycopg.connect(plain(ours.settings.database_url), autocommit=True) as rows:
             owner = rows.execute("SELECT id FROM users ORDER BY created_at DESC LIMIT 1").fetchone()
-            accept = partial(_accept, database, owner[0] if owner else None)
+            assert owner is not None
+            accept = partial(_accept, database, owner[0])
             findings = [
                 *_findings("a queued job", _rounds(caller, rows, partial(accept, Polite(), 3600.0), "queued")),
                 *_findings("running work", _rounds(caller, rows, partial(accept, Polite()), "running")),
@@ -111,7 +112,7 @@ def _ended(rows: Rows, job_id: str) -> float:
 
 def _await(rows: Rows, query: str, job_id: str) -> tuple[Any, ...]:
     deadline = time.monotonic() + MOST_SECONDS
-    while not (row := rows.execute(query, (job_id,)).fetchone()):  # type: ignore[call-overload]
+    while not (row := rows.execute(query, (job_id,)).fetchone()):
         if time.monotonic() > deadline:
             raise RuntimeError(f"job {job_id} did not get there: {query}")
         time.sleep(0.02)

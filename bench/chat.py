@@ -103,13 +103,18 @@ def _hurry(side: Side, crowd: Crowd, rooms: int) -> tuple[float, float]:
         for number in range(first, HURRIED, SENDERS):
             say(number % rooms, stamp())
 
+    def take() -> float:
+        for one in spoken:
+            one.result()
+        return time.monotonic() - began
+
     began = time.monotonic()
     with ThreadPoolExecutor(SENDERS + 1) as threads:
         spoken = [threads.submit(speak, first) for first in range(SENDERS)]
-        taken = threads.submit(lambda: [one.result() for one in spoken] and time.monotonic() - began)
+        taken = threads.submit(take)
         crowd.hear(HURRIED * ROOM)
         heard = time.monotonic() - began
-        return HURRIED / float(taken.result()), HURRIED * ROOM / heard
+        return HURRIED / taken.result(), HURRIED * ROOM / heard
 
 
 def _compare(count: int, ours: Seen, name: str, bare: Seen) -> list[Finding]:

@@ -161,7 +161,7 @@ def _sweep_through(database: Database, connection: psycopg.Connection[Any]) -> A
 
 
 def _ask(connection: psycopg.Connection[Any], question: str, *given: Any) -> list[float]:
-    rows = connection.execute(question, given).fetchall()  # type: ignore[call-overload]
+    rows = connection.execute(question, given).fetchall()
     return [float(row[0]) for row in rows if row[0] is not None]
 
 

@@ -161,5 +161,5 @@ class Ground:
     def platform(self, name: str, *processes: str, **changed: str) -> Iterator[Programs]:
         """Run processes of the Procfile on a fresh database."""
         commands = {process: PROCFILE[process] for process in processes}
-        with self.programs(name, commands, **changed).running() as programs:
+        with self.programs(name, commands, empty=False, **changed).running() as programs:
             yield programs

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import jwt
@@ -22,7 +22,8 @@ from websockets.frames import Frame, Opcode
 
 from app.identity import TokenReader, register
 from app.identity.keys import ALGORITHM, KeyRing
-from app.identity.logins import Origin, open_login
+from app.identity.logins import open_login
+from app.identity.origins import Origin
 from app.identity.recognition import AUDIENCE
 from app.jobs import Job
 from app.kernel.crypto import Vault
@@ -51,7 +52,7 @@ class Owner:
             user = register(session, "hearer", "hearer@example.com", "no password lets in here")
             session_id = open_login(session, user, Origin("127.0.0.1", "bench"), 86400).session_id
         signer = KeyRing(database, vault).signer()
-        claims = {"sub": str(user.id), "sid": str(session_id), "type": "access", "aud": AUDIENCE}
+        claims: dict[str, Any] = {"sub": str(user.id), "sid": str(session_id), "type": "access", "aud": AUDIENCE}
         claims |= {"iss": settings.public_url, "exp": datetime.now(UTC) + timedelta(hours=1)}
         token = jwt.encode(claims, signer.private_key, ALGORITHM, headers={"kid": signer.kid})
         TokenReader(database, vault, settings.public_url).recognize(token)

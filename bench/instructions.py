@@ -134,4 +134,6 @@ def _instructions(
     what: str, ours: Done, beside: str = "", bare: Done | None = None, goal: Goal | None = None
 ) -> Iterator[Finding]:
     if ours.instructions is not None:
-        yield Finding(f"{what}, instructions", ours.instructions, "M", beside, bare and bare.instructions, goal)
+        yield Finding(
+            f"{what}, instructions", ours.instructions, "M", beside, bare.instructions if bare else None, goal
+        )

@@ -134,7 +134,7 @@ class Executions(MethodView):
         with committing() as session:
             pipeline = session.get(tables.Pipeline, pipeline_id, with_for_update=True)
             if pipeline is None or pipeline.owner_id != current_user.id:
-                abort(404)
+                return abort(404)
             execution = tables.start(session, pipeline, body, current_user.id)
         nothing.apply_async((str(execution.id),), task_id=str(execution.job_id))
         return execution
