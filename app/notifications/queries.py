@@ -37,19 +37,18 @@ _ATTEMPT: tuple[Any, ...] = (
 
 
 def visible_notifications(caller: Principal, filters: Mapping[str, Any]) -> Select[Notification]:
-    """Select the notifications a caller may read; filters: status, type, recipient, organization_id, start_date,
-    end_date."""
+    """Select the notifications a caller may read; filters: status, type, recipient, room_id, organization_id, and
+    start_date or created_after, end_date or created_before."""
     rows = select(Notification).where(_may_read(caller, Notification))
-    equal = ("status", "type", "organization_id")
+    equal = ("status", "type", "room_id", "organization_id")
     rows = rows.where(*(getattr(Notification, name) == filters[name] for name in equal if name in filters))
     if "recipient" in filters:
         named = select(Recipient.notification_id).where(func.lower(Recipient.address) == fold(filters["recipient"]))
         rows = rows.where(Notification.id.in_(named))
-    if "start_date" in filters:
-        rows = rows.where(Notification.created_at >= filters["start_date"])
-    if "end_date" in filters:
-        rows = rows.where(Notification.created_at < filters["end_date"])
-    return rows
+    since = (filters[name] for name in ("start_date", "created_after") if name in filters)
+    until = (filters[name] for name in ("end_date", "created_before") if name in filters)
+    moment = Notification.created_at
+    return rows.where(*(moment >= first for first in since), *(moment < end for end in until))
 
 
 def visible_templates(caller: Principal) -> Select[Template]:

@@ -176,9 +176,12 @@ class NotificationFilters(Schema):
     status = fields.String(validate=validate.OneOf(STATUSES))
     type = fields.String(validate=validate.OneOf(TYPES))
     recipient = fields.String(validate=validate.Length(1, 254))
+    room_id = fields.UUID()
     organization_id = fields.UUID()
     start_date = DayOrMoment()
     end_date = DayOrMoment(is_end=True)
+    created_after = Timestamp()
+    created_before = Timestamp()
 
 
 class RecipientFilters(Schema):

@@ -188,4 +188,6 @@ def test_a_list_is_narrowed(client: FlaskClient, alice: Person, inbox: Inbox, to
     assert ids("recipient=ann@SHOP.example") == [first["id"]]
     assert ids("status=sent") == [second["id"], first["id"]]
     assert ids("status=failed") == ids("end_date=2020-01-01") == []
+    assert ids(f"created_after={second['created_at']}") == [second["id"]]
+    assert ids(f"created_before={second['created_at']}") == [first["id"]]
     error_of(client.get(f"{API}/notifications?status=eaten", headers=alice.headers), 422)

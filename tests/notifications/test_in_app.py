@@ -159,6 +159,9 @@ def test_all_who_are_in_a_room_are_told(
     drain(database, tools)
     assert sorted(one["address"] for one in recipients(client, shop, sent)) == sorted([ann.id, bob.id])
     assert heard_by(database, bob)[0].data["room_id"] == room
+    tell(client, shop, recipients=[ann.id])
+    (found,) = data_of(client.get(f"{API}/notifications?room_id={room}", headers=shop.headers))
+    assert found["id"] == sent["id"]
 
 
 def test_what_cannot_be_told_is_refused_by_its_name(

@@ -10,9 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from app.kernel.clock import database_now, sql_seconds
+from app.kernel.clock import database_now, sql_seconds, utc_now
 from app.kernel.crypto import Vault
 from app.kernel.db import Database
+from app.notifications.choosing import Choice, order_providers
 from app.notifications.models import EmailProvider
 from app.notifications.providers import take_slot
 from tasks.tools import Tools
@@ -162,6 +163,22 @@ def test_those_that_are_not_named_any_more_go(client: FlaskClient, alice: Person
     set_providers(client, alice, SERVER, {**SERVER, "name": "other"})
     assert [one["name"] for one in data_of(client.get(PROVIDERS, headers=alice.headers))] == ["default", "other"]
     assert set_providers(client, alice) == []
+
+
+def test_mails_to_one_and_mails_to_many_go_by_those_that_are_meant_for_them(
+    client: FlaskClient, alice: Person, inbox: Inbox, tools: Tools, database: Database
+) -> None:
+    set_providers(client, alice, provider(inbox, "desk", is_bulk=False), provider(inbox, "mill", is_primary=False))
+    sent = [send(client, alice, to) for to in ("ann@shop.example", ["ann@shop.example", "bob@shop.example"])]
+    drain(database, tools)
+    attempts = [read(client, alice, one)["delivery_attempts"] for one in sent]
+    assert [{one["provider_name"] for one in some} for some in attempts] == [{"desk"}, {"mill"}]
+
+
+def test_of_two_the_heavier_is_drawn_more_often() -> None:
+    light, heavy = (Choice(UUID(int=weight), True, True, weight, None) for weight in (1, 9))
+    firsts = [order_providers([light, heavy], utc_now(), is_bulk=False)[0] for _ in range(1000)]
+    assert 800 < firsts.count(heavy.id) < 980
 
 
 def test_a_rate_is_kept_by_all_jobs_together(client: FlaskClient, alice: Person, database: Database) -> None:

@@ -37,6 +37,7 @@ def test_a_mail_is_sent_and_every_attempt_is_kept(
     (attempt,) = told["delivery_attempts"]
     assert (attempt["status"], attempt["provider_name"]) == ("success", "default")
     assert attempt["provider_response"].startswith("250")
+    assert attempt["response_time_ms"] > 0
     job = data_of(client.get(f"{API}/jobs/{sent['job_id']}", headers=alice.headers))
     assert (job["status"], job["result"]) == ("succeeded", {"recipients": {"sent": 1}})
     with database.transaction() as session:
