@@ -4,6 +4,7 @@ document."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,10 +24,15 @@ from app.kernel.db import Database
 from app.kernel.engine import make_engine
 from app.kernel.stream import write_published
 from config.settings import Settings
+from tasks.tools import Tools
 from tests.support.contract import ContractClient
 from tests.support.event_schemas import check_announced
+from tests.support.mail import Inbox, smtp_server
+from tests.support.receivers import Receiver, receiving
 from tests.support.scheduling import FileScheduling
 from tests.support.servers import Servers
+from tests.support.webhooks import Postman
+from workers.composition import open_tools
 
 SECRET = "a key of the tests, long enough to be one"
 
@@ -165,3 +171,30 @@ def app(_app: Flask, database: Database, redis_url: str) -> Flask:
 def client(app: Flask) -> FlaskClient:
     """A client without a login; every reply it gets must be documented."""
     return app.test_client()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    """A mail server that takes mails from everybody."""
+    with smtp_server(tmp_path, tls=False) as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def receiver(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver on this machine, where webhooks may be sent."""
+    monkeypatch.setattr(app.extensions["headrace"], "allow_private_addresses", True)
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def tools(settings: Settings, tmp_path: Path) -> Tools:
+    """A worker's, which may go to this machine."""
+    return open_tools(replace(settings, data_dir=tmp_path, allow_private_addresses=True))
+
+
+@pytest.fixture
+def postman(database: Database, settings: Settings, tmp_path: Path) -> Postman:
+    """Who delivers."""
+    return Postman.of(database, settings, tmp_path)

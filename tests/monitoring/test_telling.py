@@ -3,55 +3,28 @@ each is in their stories."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from app.kernel.db import Database
 from app.kernel.ids import new_id
-from config.settings import Settings
 from tasks.tools import Tools
 from tests.monitoring.test_alerts import alerts, make_rule
 from tests.support.alerts import Watcher
 from tests.support.clients import make_client, make_user
 from tests.support.identity import Person, data_of, error_of
-from tests.support.mail import Inbox, smtp_server
+from tests.support.mail import Inbox
 from tests.support.metrics import get
 from tests.support.notifications import provider, set_providers
-from tests.support.receivers import Receiver, receiving
+from tests.support.receivers import Receiver
 from tests.support.rooms import listed, make_room
 from tests.support.webhooks import Postman, make_webhook
 from tests.support.work import drain
-from workers.composition import open_tools
 
 RULES = "/api/v1/alert-rules"
 TEAM = {"kind": "email", "to": "team@shop.example"}
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    """A mail server that takes mails from everybody."""
-    with smtp_server(tmp_path, tls=False) as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def tools(settings: Settings, tmp_path: Path) -> Tools:
-    """A worker's, which may go to this machine."""
-    return open_tools(replace(settings, data_dir=tmp_path, allow_private_addresses=True))
-
-
-@pytest.fixture
-def receiver(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """A receiver on this machine, where webhooks may be sent."""
-    monkeypatch.setattr(app.extensions["headrace"], "allow_private_addresses", True)
-    with receiving() as receiver:
-        yield receiver
 
 
 def attempts(client: FlaskClient, person: Person, alert: dict[str, Any]) -> list[dict[str, Any]]:
@@ -111,16 +84,13 @@ def test_a_webhook_is_told_signed(
     watcher: Watcher,
     push: Callable[..., None],
     receiver: Receiver,
-    database: Database,
-    settings: Settings,
-    tmp_path: Path,
+    postman: Postman,
 ) -> None:
     hook = make_webhook(client, alice, receiver.url, events=["notification.message"])
     make_rule(client, alice, routes=[{"kind": "webhook", "to": hook["id"]}])
     push(50.0)
     watcher.look()
-    postman = Postman.of(database, settings, tmp_path)
-    drain(database, postman.tools)
+    drain(postman.database, postman.tools)
     postman.deliver()
     (got,) = receiver.got
     told = got.verified(hook["secret"])

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.kernel.db import Database
 from app.kernel.events import EventRecord
-from config.settings import Settings
 from tests.support.identity import Person, data_of, error_of
 from tests.support.notifications import API, read, recipients
-from tests.support.receivers import Receiver, receiving
+from tests.support.receivers import Receiver
 from tests.support.webhooks import Postman, make_webhook
 from tests.support.work import make_runtime
 
 WANTS = ["notification.message"]
-
-
-@pytest.fixture
-def receiver(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """A receiver on this machine, where webhooks may be sent."""
-    monkeypatch.setattr(app.extensions["headrace"], "allow_private_addresses", True)
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def postman(database: Database, settings: Settings, tmp_path: Path) -> Postman:
-    """Who delivers."""
-    return Postman.of(database, settings, tmp_path)
 
 
 def tell(client: FlaskClient, person: Person, status: int = 202, **fields: Any) -> Any:

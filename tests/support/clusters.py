@@ -10,10 +10,12 @@ from uuid import UUID
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app import jobs
 from app.clusters import Access, Cluster
 from app.jobs import Job
 from app.kernel.db import Database
 from app.kernel.events import EventRecord
+from app.kernel.intents import Intent
 from config.settings import Settings
 from tasks.tools import Tools
 from tests.support.identity import Person, data_of
@@ -52,6 +54,15 @@ class Keeper:
     def drain(self) -> int:
         """Do everything that is due."""
         return drain(self.database, self.tools)
+
+    def do(self, intent: Intent) -> Any:
+        """Do what is asked for, and everything else that is due; returns what the job tells."""
+        with self.database.transaction() as session:
+            job_id = jobs.accept(session, intent)
+        self.drain()
+        job = self.job(str(job_id))
+        assert job.status == "succeeded", job.error
+        return job.result
 
     def cluster(self, cluster_id: str) -> Cluster:
         """Read a cluster."""

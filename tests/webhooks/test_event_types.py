@@ -19,6 +19,9 @@ PROMISED = {
     *("room.created", "room.updated", "room.deleted", "room.joined", "room.left"),
     *("message.created", "message.updated", "message.deleted", "message.restored"),
     *("cluster.created", "cluster.updated", "cluster.deleted", "cluster.health_changed", "client.updated"),
+    *("alert.triggered", "alert.resolved", "anomaly.detected", "problem.opened", "problem.resolved"),
+    *("recommendation.created", "notification.sent", "notification.delivered", "notification.failed"),
+    *("notification.bounced", "notification.message", "webhook.disabled", "webhook.digest"),
 }
 
 

@@ -79,6 +79,7 @@ def test_rooms_are_filtered_by_either_name(client: FlaskClient) -> None:
         "http://shop.example.com/hook",
         "https://169.254.169.254/latest",
         "https://[::ffff:127.0.0.1]/hook",
+        "http://[::ffff:127.0.0.1]",
         "https://[::1]/",
         "https://127.1/",
         "https://0x7f000001/",

@@ -14,7 +14,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
-from app import jobs
 from app.jobs import Job
 from app.kernel.addresses import AddressRules
 from app.kernel.clock import database_now
@@ -82,12 +81,7 @@ def source(client: FlaskClient, person: Person, prometheus: Prometheus, **fields
 
 def pull(keeper: Keeper) -> Any:
     """Pull from what is due, as the clock asks for it."""
-    with keeper.database.transaction() as session:
-        job_id = jobs.accept(session, PullMetrics())
-    keeper.drain()
-    job = keeper.job(str(job_id))
-    assert job.status == "succeeded", job.error
-    return job.result
+    return keeper.do(PullMetrics())
 
 
 def change(keeper: Keeper, source_id: str, **values: Any) -> None:

@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import jobs
 from app.clusters import Access, CheckRules, Cluster, Observed, observation, observation_of, record_inventory
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
@@ -39,12 +38,7 @@ def api_server(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServe
 
 
 def tick(keeper: Keeper) -> Any:
-    with keeper.database.transaction() as session:
-        job_id = jobs.accept(session, LookForProblems())
-    keeper.drain()
-    job = keeper.job(str(job_id))
-    assert job.status == "succeeded", job.error
-    return job.result
+    return keeper.do(LookForProblems())
 
 
 def break_a_deployment(cluster: RestCluster) -> None:

@@ -131,7 +131,10 @@ def test_an_answer_that_is_no_text_is_kept_as_far_as_it_is() -> None:
     ("url", "destinations"),
     [
         ("http://169.254.169.254/latest", HERE),
+        ("http://[::ffff:169.254.169.254]/", HERE),
         ("https://[::ffff:127.0.0.1]/", PUBLIC),
+        ("https://[64:ff9b::7f00:1]/", PUBLIC),
+        ("https://[64:ff9b:1::1]/", HERE),
         ("https://127.0.0.1/", PUBLIC),
         ("https://10.0.0.1/", PUBLIC),
         ("https://8.8.8.8:22/", PUBLIC),
