@@ -1,8 +1,7 @@
 """Monitoring: series of numbers under names and labels, pushed or pulled from sources and kept compactly, and what is
 asked of them; rules over them, and their alerts. Higher rooms reach series with `visible_series` and their samples with
-`read_points`, take points of clients with `read_columns`, say what is anomalous with `tells_anomalies`, and how an
-alert was delivered with `record_attempt`. Workers take sources with `take_due_pulls` and tell what came of it with
-`record_pull` or `record_failure`.
+`read_points`, take points of clients with `read_columns`, and say what is anomalous with `tells_anomalies`. Workers
+take sources with `take_due_pulls` and tell what came of it with `record_pull` or `record_failure`.
 """
 
 from importlib import import_module
@@ -13,7 +12,6 @@ from app.monitoring.alerting.evaluating import evaluate_rule, note_fault, take_d
 from app.monitoring.alerting.groups import find_muted, tell_due
 from app.monitoring.alerting.queries import firing_alerts
 from app.monitoring.alerting.rules import forget_alerts
-from app.monitoring.alerting.story import record_attempt
 from app.monitoring.alerting.trials import run_trial
 from app.monitoring.comparing import compare_usages, shares_of_clusters
 from app.monitoring.errors import BodyTooLarge, QueryTooWide, TooManySeries
@@ -103,7 +101,6 @@ __all__ = [
     "read_columns",
     "read_outlooks",
     "read_points",
-    "record_attempt",
     "record_failure",
     "record_pull",
     "run_trial",

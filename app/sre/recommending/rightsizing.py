@@ -54,7 +54,8 @@ FEW_BUFFER: Final = 2.0
 
 
 def find_sizes(workload: Workload, container: Container, uses: Sequence[PodUse]) -> Finding | None:
-    """Return what a container should ask for, if that is far from what it asks for now."""
+    """Return what a container should ask for, if it asks for something else now by a tenth of a processor or by 100 MiB
+    of memory at least, or for nothing."""
     sizes = _leave_scaled(workload, size_of(uses, container.limits.get("memory") if container.killed else None))
     if sizes.cpu is None and sizes.memory is None:
         return _find_missing(workload, container, uses)
