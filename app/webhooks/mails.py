@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from app.identity import AccountMail, Client, Desk, Letter, User, ask_for_mail, writes_mail
+from app.identity import AccountMail, Client, Desk, Letter, Membership, User, ask_for_mail, writes_mail
 from app.tenancy import Organization
 from app.webhooks.models import DISABLED, Webhook
 
@@ -20,8 +20,8 @@ NEXT: Final = (
 
 
 def tell_owner(session: Session, webhook: Webhook, reason: str) -> None:
-    """Mail whoever made a webhook, or owns its organization, that it was turned off; an application's contact, if it
-    has one."""
+    """Mail whoever made a webhook, or owns its organization where they have left it, that it was turned off; an
+    application's contact, if it has one."""
     details = {"webhook_id": str(webhook.id), "reason": reason}
     if webhook.client_id is not None:
         client = session.get(Client, webhook.client_id)
@@ -34,11 +34,11 @@ def tell_owner(session: Session, webhook: Webhook, reason: str) -> None:
 
 
 def _find_user(session: Session, webhook: Webhook) -> User | None:
-    maker = session.get(User, webhook.created_by) if webhook.created_by else None
-    if maker is not None:
-        return maker
-    owner = select(Organization.owner_id).where(Organization.id == webhook.organization_id)
-    return session.scalars(select(User).where(User.id.in_(owner))).first()
+    members = select(Membership.user_id).where(Membership.organization_id == webhook.organization_id)
+    owner = select(Organization.owner_id).where(Organization.id == webhook.organization_id).scalar_subquery()
+    is_still_there = and_(User.id == webhook.created_by, User.id.in_(members))
+    told = select(User).where(or_(is_still_there, User.id == owner))
+    return session.scalars(told.order_by(User.id == owner).limit(1)).first()
 
 
 @writes_mail(MAIL)

@@ -6,13 +6,15 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from app.identity.models import AccountMail
+from app.identity.models import AccountMail, Membership
+from app.kernel.db import Database
 from app.kernel.events import EventRecord
 from app.webhooks import Patience
-from tests.support.identity import Person, data_of
+from tests.support.identity import Person, data_of, join, make_person
 from tests.support.receivers import Receiver
 from tests.support.webhooks import API, Postman, created, make_webhook
 
@@ -87,6 +89,23 @@ def test_a_receiver_that_is_gone_turns_its_webhook_off_and_its_owner_is_told(
     data_of(client.post(f"{API}/webhooks/{made['id']}/activate", headers=alice.headers))
     postman.deliver()
     assert [one.status for one in postman.deliveries(made["id"])] == ["succeeded"]
+
+
+def test_of_a_webhook_whose_maker_has_left_the_owner_of_the_organization_is_told(
+    app: Flask, client: FlaskClient, alice: Person, receiver: Receiver, postman: Postman, database: Database
+) -> None:
+    bob = make_person(app, database, "bob")
+    join(database, bob, alice.organization_id, "admin")
+    make_webhook(client, bob, receiver.url, organization_id=str(alice.organization_id))
+    with database.transaction() as session:
+        left = (Membership.user_id == bob.user.id) & (Membership.organization_id == alice.organization_id)
+        session.execute(delete(Membership).where(left))
+    receiver.answers(410)
+    postman.announce(created(alice))
+    postman.deliver()
+    with database.transaction() as session:
+        told = session.scalars(select(AccountMail.address).where(AccountMail.kind == "webhook_disabled")).all()
+    assert told == ["alice@example.com"]
 
 
 def test_five_days_of_failure_turn_a_webhook_off(
