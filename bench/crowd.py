@@ -42,6 +42,7 @@ class Crowd:
         self._hello = hello
         self._settled = settled
         self._stack = ExitStack()
+        self._came: list[socket.socket] = []
         self._clients: dict[int, socket.socket] = {}
         self._tails: dict[int, bytes] = {}
         self._readable = select.epoll()
@@ -55,8 +56,10 @@ class Crowd:
 
     def come(self, count: int) -> None:
         """Let so many clients come; raises RuntimeError when one is not let in."""
-        came = [self._open(number) for number in range(count)]
-        for client in came:
+        for number in range(count):
+            self._came.append(self._open(number))
+            self._show()
+        for client in self._came:
             _read_until(client, self._settled)
             self._show()
             client.setblocking(False)
@@ -81,7 +84,7 @@ class Crowd:
         """Let all clients show now and then that they are there."""
         if time.monotonic() - self._shown > PONG_SECONDS:
             self._shown = time.monotonic()
-            for client in self._clients.values():
+            for client in self._came:
                 client.sendall(PONG)
 
     def _open(self, number: int) -> socket.socket:

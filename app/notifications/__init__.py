@@ -12,11 +12,10 @@ from app.notifications.attachments import attachments_of, forget_attachments, un
 from app.notifications.attempts import (
     Outcome,
     Try,
-    begin_attempt,
-    end_attempt,
+    exchange_attempts,
     note_found,
     put_off_unknown,
-    unknown_attempt,
+    unknown_attempts,
 )
 from app.notifications.carrying import carry, carry_some, find_targets, is_carried
 from app.notifications.dkim_keys import find_key_fault
@@ -66,13 +65,12 @@ __all__ = [
     "ValidateProviders",
     "attachments_of",
     "begin",
-    "begin_attempt",
     "blueprints",
     "carry",
     "carry_some",
     "copies_of",
     "count_ended",
-    "end_attempt",
+    "exchange_attempts",
     "fallback_of",
     "find_address_fault",
     "find_key_fault",
@@ -100,7 +98,7 @@ __all__ = [
     "tell",
     "topic_of",
     "unclaimed",
-    "unknown_attempt",
+    "unknown_attempts",
     "unsubscribe_link",
 ]
 

@@ -1,4 +1,4 @@
-"""Attempts to reach a recipient: written before they are made, their outcome after. What no provider takes now is put
+"""Attempts to reach recipients: written before they are made, their outcome after. What no provider takes now is put
 off, what may have been taken is looked for before it is sent again.
 
 The session comes first; nothing here commits.
@@ -6,9 +6,9 @@ The session comes first; nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,15 +24,15 @@ from app.notifications.models import (
     RETRYING,
     SENDING,
     SENT,
+    STARTABLE,
     TAKEN,
     UNKNOWN,
-    WAITING,
     Notification,
     Recipient,
     SendAttempt,
 )
 from app.notifications.outcomes import settle
-from app.notifications.providers import choices_of, name_of, note_outcome, owner_of, take_slot
+from app.notifications.providers import choices_of, note_outcomes, owner_of, take_slots
 
 PAUSES: Final = (30.0, 120.0, 300.0)
 NONE_LEFT: Final = (
@@ -48,14 +48,14 @@ class Try:
 
     number: int
     provider_id: UUID
-    provider: str
     pause: float
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one attempt. `code` says why it was not taken; `is_refused` that no other provider and no other time
-    would help, `is_unknown` that it may have been taken all the same."""
+    would help, `is_unknown` that it may have been taken all the same. `is_provider_well` is None where it says nothing
+    of the provider."""
 
     recipient_id: UUID
     turn: Try
@@ -65,7 +65,7 @@ class Outcome:
     code: str | None = None
     is_refused: bool = False
     is_unknown: bool = False
-    is_provider_well: bool = True
+    is_provider_well: bool | None = True
 
     @property
     def is_over(self) -> bool:
@@ -73,46 +73,24 @@ class Outcome:
         return self.code is None or self.is_refused or self.is_unknown
 
 
-def begin_attempt(
-    session: Session, notification: Notification, recipient_id: UUID, known: Collection[UUID], tried: Collection[UUID]
-) -> Try | None:
-    """Write an attempt by one of the `known` providers that was not `tried` yet. None where there is no such: then the
-    recipient is put off, or given up. None also where the provider has told meanwhile that it has the mail."""
-    recipient = session.get_one(Recipient, recipient_id, with_for_update=True)
-    if recipient.status not in WAITING:
-        return None
-    moment = session.execute(select(database_now())).scalar_one()
-    choices = choices_of(session, owner_of(notification))
-    order = order_providers(choices, moment, is_bulk=notification.recipient_count > 1)
-    provider_id = next((one for one in order if one in known and one not in tried), None)
-    if provider_id is None:
-        put_off(session, recipient, notification.max_retry_attempts)
-        return None
-    recipient.move(SENDING, recipient.code, recipient.reason)
-    recipient.attempt += 1
-    provider = name_of(session, provider_id)
-    session.add(SendAttempt(recipient_id=recipient_id, number=recipient.attempt, provider=provider))
-    turn = Try(recipient.attempt, provider_id, provider, take_slot(session, provider_id))
-    session.flush()
-    return turn
+def exchange_attempts(
+    session: Session,
+    notification: Notification,
+    outcomes: Sequence[Outcome],
+    wanted: Mapping[UUID, Collection[UUID]],
+    known: Collection[UUID],
+) -> dict[UUID, Try]:
+    """Write what came of some attempts, and begin others: for each recipient who is `wanted`, by one of the `known`
+    providers that is not among those that were tried for them. Returns what was begun, by recipient. Who is not there
+    was put off or given up, or has got the mail meanwhile. An outcome that is written already changes nothing.
 
-
-def end_attempt(session: Session, outcome: Outcome, most_retries: int) -> None:
-    """Write what came of an attempt. A recipient is locked before a provider, everywhere."""
-    recipient = session.get_one(Recipient, outcome.recipient_id, with_for_update=True)
+    Recipients are locked before providers, everywhere, and in the order of their ids.
+    """
+    recipients = _lock(session, {*wanted, *(one.recipient_id for one in outcomes)})
     moment = session.execute(select(database_now())).scalar_one()
-    attempt = session.get_one(SendAttempt, (outcome.recipient_id, outcome.turn.number))
-    attempt.milliseconds, attempt.response = round(outcome.milliseconds, 1), outcome.response
-    attempt.code = outcome.code
-    attempt.outcome = TAKEN if outcome.code is None else UNKNOWN if outcome.is_unknown else NOT_TAKEN
-    note_outcome(session, outcome.turn.provider_id, moment, is_well=outcome.is_provider_well)
-    if outcome.code is None:
-        _note_sent(session, recipient, outcome.turn.provider, outcome.message_id)
-        return
-    recipient.move(FAILED if outcome.is_refused else PENDING, outcome.code, outcome.response)
-    if outcome.is_unknown:
-        put_off(session, recipient, most_retries)
-    session.flush()
+    _end(session, notification, recipients, outcomes, moment)
+    starting = {one: wanted[one.id] for one in recipients.values() if one.id in wanted and one.status in STARTABLE}
+    return _begin(session, notification, starting, known, moment) if starting else {}
 
 
 def put_off(session: Session, recipient: Recipient, most_retries: int) -> None:
@@ -128,11 +106,11 @@ def put_off(session: Session, recipient: Recipient, most_retries: int) -> None:
     session.flush()
 
 
-def unknown_attempt(session: Session, recipient_id: UUID) -> str | None:
-    """Return the provider that may have taken the mail at the last attempt, if that is so."""
-    mine = select(SendAttempt).where(SendAttempt.recipient_id == recipient_id)
-    last = session.scalars(mine.order_by(SendAttempt.number.desc()).limit(1)).first()
-    return last.provider if last is not None and last.outcome == UNKNOWN else None
+def unknown_attempts(session: Session, recipient_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return which of some recipients may have got the mail at the last attempt, and from which provider."""
+    last = (SendAttempt.recipient_id == Recipient.id) & (SendAttempt.number == Recipient.attempt)
+    rows = select(SendAttempt.recipient_id, SendAttempt.provider).join(Recipient, last)
+    return dict(session.execute(rows.where(Recipient.id.in_(recipient_ids), SendAttempt.outcome == UNKNOWN)).all())
 
 
 def note_found(session: Session, recipient_id: UUID, response: str, message_id: str | None) -> None:
@@ -140,7 +118,9 @@ def note_found(session: Session, recipient_id: UUID, response: str, message_id: 
     recipient = session.get_one(Recipient, recipient_id, with_for_update=True)
     attempt = session.get_one(SendAttempt, (recipient_id, recipient.attempt))
     attempt.outcome, attempt.code, attempt.response = TAKEN, None, response
-    _note_sent(session, recipient, attempt.provider, message_id)
+    moment = session.execute(select(database_now())).scalar_one()
+    _note_sent(session, recipient, attempt.provider, message_id, moment)
+    session.flush()
 
 
 def put_off_unknown(session: Session, recipient_id: UUID, most_retries: int) -> None:
@@ -148,9 +128,70 @@ def put_off_unknown(session: Session, recipient_id: UUID, most_retries: int) -> 
     put_off(session, session.get_one(Recipient, recipient_id, with_for_update=True), most_retries)
 
 
-def _note_sent(session: Session, recipient: Recipient, provider: str, message_id: str | None) -> None:
-    recipient.move(SENT)
-    recipient.provider, recipient.provider_message_id = provider, message_id
-    recipient.sent_at = database_now()
-    settle(session, recipient)
+def _lock(session: Session, ids: Collection[UUID]) -> dict[UUID, Recipient]:
+    rows = select(Recipient).where(Recipient.id.in_(ids)).order_by(Recipient.id).with_for_update()
+    return {row.id: row for row in session.scalars(rows)}
+
+
+def _end(
+    session: Session,
+    notification: Notification,
+    recipients: Mapping[UUID, Recipient],
+    outcomes: Sequence[Outcome],
+    moment: datetime,
+) -> None:
+    attempts = _open_attempts(session, outcomes)
+    new = [one for one in outcomes if (one.recipient_id, one.turn.number) in attempts]
+    for outcome in new:
+        attempt, recipient = attempts[outcome.recipient_id, outcome.turn.number], recipients[outcome.recipient_id]
+        attempt.milliseconds, attempt.response = round(outcome.milliseconds, 1), outcome.response
+        attempt.code = outcome.code
+        attempt.outcome = TAKEN if outcome.code is None else UNKNOWN if outcome.is_unknown else NOT_TAKEN
+        if outcome.code is None:
+            _note_sent(session, recipient, attempt.provider, outcome.message_id, moment)
+            continue
+        recipient.move(FAILED if outcome.is_refused else PENDING, outcome.code, outcome.response)
+        if outcome.is_unknown:
+            put_off(session, recipient, notification.max_retry_attempts)
     session.flush()
+    note_outcomes(session, [(one.turn.provider_id, one.is_provider_well) for one in new], moment)
+
+
+def _open_attempts(session: Session, outcomes: Iterable[Outcome]) -> dict[tuple[UUID, int], SendAttempt]:
+    theirs = SendAttempt.recipient_id.in_([one.recipient_id for one in outcomes])
+    rows = session.scalars(select(SendAttempt).where(theirs, SendAttempt.outcome.is_(None)))
+    return {(row.recipient_id, row.number): row for row in rows}
+
+
+def _begin(
+    session: Session,
+    notification: Notification,
+    starting: Mapping[Recipient, Collection[UUID]],
+    known: Collection[UUID],
+    moment: datetime,
+) -> dict[UUID, Try]:
+    choices = {one.id: one for one in choices_of(session, owner_of(notification))}
+    chosen: dict[UUID, list[Recipient]] = {}
+    for recipient, tried in starting.items():
+        order = order_providers(list(choices.values()), moment, is_bulk=notification.recipient_count > 1)
+        provider_id = next((one for one in order if one in known and one not in tried), None)
+        if provider_id is None:
+            put_off(session, recipient, notification.max_retry_attempts)
+            continue
+        recipient.move(SENDING, recipient.code, recipient.reason)
+        recipient.attempt += 1
+        name = choices[provider_id].name
+        session.add(SendAttempt(recipient_id=recipient.id, number=recipient.attempt, provider=name))
+        chosen.setdefault(provider_id, []).append(recipient)
+    session.flush()
+    return {
+        recipient.id: Try(recipient.attempt, provider_id, pause)
+        for provider_id, theirs in sorted(chosen.items())
+        for recipient, pause in zip(theirs, take_slots(session, provider_id, len(theirs)), strict=True)
+    }
+
+
+def _note_sent(session: Session, recipient: Recipient, provider: str, message_id: str | None, moment: datetime) -> None:
+    recipient.move(SENT)
+    recipient.provider, recipient.provider_message_id, recipient.sent_at = provider, message_id, moment
+    settle(session, recipient)

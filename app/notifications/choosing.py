@@ -21,6 +21,7 @@ class Choice:
     """What is known of a provider when one is chosen."""
 
     id: UUID
+    name: str
     is_primary: bool
     is_bulk: bool
     weight: int

@@ -3,14 +3,14 @@ commits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app.kernel.clock import database_now, sql_seconds
@@ -101,40 +101,41 @@ def open_named_providers(session: Session, vault: Vault, ids: Collection[UUID]) 
 
 def choices_of(session: Session, owner: Owner) -> list[Choice]:
     """Return what is known of an owner's providers when one is chosen."""
-    columns = (EmailProvider.id, EmailProvider.is_primary, EmailProvider.is_bulk, EmailProvider.weight)
-    rows = session.execute(select(*columns, EmailProvider.open_until).where(is_of(EmailProvider, owner)))
+    columns = (EmailProvider.id, EmailProvider.name, EmailProvider.is_primary, EmailProvider.is_bulk)
+    how = (EmailProvider.weight, EmailProvider.open_until)
+    rows = session.execute(select(*columns, *how).where(is_of(EmailProvider, owner)))
     return [Choice(*row) for row in rows]
 
 
-def name_of(session: Session, provider_id: UUID) -> str:
-    """Return what a provider is called."""
-    return session.execute(select(EmailProvider.name).where(EmailProvider.id == provider_id)).scalar_one()
-
-
-def take_slot(session: Session, provider_id: UUID) -> float:
-    """Take the next turn that a provider's rate allows, for whatever job; returns in how many seconds it comes."""
+def take_slots(session: Session, provider_id: UUID, count: int) -> list[float]:
+    """Take the next turns that a provider's rate allows, for whatever job; returns in how many seconds each comes."""
     free = func.greatest(func.coalesce(EmailProvider.next_slot_at, database_now()), database_now())
     taken = (
         update(EmailProvider)
         .where(EmailProvider.id == provider_id)
-        .values(next_slot_at=free + sql_seconds(1.0 / EmailProvider.rate_limit_per_second))
+        .values(next_slot_at=free + sql_seconds(count * 1.0 / EmailProvider.rate_limit_per_second))
         .returning(
-            func.extract("epoch", EmailProvider.next_slot_at - database_now())
-            - 1.0 / EmailProvider.rate_limit_per_second
+            func.extract("epoch", EmailProvider.next_slot_at - database_now()), EmailProvider.rate_limit_per_second
         )
     )
-    return max(float(session.execute(taken.execution_options(synchronize_session=False)).scalar_one()), 0.0)
+    seconds, rate = session.execute(taken.execution_options(synchronize_session=False)).one()
+    return [max(float(seconds) - left / rate, 0.0) for left in range(count, 0, -1)]
 
 
-def note_outcome(session: Session, provider_id: UUID, moment: datetime, *, is_well: bool) -> None:
-    """Count what a provider does: one that fails again and again is left alone for a while. A mail that it refuses says
-    nothing against it."""
-    failures = session.scalar(select(EmailProvider.failures).where(EmailProvider.id == provider_id))
-    if failures is None or (is_well and failures == 0):
-        return
-    row = session.get_one(EmailProvider, provider_id, with_for_update=True, populate_existing=True)
-    row.failures = 0 if is_well else row.failures + 1
-    row.open_until = None if is_well else next_opening(row.failures, moment)
+def note_outcomes(session: Session, outcomes: Iterable[tuple[UUID, bool | None]], moment: datetime) -> None:
+    """Count what providers do: one that fails again and again is left alone for a while. A mail that it refuses says
+    nothing against it, and None says nothing at all."""
+    said: dict[UUID, list[bool]] = {}
+    for provider_id, is_well in outcomes:
+        if is_well is not None:
+            said.setdefault(provider_id, []).append(is_well)
+    mine = select(EmailProvider).where(EmailProvider.id.in_(said)).order_by(EmailProvider.id)
+    changing = [one for one, wells in said.items() if not all(wells)]
+    rows = mine.where(or_(EmailProvider.failures > 0, EmailProvider.id.in_(changing)))
+    for row in session.scalars(rows.with_for_update().execution_options(populate_existing=True)):
+        for is_well in said[row.id]:
+            row.failures = 0 if is_well else row.failures + 1
+            row.open_until = None if is_well else next_opening(row.failures, moment)
     session.flush()
 
 

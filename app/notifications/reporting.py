@@ -16,7 +16,7 @@ from app.kernel.clock import database_now
 from app.kernel.db import table_of
 from app.kernel.ids import new_id
 from app.notifications.addresses import find_address_fault, fold
-from app.notifications.attempts import note_found, unknown_attempt
+from app.notifications.attempts import note_found, unknown_attempts
 from app.notifications.callbacks import Said
 from app.notifications.models import (
     BOUNCED,
@@ -104,7 +104,7 @@ def _apply(session: Session, recipient: Recipient, one: Said, now: datetime) -> 
     if one.kind == BOUNCED:
         recipient.bounce_reason = recipient.bounce_reason or one.reason
     session.flush()
-    if recipient.status in (PENDING, RETRYING, FAILED) and unknown_attempt(session, recipient.id) is not None:
+    if recipient.status in (PENDING, RETRYING, FAILED) and unknown_attempts(session, [recipient.id]):
         note_found(session, recipient.id, FOUND, one.message_id)
     settle(session, recipient)
 

@@ -26,6 +26,7 @@ from app.notifications.models import (
     REACHED,
     SENDING,
     SENT,
+    STARTABLE,
     SUPPRESSED,
     UNKNOWN,
     WAITING,
@@ -66,9 +67,10 @@ def give_up_lost(session: Session, notification_id: UUID) -> None:
 
 
 def next_recipients(session: Session, notification: Notification, limit: int) -> list[Recipient]:
-    """Return some whose turn it is; those who are suppressed are said to be, and passed over."""
+    """Return some whose turn it is and for whom nobody sends; those who are suppressed are said to be, and passed
+    over."""
     due = or_(Recipient.next_attempt_at.is_(None), Recipient.next_attempt_at <= database_now())
-    mine = select(Recipient).where(Recipient.notification_id == notification.id, Recipient.status.in_(WAITING), due)
+    mine = select(Recipient).where(Recipient.notification_id == notification.id, Recipient.status.in_(STARTABLE), due)
     while rows := list(session.scalars(mine.order_by(Recipient.id).limit(limit))):
         reasons = find_suppressed(session, notification, [row.mail_address for row in rows])
         for row in rows:

@@ -150,8 +150,8 @@ def test_what_is_cancelled_on_its_way_reaches_no_more(
     client: FlaskClient, alice: Person, inbox: Inbox, tools: Tools, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A turn ends after the first batch; before the next one somebody cancels."""
-    monkeypatch.setattr("tasks.notifications.send.AT_ONCE", 1)
-    monkeypatch.setattr("tasks.notifications.send.TURN_SECONDS", 0.0001)
+    monkeypatch.setattr("tasks.notifications.mailing.AT_ONCE", 1)
+    monkeypatch.setattr("tasks.notifications.mailing.TURN_SECONDS", 0.0001)
     set_providers(client, alice, provider(inbox))
     sent = send(client, alice, ["ann@shop.example", "bob@shop.example"])
     with pytest.raises(AssertionError, match="still jobs"):

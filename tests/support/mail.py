@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,8 +32,9 @@ USER, PASSWORD = "headrace", "a mail server's password"
 
 @dataclass
 class Inbox:
-    """What a server was given; `answers` are what it says to the next mails, `250 OK` when there are none left. With
-    `loses_answers` it takes them and ends the connection."""
+    """What a server was given, and over which connections; `answers` are what it says to the next mails, `250 OK` when
+    there are none left. With `loses_answers` it takes them and ends the connection, and after `most` mails it takes no
+    more on a connection."""
 
     port: int
     certificate: Path
@@ -42,6 +44,17 @@ class Inbox:
     answers: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     loses_answers: bool = False
+    connections: Counter[Any] = field(default_factory=Counter)
+    most: int | None = None
+
+    async def handle_MAIL(self, _: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 - aiosmtpd's name
+        """Take a mail on a connection that did not have its share."""
+        if self.connections[session.peer] == self.most:
+            return "421 4.7.0 Enough mails for one connection"
+        self.connections[session.peer] += 1
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a mail; over TLS from the first byte only of who has logged in."""

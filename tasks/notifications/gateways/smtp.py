@@ -82,10 +82,8 @@ class SmtpProvider:
     def send(self, mail: Mail) -> Receipt:
         """Hand a mail over; raises a MailError. A connection that was lost since the last mail is made anew."""
         content = build_message(mail) if self._dkim is None else sign(build_message(mail), self._dkim)
-        connection = self._connect_if_needed()
         try:
-            self._address(connection, mail)
-            return self._hand_over(connection, content)
+            return self._hand_over(self._begin(mail), content)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             raise _judge_failure(error) from error
@@ -103,6 +101,20 @@ class SmtpProvider:
             self._drop()
             raise _judge_failure(error) from error
         return f"{code} {_text(said)}"
+
+    def _begin(self, mail: Mail) -> smtplib.SMTP:
+        """Say from whom and to whom, on the connection of the last mail where there is one: a server may have ended
+        that meanwhile, or end it now because it has taken enough mails, and then takes them on another."""
+        if self._connection is not None:
+            try:
+                self._address(self._connection, mail)
+            except (ProviderAway, smtplib.SMTPException, OSError):
+                self._drop()
+            else:
+                return self._connection
+        connection = self._connect_if_needed()
+        self._address(connection, mail)
+        return connection
 
     def _address(self, connection: smtplib.SMTP, mail: Mail) -> None:
         """Say from whom and to whom. What is refused here is judged at once: nothing was handed over."""
@@ -141,10 +153,7 @@ class SmtpProvider:
 
     def _connect_if_needed(self) -> smtplib.SMTP:
         if self._connection is not None:
-            with suppress(smtplib.SMTPException, OSError):
-                if self._connection.noop()[0] == TAKEN:
-                    return self._connection
-            self._drop()
+            return self._connection
         try:
             self._connection = self._connect()
         except smtplib.SMTPAuthenticationError as error:
