@@ -6,17 +6,17 @@ The session comes first; nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now
-from app.notifications.choosing import order_providers
+from app.notifications.choosing import Choice, order_providers
 from app.notifications.models import (
     FAILED,
     NOT_TAKEN,
@@ -86,11 +86,13 @@ def exchange_attempts(
 
     Recipients are locked before providers, everywhere, and in the order of their ids.
     """
-    recipients = _lock(session, {*wanted, *(one.recipient_id for one in outcomes)})
-    moment = session.execute(select(database_now())).scalar_one()
-    _end(session, notification, recipients, outcomes, moment)
-    starting = {one: wanted[one.id] for one in recipients.values() if one.id in wanted and one.status in STARTABLE}
-    return _begin(session, notification, starting, known, moment) if starting else {}
+    held = _hold(session, {*wanted, *(one.recipient_id for one in outcomes)})
+    if not held:
+        return {}
+    choices = {one.id: one for one in choices_of(session, owner_of(notification))}
+    _end(session, notification, held, outcomes, choices)
+    starting = [one for one in held.values() if one.recipient.id in wanted and one.recipient.status in STARTABLE]
+    return _begin(session, notification, starting, wanted, {one: choices[one] for one in choices.keys() & set(known)})
 
 
 def put_off(session: Session, recipient: Recipient, most_retries: int) -> None:
@@ -128,61 +130,68 @@ def put_off_unknown(session: Session, recipient_id: UUID, most_retries: int) -> 
     put_off(session, session.get_one(Recipient, recipient_id, with_for_update=True), most_retries)
 
 
-def _lock(session: Session, ids: Collection[UUID]) -> dict[UUID, Recipient]:
-    rows = select(Recipient).where(Recipient.id.in_(ids)).order_by(Recipient.id).with_for_update()
-    return {row.id: row for row in session.scalars(rows)}
+class _Held(NamedTuple):
+    """A recipient whose row is locked, with the attempt that is made now if one is, and the moment."""
+
+    recipient: Recipient
+    attempt: SendAttempt | None
+    moment: datetime
+
+
+def _hold(session: Session, ids: Collection[UUID]) -> dict[UUID, _Held]:
+    made_now = (SendAttempt.recipient_id == Recipient.id) & SendAttempt.outcome.is_(None)
+    rows = select(Recipient, SendAttempt, database_now()).outerjoin(SendAttempt, made_now)
+    locked = rows.where(Recipient.id.in_(ids)).order_by(Recipient.id).with_for_update(of=Recipient)
+    return {row[0].id: _Held(*row) for row in session.execute(locked)}
 
 
 def _end(
     session: Session,
     notification: Notification,
-    recipients: Mapping[UUID, Recipient],
+    held: Mapping[UUID, _Held],
     outcomes: Sequence[Outcome],
-    moment: datetime,
+    choices: Mapping[UUID, Choice],
 ) -> None:
-    attempts = _open_attempts(session, outcomes)
-    new = [one for one in outcomes if (one.recipient_id, one.turn.number) in attempts]
-    for outcome in new:
-        attempt, recipient = attempts[outcome.recipient_id, outcome.turn.number], recipients[outcome.recipient_id]
+    said: list[tuple[UUID, bool]] = []
+    for outcome in outcomes:
+        recipient, attempt, moment = held.get(outcome.recipient_id, (None, None, None))
+        if recipient is None or attempt is None or moment is None or attempt.number != outcome.turn.number:
+            continue
         attempt.milliseconds, attempt.response = round(outcome.milliseconds, 1), outcome.response
         attempt.code = outcome.code
         attempt.outcome = TAKEN if outcome.code is None else UNKNOWN if outcome.is_unknown else NOT_TAKEN
+        if outcome.is_provider_well is not None:
+            said.append((outcome.turn.provider_id, outcome.is_provider_well))
         if outcome.code is None:
             _note_sent(session, recipient, attempt.provider, outcome.message_id, moment)
             continue
         recipient.move(FAILED if outcome.is_refused else PENDING, outcome.code, outcome.response)
         if outcome.is_unknown:
             put_off(session, recipient, notification.max_retry_attempts)
-    session.flush()
-    note_outcomes(session, [(one.turn.provider_id, one.is_provider_well) for one in new], moment)
-
-
-def _open_attempts(session: Session, outcomes: Iterable[Outcome]) -> dict[tuple[UUID, int], SendAttempt]:
-    theirs = SendAttempt.recipient_id.in_([one.recipient_id for one in outcomes])
-    rows = session.scalars(select(SendAttempt).where(theirs, SendAttempt.outcome.is_(None)))
-    return {(row.recipient_id, row.number): row for row in rows}
+    failing = {one.id for one in choices.values() if one.failures}
+    if any(not is_well or provider_id in failing for provider_id, is_well in said):
+        note_outcomes(session, said)
 
 
 def _begin(
     session: Session,
     notification: Notification,
-    starting: Mapping[Recipient, Collection[UUID]],
-    known: Collection[UUID],
-    moment: datetime,
+    starting: Sequence[_Held],
+    tried: Mapping[UUID, Collection[UUID]],
+    choices: Mapping[UUID, Choice],
 ) -> dict[UUID, Try]:
-    choices = {one.id: one for one in choices_of(session, owner_of(notification))}
     chosen: dict[UUID, list[Recipient]] = {}
-    for recipient, tried in starting.items():
-        order = order_providers(list(choices.values()), moment, is_bulk=notification.recipient_count > 1)
-        provider_id = next((one for one in order if one in known and one not in tried), None)
-        if provider_id is None:
+    for recipient, _, moment in starting:
+        left = [one for one in choices.values() if one.id not in tried[recipient.id]]
+        order = order_providers(left, moment, is_bulk=notification.recipient_count > 1)
+        if not order:
             put_off(session, recipient, notification.max_retry_attempts)
             continue
         recipient.move(SENDING, recipient.code, recipient.reason)
         recipient.attempt += 1
-        name = choices[provider_id].name
+        name = choices[order[0]].name
         session.add(SendAttempt(recipient_id=recipient.id, number=recipient.attempt, provider=name))
-        chosen.setdefault(provider_id, []).append(recipient)
+        chosen.setdefault(order[0], []).append(recipient)
     session.flush()
     return {
         recipient.id: Try(recipient.attempt, provider_id, pause)

@@ -25,6 +25,7 @@ class Choice:
     is_primary: bool
     is_bulk: bool
     weight: int
+    failures: int
     open_until: datetime | None
 
     def is_closed(self, moment: datetime) -> bool:

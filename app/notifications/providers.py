@@ -3,14 +3,13 @@ commits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app.kernel.clock import database_now, sql_seconds
@@ -102,7 +101,7 @@ def open_named_providers(session: Session, vault: Vault, ids: Collection[UUID]) 
 def choices_of(session: Session, owner: Owner) -> list[Choice]:
     """Return what is known of an owner's providers when one is chosen."""
     columns = (EmailProvider.id, EmailProvider.name, EmailProvider.is_primary, EmailProvider.is_bulk)
-    how = (EmailProvider.weight, EmailProvider.open_until)
+    how = (EmailProvider.weight, EmailProvider.failures, EmailProvider.open_until)
     rows = session.execute(select(*columns, *how).where(is_of(EmailProvider, owner)))
     return [Choice(*row) for row in rows]
 
@@ -122,18 +121,13 @@ def take_slots(session: Session, provider_id: UUID, count: int) -> list[float]:
     return [max(float(seconds) - left / rate, 0.0) for left in range(count, 0, -1)]
 
 
-def note_outcomes(session: Session, outcomes: Iterable[tuple[UUID, bool | None]], moment: datetime) -> None:
-    """Count what providers do: one that fails again and again is left alone for a while. A mail that it refuses says
-    nothing against it, and None says nothing at all."""
-    said: dict[UUID, list[bool]] = {}
-    for provider_id, is_well in outcomes:
-        if is_well is not None:
-            said.setdefault(provider_id, []).append(is_well)
-    mine = select(EmailProvider).where(EmailProvider.id.in_(said)).order_by(EmailProvider.id)
-    changing = [one for one, wells in said.items() if not all(wells)]
-    rows = mine.where(or_(EmailProvider.failures > 0, EmailProvider.id.in_(changing)))
-    for row in session.scalars(rows.with_for_update().execution_options(populate_existing=True)):
-        for is_well in said[row.id]:
+def note_outcomes(session: Session, outcomes: Sequence[tuple[UUID, bool]]) -> None:
+    """Count what providers do, in its order: one that fails again and again is left alone for a while. A mail that it
+    refuses says nothing against it."""
+    mine = select(EmailProvider, database_now()).where(EmailProvider.id.in_({one for one, _ in outcomes}))
+    locked = mine.order_by(EmailProvider.id).with_for_update().execution_options(populate_existing=True)
+    for row, moment in session.execute(locked):
+        for is_well in (is_well for provider_id, is_well in outcomes if provider_id == row.id):
             row.failures = 0 if is_well else row.failures + 1
             row.open_until = None if is_well else next_opening(row.failures, moment)
     session.flush()

@@ -35,6 +35,7 @@ from tasks.patience import patiently
 LANES: Final = 4
 AT_ONCE: Final = 50
 NAP: Final = 0.25
+LINGER: Final = 0.01
 TURN_SECONDS: Final = 60.0
 
 Came = tuple[Recipient, Outcome]
@@ -118,8 +119,9 @@ class Mailing:
     def _await_some(self) -> list[Came]:
         while self._sending:
             self._run.check()
-            done, _ = wait(self._sending, NAP, FIRST_COMPLETED)
-            if done:
+            if wait(self._sending, NAP, FIRST_COMPLETED).done:
+                # Those that end within a moment of each other are written together.
+                done, _ = wait(self._sending, LINGER)
                 return [self._take(one) for one in done]
         return []
 
