@@ -134,9 +134,9 @@ class SmtpProvider:
         if code != GO_ON:
             self._begin_anew(connection)
             raise _judge(code, said)
-        connection.send(quote_dots(content))
+        # In one piece: the end alone would wait for the server's acknowledgement of the rest.
+        connection.send(quote_dots(content) + b".\r\n")
         try:
-            connection.send(b".\r\n")
             code, said = connection.getreply()
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
