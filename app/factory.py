@@ -76,6 +76,7 @@ SAME_NAME = (
     "runner_bytes",
     "attachment_bytes",
     "attachment_client_bytes",
+    "attachment_user_bytes",
     "max_body_bytes",
     "metric_body_bytes",
     "metric_series",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import marshmallow as ma
 import orjson
@@ -13,7 +13,9 @@ from marshmallow import fields
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from app.http.envelope import JSON
+from app.http.pacing import Paced
 from app.kernel.errors import FieldError, Invalid, Malformed, Refusal
+from app.kernel.store import Reads
 
 # PostgreSQL's JSONB and orjson's writer take far more; no honest body of this API comes near.
 DEEPEST = 64
@@ -134,15 +136,15 @@ def read_large(most_bytes: int) -> bytes:
     return request.get_data(cache=False)
 
 
-def receive_file(most_bytes: int) -> tuple[IO[bytes], int]:
-    """Return what reads the body, and its length in bytes, which the request must tell; raises LengthRequired or
-    RequestEntityTooLarge."""
+def receive_file(most_bytes: int) -> tuple[Reads, int]:
+    """Return what reads the body at the pace that a sender has to keep, and its length in bytes, which the request must
+    tell; raises LengthRequired or RequestEntityTooLarge."""
     if request.content_length is None:
         raise LengthRequired
     if request.content_length > most_bytes:
         raise RequestEntityTooLarge
     request.max_content_length = most_bytes + 1
-    return request.stream, request.content_length
+    return Paced(request.stream, request.environ.get("gunicorn.socket")), request.content_length
 
 
 def inspect_values(given: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ class Platform:
     runner_bytes: int
     attachment_bytes: int
     attachment_client_bytes: int
+    attachment_user_bytes: int
     max_body_bytes: int
     web_threads: int
     trusted_proxies: int

@@ -1,4 +1,4 @@
-"""Places for files that come in: each takes a thread of the API for as long as its sender likes."""
+"""Places for files that come in: each takes a thread of the API for as long as it comes, at the pace of `pacing`."""
 
 from __future__ import annotations
 

@@ -44,11 +44,18 @@ class Brought:
     size: int
 
 
-def reserve(session: Session, caller: Principal, room_id: UUID, brought: Brought, most_bytes: int) -> Attachment:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many bytes are kept of an application, and of what one of its users has brought."""
+
+    application: int
+    user: int
+
+
+def reserve(session: Session, caller: Principal, room_id: UUID, brought: Brought, bounds: Bounds) -> Attachment:
     """Write that a file is coming to a room, or return it if it has come: brought again with its id it is the same one.
 
-    Raises NotFound, RoomInactive, AttachmentTaken, also for an id that is about to be pruned, and AttachmentsFull
-    beyond `most_bytes` of the application.
+    Raises NotFound, RoomInactive, AttachmentTaken, also for an id that is about to be pruned, and AttachmentsFull.
     """
     actor = find_actor(session, caller, room_id)
     state = session.get(RoomState, room_id)
@@ -63,7 +70,7 @@ def reserve(session: Session, caller: Principal, room_id: UUID, brought: Brought
         raise AttachmentTaken
     if found.sha256 is not None:
         return found
-    _refuse_beyond(session, actor.client_id, brought, most_bytes)
+    _refuse_beyond(session, actor, brought, bounds)
     for name, value in described.items():
         setattr(found, name, value)
     session.flush()
@@ -176,10 +183,15 @@ def _keys_of(attachment: Attachment) -> tuple[ColumnElement[bool], ...]:
     return Attachment.client_id == attachment.client_id, Attachment.id == attachment.id
 
 
-def _refuse_beyond(session: Session, client_id: UUID, brought: Brought, most_bytes: int) -> None:
-    others = select(func.sum(Attachment.size)).where(Attachment.client_id == client_id, Attachment.id != brought.id)
-    if (session.scalar(others) or 0) + brought.size > most_bytes:
-        raise AttachmentsFull(limit=most_bytes)
+def _refuse_beyond(session: Session, actor: Actor, brought: Brought, bounds: Bounds) -> None:
+    others = select(func.sum(Attachment.size)).where(
+        Attachment.client_id == actor.client_id, Attachment.id != brought.id
+    )
+    theirs = others.where(Attachment.uploaded_by == actor.user_id)
+    if actor.user_id is not None and (session.scalar(theirs) or 0) + brought.size > bounds.user:
+        raise AttachmentsFull("Of your files as many bytes are kept as may be.", limit=bounds.user)
+    if (session.scalar(others) or 0) + brought.size > bounds.application:
+        raise AttachmentsFull(limit=bounds.application)
 
 
 def _refused(why: str) -> Invalid:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.identity import Membership, User
@@ -65,20 +65,15 @@ def find_members(session: Session, owner: Owner, room_id: UUID) -> list[UUID]:
 
 def next_to_tell(session: Session, notification: Notification, limit: int) -> list[Recipient]:
     """Return some who were not told yet."""
-    mine = select(Recipient).where(
-        Recipient.notification_id == notification.id,
-        Recipient.status.in_(WAITING),
-        Recipient.email.is_(None),
-        Recipient.user_id.is_not(None),
-    )
-    return list(session.scalars(mine.order_by(Recipient.id).limit(limit)))
+    return list(session.scalars(_untold(notification.id).order_by(Recipient.id).limit(limit)))
 
 
 def tell(session: Session, notification_id: UUID, ids: Collection[UUID], heard: Collection[str]) -> None:
     """Tell users of a notification, in one transaction with what is written of it: nobody is told twice. `heard` are
     the topics that somebody listens to. Who does not may get a mail: they wait for it."""
     notification = session.get_one(Notification, notification_id)
-    recipients = list(session.scalars(select(Recipient).where(Recipient.id.in_(ids)).order_by(Recipient.id)))
+    mine = _untold(notification_id).where(Recipient.id.in_(ids)).order_by(Recipient.id)
+    recipients = list(session.scalars(mine.with_for_update().execution_options(populate_existing=True)))
     addresses = _addresses(session, notification, [row for row in recipients if topic_of(row.user_id) not in heard])
     moment = session.execute(select(database_now())).scalar_one()
     for row in recipients:
@@ -90,6 +85,15 @@ def tell(session: Session, notification_id: UUID, ids: Collection[UUID], heard: 
             note_told(session, row, WEBSOCKET, HEARD if is_there else KEPT, None if is_there else OFFLINE)
     notification.fallback_used = notification.fallback_used or bool(addresses)
     session.flush()
+
+
+def _untold(notification_id: UUID) -> Select[tuple[Recipient]]:
+    return select(Recipient).where(
+        Recipient.notification_id == notification_id,
+        Recipient.status.in_(WAITING),
+        Recipient.email.is_(None),
+        Recipient.user_id.is_not(None),
+    )
 
 
 def note_told(session: Session, row: Recipient, channel: str, response: str, code: str | None = None) -> None:
@@ -119,7 +123,8 @@ def _addresses(session: Session, notification: Notification, absent: Sequence[Re
     if asked is None or not absent:
         return {}
     if asked.get("to_email"):
-        return {row.id: str(asked["to_email"]) for row in absent}
+        # However many are away, one mail says so to one address.
+        return {} if notification.fallback_used else {absent[0].id: str(asked["to_email"])}
     rows = session.execute(select(User.id, User.email).where(User.id.in_([row.user_id for row in absent])))
     emails = {row.id: row.email for row in rows}
     return {row.id: emails[row.user_id] for row in absent if row.user_id in emails}

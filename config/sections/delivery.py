@@ -26,6 +26,7 @@ class DeliverySettings:
     message_retention_days: int = setting(365, "days messages are kept where an application says nothing; 0: for ever")
     attachment_bytes: int = setting(25 * 1024**2, "largest file that a message of a room carries")
     attachment_client_bytes: int = setting(10 * 1024**3, "all such files of one client application")
+    attachment_user_bytes: int = setting(1024**3, "of these, all that one of its users has brought")
     notification_days: int = setting(90, "days notifications are kept after their end; 0: for ever")
     webhook_timeout_seconds: float = setting(15.0, "how long the receiver of a webhook may take to answer")
     webhook_schedule: str = setting("5,300,1800,7200,18000,36000,36000", "seconds before each further try of a webhook")

@@ -69,8 +69,7 @@ def _tell(run: Run) -> int:
     told = 0
     while not run.should_stop():
         with run.adding() as session:
-            some = tell_due(session)
-        if not some:
-            break
-        told += some
+            if not tell_due(session):
+                break
+        told += 1
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from app import jobs
+from app.http import pacing
 from app.kernel.db import Database
 from app.kernel.store import BlobMissing, BlobStore, Stored
 from app.messaging import PruneMessages
@@ -210,6 +212,40 @@ def test_an_application_keeps_so_many_bytes_and_a_silent_room_takes_none(
     assert bring(client, shop, room, b"x" * 40).status_code == 200
     client.post(f"{ROOMS}/{room}/deactivate", json={}, headers=ann.headers)
     assert bring(client, ann, room).status_code == 409
+
+
+def test_one_user_leaves_others_of_the_application_room(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, shop: Holder, ann: Holder, bob: Holder, room: str
+) -> None:
+    monkeypatch.setattr(app.extensions["headrace"], "attachment_user_bytes", 100)
+    chosen = str(uuid4())
+    assert bring(client, ann, room, b"x" * 60, attachment_id=chosen).status_code == 200
+    refused = error_of(bring(client, ann, room, b"x" * 41), 422)
+    assert (refused["code"], refused["details"]["limit"]) == ("QUOTA_EXCEEDED", 100)
+    assert bring(client, ann, room, b"x" * 60, attachment_id=chosen).status_code == 200
+    assert bring(client, bob, room, b"x" * 100).status_code == 200
+    assert bring(client, shop, room, b"x" * 101).status_code == 200
+
+
+def test_who_sends_too_slowly_is_cut_off_and_holds_no_place(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, ann: Holder, room: str
+) -> None:
+    monkeypatch.setattr(pacing, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(pacing, "LEAST_RATE", 10**6)
+    server, sender = socket.socketpair()
+    with server, sender, server.makefile("rb") as body:
+        sender.sendall(b"a part")
+        reply = client.put(
+            f"{ROOMS}/{room}/attachments/{uuid4()}",
+            query_string={"name": "a.png", "mime": "image/png"},
+            headers=ann.headers,
+            input_stream=body,
+            content_length=1000,
+            environ_overrides={"gunicorn.socket": server},
+        )
+    assert reply.status_code == 400
+    assert not routes.UPLOADS.taken
+    assert bring(client, ann, room).status_code == 200
 
 
 def test_files_that_no_message_carries_go_after_a_day(

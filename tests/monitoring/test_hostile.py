@@ -101,8 +101,7 @@ def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
     monkeypatch.setattr(groups, "_tell", tell_most)
     with database.transaction() as session:
         session.execute(update(AlertGroup).values(due_at=database_now()))
-    with database.transaction() as session:
-        assert tell_due(session) == 2
-    with database.transaction() as session:
-        assert tell_due(session) == 0
+    for is_due in (True, True, False):
+        with database.transaction() as session:
+            assert tell_due(session) is is_due
     assert {one["name"]: one["told_at"] is not None for one in alerts(client, alice)} == {"bad": False, "good": True}

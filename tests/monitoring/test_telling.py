@@ -132,6 +132,22 @@ def test_a_room_is_told_that_listens_to_the_organization_and_no_other(
     assert len(listed(client, ann, room)) == 1
 
 
+def test_to_whom_an_alert_was_told_it_is_over_when_its_rule_is_deleted(
+    client: FlaskClient, alice: Person, watcher: Watcher, push: Callable[..., None]
+) -> None:
+    ann = make_user(client, make_client(client), permissions=["manage_rooms", "read_messages"])
+    room = make_room(client, ann, alerts_from=[str(alice.organization_id)])
+    rule = make_rule(client, alice, routes=[{"kind": "room", "to": room}])
+    push(50.0)
+    watcher.look()
+    assert client.delete(f"{RULES}/{rule['id']}", headers=alice.headers).status_code == 204
+    watcher.tell()
+    told = [message["content"].splitlines()[0] for message in listed(client, ann, room)]
+    assert sorted(told) == ["much (firing, warning)", "much (resolved)"]
+    (alert,) = alerts(client, alice)
+    assert [one["outcome"] for one in attempts(client, alice, alert)] == ["handed_over", "handed_over"]
+
+
 def test_a_route_that_cannot_be_taken_says_why_and_keeps_no_other_from_being_taken(
     client: FlaskClient, alice: Person, watcher: Watcher, push: Callable[..., None], receiver: Receiver
 ) -> None:

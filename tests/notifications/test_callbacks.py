@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,8 +14,9 @@ from sqlalchemy import select
 
 from app.kernel.db import Database
 from app.kernel.events import EventRecord
-from app.notifications.callbacks import Incoming, Unsigned, sendgrid
-from app.notifications.models import Callback, Report
+from app.notifications.callbacks import Incoming, Said, Unsigned, sendgrid
+from app.notifications.models import DEFERRED, Callback, Report
+from app.notifications.reporting import apply
 from tasks.tools import Tools
 from tests.support.identity import Person, data_of, error_of
 from tests.support.mail_callbacks import (
@@ -32,6 +34,8 @@ from tests.support.mail_services import Service, mail_service
 from tests.support.notifications import API, hurry, read, recipients, send, set_providers, web_provider
 from tests.support.work import drain
 
+# More than one statement of PostgreSQL has parameters for.
+MANY = 8200
 ANN, BOB, CAROL = "ann@shop.example", "bob@shop.example", "carol@shop.example"
 
 
@@ -219,6 +223,9 @@ def test_sns_is_answered_and_its_certificate_is_fetched_once_and_from_amazon_alo
         said = {"Type": "Notification", "Message": "{}"}
         for url in ("https://evil.example", "https://sns.eu-central-1.amazonaws.com"):
             post.send(sns(said, url), 401)
+        # Whatever Amazon says at other addresses, others may have had it say.
+        for path in ("/?Action=GetTopicAttributes", f"{CERTIFICATE}?Action=GetTopicAttributes", "/x?y=.pem", "/"):
+            post.send(sns({**said, "SigningCertURL": service.url + path}, service.url), 401)
         post.send(sns({**said, "TopicArn": "arn:aws:sns:eu-central-1:999999999999:mails"}, service.url), 401)
     sent_for = data_of(client.get(f"{API}/notifications", headers=alice.headers))[0]
     fates = {one["address"]: one["status"] for one in recipients(client, alice, sent_for)}
@@ -251,6 +258,19 @@ def test_a_signature_that_sendgrid_publishes_is_recognized() -> None:
     assert sendgrid.verify({"verification_key": key}, Incoming(headers, body, 0.0)) is None
     with pytest.raises(Unsigned):
         sendgrid.verify({"verification_key": key}, Incoming(headers, body + b" ", 0.0))
+
+
+def test_thousands_of_events_come_in_one_request(
+    client: FlaskClient, alice: Person, tools: Tools, database: Database
+) -> None:
+    with mail_service("sendgrid") as service:
+        post = open_post(client, alice, service)
+        _, to = sent_to(client, alice, database, tools, ANN)
+    said = [Said(DEFERRED, f"{number}", ANN, mail_id=UUID(to[ANN]["id"])) for number in range(MANY)]
+    with database.transaction() as session:
+        owner = {"organization_id": alice.organization_id}
+        assert apply(session, owner, "default", said) == MANY
+        assert apply(session, owner, "default", said[:2]) == 0
 
 
 def test_a_key_that_is_none_is_refused_by_its_name(client: FlaskClient, alice: Person) -> None:

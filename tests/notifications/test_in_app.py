@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,6 +18,7 @@ from app.kernel.ids import new_id
 from app.kernel.opening import open_redis
 from app.kernel.presence import Listeners, RedisPresence
 from app.kernel.stream import StreamEvent
+from app.notifications import in_app
 from config.settings import Settings
 from tasks.tools import Tools
 from tests.support.clients import Holder, make_client, make_user
@@ -128,6 +130,31 @@ def test_the_mail_may_say_something_else_to_somebody_else(
     (mail,) = inbox.mails
     assert (mail["To"], mail["Subject"]) == ("desk@shop.example", "Away")
     assert mail.get_content().strip() == "<p>Call</p>"
+
+
+def test_one_address_gets_one_mail_however_many_are_away(
+    client: FlaskClient, shop: Holder, ann: Holder, bob: Holder, inbox: Inbox, tools: Tools, database: Database
+) -> None:
+    set_providers(client, shop, provider(inbox))
+    sent = tell(client, shop, recipients=[ann.id, bob.id], email_fallback={"to_email": "desk@shop.example"})
+    drain(database, tools)
+    assert [mail["To"] for mail in inbox.mails] == ["desk@shop.example"]
+    told = recipients(client, shop, sent)
+    assert sorted(str(one["email"]) for one in told) == ["None", "desk@shop.example"]
+    assert {one["status"] for one in told} == {"sent"}
+    assert len(heard_by(database, ann)) == len(heard_by(database, bob)) == 1
+
+
+def test_who_was_told_by_a_worker_that_was_thought_dead_is_not_told_again(
+    client: FlaskClient, shop: Holder, ann: Holder, database: Database
+) -> None:
+    sent = tell(client, shop, recipients=[ann.id])
+    (one,) = recipients(client, shop, sent)
+    for _ in range(2):
+        with database.transaction() as session:
+            in_app.tell(session, UUID(sent["id"]), [UUID(one["id"])], set())
+    assert len(heard_by(database, ann)) == 1
+    assert read(client, shop, sent)["recipient_counts"] == {"sent": 1}
 
 
 def test_who_got_the_mail_instead_unsubscribes_from_mails(

@@ -23,7 +23,7 @@ class Attachment(Base):
 
     __tablename__ = "attachments"
     __table_args__ = (
-        Index("ix_attachments_client_id_size", "client_id", "size"),
+        Index("ix_attachments_kept", "client_id", "uploaded_by", "size"),
         Index("ix_attachments_unbound", "created_at", postgresql_where=text("message_id IS NULL")),
     )
     __mapper_args__ = {"eager_defaults": True}

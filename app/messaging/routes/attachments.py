@@ -67,8 +67,9 @@ def _bring(room_id: UUID, attachment_id: UUID, query: dict[str, Any]) -> Attachm
     if not size:
         raise Invalid(errors=[FieldError("body", "Is empty.")])
     brought = service.Brought(attachment_id, query["name"], query["mime"], size)
+    bounds = service.Bounds(platform().attachment_client_bytes, platform().attachment_user_bytes)
     with transaction() as session:
-        found = service.reserve(session, principal(), room_id, brought, platform().attachment_client_bytes)
+        found = service.reserve(session, principal(), room_id, brought, bounds)
     if found.sha256 is not None:
         return found
     store = BlobStore(platform().artifact_store)

@@ -6,12 +6,12 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,15 +19,18 @@ from app.kernel.clock import database_now
 from app.kernel.db import set_apart, table_of
 from app.kernel.events import announce
 from app.kernel.ids import new_id
+from app.kernel.outages import CONTENDED, SLOW, outage_of
 from app.monitoring.alerting import routing, story
 from app.monitoring.alerting.episodes import FIRING, RESOLVED
 from app.monitoring.alerting.matching import is_in_force, is_inhibited, matches
 from app.monitoring.alerting.routing import Telling
 from app.monitoring.events import AlertResolved, AlertTriggered
-from app.monitoring.models import Alert, AlertGroup, AlertRule, Silence
+from app.monitoring.models import RULE, Alert, AlertGroup, AlertRule, Silence
 
-GROUPS_AT_ONCE: Final = 50
 FAULT_PAUSE: Final = timedelta(hours=1)
+CONTENDED_PAUSE: Final = timedelta(seconds=5)
+# A room that somebody else writes in for longer is told later.
+LONGEST_WAIT: Final = "2s"
 
 log = logging.getLogger(__name__)
 
@@ -83,34 +86,56 @@ def _find(session: Session, alert: Alert, labels: Mapping[str, str]) -> AlertGro
     return session.scalars(mine.with_for_update().execution_options(populate_existing=True)).one()
 
 
-def tell_due(session: Session) -> int:
-    """Tell of some groups that are due; returns of how many, 0 where there is nothing left to do."""
+def tell_due(session: Session) -> bool:
+    """Tell of the group that is due for longest; False where none is. It is one alone, since until the transaction ends
+    nobody else writes in the rooms that are told."""
     due = select(AlertGroup).where(AlertGroup.due_at <= database_now()).order_by(AlertGroup.due_at)
-    groups = session.scalars(due.limit(GROUPS_AT_ONCE).with_for_update(skip_locked=True)).all()
-    now: datetime = session.execute(select(database_now())).scalar_one()
-    for group in groups:
-        try:
-            with set_apart(session):
-                _tell(session, group, now)
-        except Exception:
-            # One organization's alerts must not keep those of all others from being told.
-            log.exception("a group of alerts could not be told", extra={"group_id": str(group.id)})
-            group.due_at = now + FAULT_PAUSE
+    group = session.scalars(due.limit(1).with_for_update(skip_locked=True)).one_or_none()
+    if group is None:
+        return False
+    group_id, now = group.id, session.execute(select(database_now())).scalar_one()
+    session.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}'"))
+    try:
+        with set_apart(session):
+            _tell(session, group, now)
+    except Exception as error:
+        group.due_at = now + _pause_after(error, group_id)
     session.flush()
-    return len(groups)
+    return True
+
+
+def _pause_after(error: Exception, group_id: UUID) -> timedelta:
+    """Return for how long a group waits that could not be told; one organization's alerts must not keep those of all
+    others from being told. Raises the error again where the database itself is away."""
+    outage = outage_of(error)
+    if outage in (CONTENDED, SLOW):
+        log.warning("a group of alerts is told later: %s", type(error).__name__, extra={"group_id": str(group_id)})
+        return CONTENDED_PAUSE
+    if outage is not None:
+        raise error
+    log.error("a group of alerts could not be told", exc_info=error, extra={"group_id": str(group_id)})
+    return FAULT_PAUSE
 
 
 def _tell(session: Session, group: AlertGroup, now: datetime) -> None:
     rule = session.get(AlertRule, group.rule_id) if group.rule_id else None
-    manner = manner_of(rule)
     mine = select(Alert).where(Alert.group_id == group.id, Alert.status.in_((FIRING, RESOLVED)), ~Alert.settled)
-    alerts = session.scalars(mine.order_by(Alert.id).with_for_update()).all()
+    # Whoever changes an alert locks it before its group: waiting for it here, the two would wait for each other.
+    alerts = session.scalars(mine.order_by(Alert.id).with_for_update(nowait=True, key_share=True)).all()
+    manner = manner_of(rule) if rule else _manner_without(session, alerts)
     mutes = _Mutes.read(session, group.organization_id, now)
     told = [one for alert in alerts if (one := _tell_one(session, alert, manner, mutes, now))]
     if told:
         group.told_at = now
     routing.tell(session, group.organization_id, manner.routes, told)
     group.due_at = _next(alerts, manner, now)
+
+
+def _manner_without(session: Session, alerts: Sequence[Alert]) -> Manner:
+    """Return how alerts without a rule are told: where it was deleted, that they are over to whom they were told."""
+    told = [(alert.told_at, alert.id) for alert in alerts if alert.source == RULE and alert.told_at is not None]
+    routes = story.newest_routes(session, max(told)[1]) if told else []
+    return replace(manner_of(None), routes=tuple(routes))
 
 
 def _next(alerts: Iterable[Alert], manner: Manner, now: datetime) -> datetime | None:

@@ -50,6 +50,13 @@ def record_attempt(session: Session, alert_id: UUID, route: Mapping[str, Any], o
     note(session, alert_id, ATTEMPTED, route=dict(route), outcome=outcome, **detail)
 
 
+def newest_routes(session: Session, alert_id: UUID) -> list[Mapping[str, Any]]:
+    """Return the routes by which an alert was last told."""
+    told = select(AlertStep.detail).where(AlertStep.alert_id == alert_id, AlertStep.step == TOLD)
+    newest = session.scalars(told.order_by(AlertStep.id.desc()).limit(1)).first() or {}
+    return list(newest.get("routes", ()))
+
+
 def read_story(session: Session, alert: Alert) -> list[AlertStep]:
     """Return an alert's steps, oldest first."""
     return list(session.scalars(select(AlertStep).where(AlertStep.alert_id == alert.id).order_by(AlertStep.id)))

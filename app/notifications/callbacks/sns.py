@@ -57,7 +57,7 @@ def read(settings: Mapping[str, Any], body: bytes) -> Envelope | None:
     if kind not in _SIGNED:
         return None
     urls = [line_of(said.get(name), LONGEST_URL) for name in ("SigningCertURL", "SubscribeURL")]
-    if not all(_is_trusted(url, settings) for url in urls if url) or not urls[0]:
+    if not all(_is_trusted(url, settings) for url in urls if url) or not _is_certificate(urls[0]):
         raise Unsigned
     lines = [(name, said[name]) for name in _SIGNED[kind] if isinstance(said.get(name), str)]
     signed = "".join(f"{name}\n{value}\n" for name, value in lines).encode(errors="replace")
@@ -78,6 +78,12 @@ def verify(envelope: Envelope, pem: str, now: float) -> None:
         key.verify(base64.b64decode(envelope.signature, validate=True), envelope.signed, PKCS1v15(), digest)
     except (InvalidSignature, ValueError, KeyError) as error:
         raise Unsigned from error
+
+
+def _is_certificate(url: str) -> bool:
+    """Whether an address of Amazon's is that of a certificate: what its API answers there, others may have written."""
+    parts = urlsplit(url)
+    return parts.path.endswith(".pem") and not parts.query
 
 
 def _is_trusted(url: str, settings: Mapping[str, Any]) -> bool:
