@@ -22,6 +22,8 @@ from app.kernel.db import Base, note
 
 LIVE_KEY = "headrace:live"
 LIVE_LENGTH = 20_000
+# Bytes of JSON beyond which an event goes live without its data: what is live lies in memory, and rows do not.
+LONGEST_LIVE = 8 * 1024
 REST_SECONDS = 2.0
 # In the place of a number: an event that is told and not kept. A zero tells of a log that has grown.
 PASSING = -1
@@ -51,7 +53,8 @@ class StreamEvent(Base):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An event as every client sees it; `seq` is its number in the topic."""
+    """An event as every client sees it; `seq` is its number in the topic. A live one without data is a hint to read
+    the rows."""
 
     topic: str
     seq: int
@@ -139,8 +142,11 @@ def write_published(session: Session) -> None:
         return
     topics, types, data = zip(*pending, strict=True)
     given = {"topics": list(topics), "types": list(types), "data": [orjson.dumps(entry).decode() for entry in data]}
+    may_be_long = sum(map(len, given["data"])) > LONGEST_LIVE
     for row in session.execute(_APPEND, given):
-        note(session, "stream", Delivered(row.topic, row.seq, row.type, format_time(row.created_at), row.data))
+        is_long = may_be_long and len(orjson.dumps(row.data)) > LONGEST_LIVE
+        told = {} if is_long else row.data
+        note(session, "stream", Delivered(row.topic, row.seq, row.type, format_time(row.created_at), told))
 
 
 def events_after(topic: str, seq: int, limit: int = 500) -> Select[StreamEvent]:

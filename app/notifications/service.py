@@ -42,6 +42,8 @@ from app.notifications.templates import TemplateFault, find_variables, render
 ROWS_AT_ONCE: Final = 1000
 MOST_RECIPIENTS: Final = 10_000
 LONGEST_SUBJECT: Final = 255
+# In characters, of all copies of a notification together.
+MOST_COPIED: Final = 16_000_000
 CANCELLED_REASON: Final = "The notification was cancelled before this recipient's turn."
 
 
@@ -59,6 +61,7 @@ def send(
     _fill_once(session, notification)
     rows = _list_recipients(session, owner, notification, recipients)
     notification.recipient_count = len(rows)
+    _refuse_flood(notification)
     delay = _delay(session, notification.scheduled_for)
     notification.status = SCHEDULED if delay > 0 else PENDING
     session.add(notification)
@@ -192,6 +195,15 @@ def _load_template(session: Session, notification: Notification) -> Template:
     if template is None:
         raise NotFound(resource_type="template", resource_id=str(notification.template_id))
     return template
+
+
+def _refuse_flood(notification: Notification) -> None:
+    """Raise Invalid for what is too long for so many, each of whom gets a copy that is kept; mails are kept once."""
+    many = max(notification.recipient_count, 1)
+    said = len(notification.html or "") + len(notification.text or "") + len(str(notification.meta))
+    if notification.type != EMAIL and said * many > MOST_COPIED:
+        fault = f"{many} are told at most {MOST_COPIED // many} characters each, `meta` among them."
+        raise Invalid(errors=[FieldError("content", fault)])
 
 
 def _delay(session: Session, scheduled_for: datetime | None) -> float:

@@ -97,9 +97,9 @@ class EventSource:
         frames = _framed([delivered(row) for row in rows], after)
         return Page(frames, more=len(rows) == PAGE)
 
-    def frames_of(self, events: Sequence[Delivered]) -> list[Frame]:
-        """Return a frame for each: live events carry all there is."""
-        return [event_frame(event, (event.seq - 1,)) for event in events]
+    def frames_of(self, events: Sequence[Delivered]) -> list[Frame] | None:
+        """Return a frame for each, or None when one is only a hint."""
+        return _frames_unless_hint(events)
 
     def _rows(self, query: Select[StreamEvent]) -> Sequence[StreamEvent]:
         with self._database.transaction() as session:
@@ -132,7 +132,7 @@ class RoomSource:
 
     def frames_of(self, events: Sequence[Delivered]) -> list[Frame] | None:
         """Return a frame for each, or None when one is only a hint."""
-        return None if any(not event.data for event in events) else [event_frame(one, (one.seq - 1,)) for one in events]
+        return _frames_unless_hint(events)
 
 
 class LogSource:
@@ -161,6 +161,10 @@ class LogSource:
     def frames_of(self, events: Sequence[Delivered]) -> None:  # noqa: ARG002  the lines are in the store
         """Return None: a live entry of a log carries no lines."""
         return
+
+
+def _frames_unless_hint(events: Sequence[Delivered]) -> list[Frame] | None:
+    return None if any(not event.data for event in events) else [event_frame(one, (one.seq - 1,)) for one in events]
 
 
 def source_of(database: Database, topic: str) -> EventSource | RoomSource:

@@ -16,7 +16,7 @@ from app.kernel.clock import database_now
 from app.kernel.db import Database
 from app.kernel.errors import Permanent
 from app.monitoring import tell_due
-from app.monitoring.alerting import groups
+from app.monitoring.alerting import groups, story
 from app.monitoring.alerting.evaluating import LONGEST_TEXT
 from app.monitoring.models import AlertGroup
 from tasks.monitoring.watch import look_at
@@ -41,6 +41,18 @@ def test_a_title_whose_labels_name_labels_does_not_grow(client: FlaskClient, ali
     (alert,) = alerts(client, alice)
     assert alert["title"] == f"{labels['a']} {{{{none}}}}"
     assert len(alert["description"]) == LONGEST_TEXT
+
+
+def test_of_a_story_without_end_its_beginning_and_its_end_are_told(
+    client: FlaskClient, alice: Person, database: Database
+) -> None:
+    data_of(client.post(INGEST, json=message("firing"), headers=alice.headers))
+    (alert,) = alerts(client, alice)
+    with database.transaction() as session:
+        story.note_many(session, ((UUID(alert["id"]), story.TOLD, {"nth": nth}) for nth in range(1000)))
+    told = get(client, alice, f"/alerts/{alert['id']}")["story"]
+    assert (told[0]["step"], told[-1]["detail"]) == ("fired", {"nth": 999})
+    assert len(told) == story.FIRST_STEPS + story.NEWEST_STEPS
 
 
 def test_times_that_the_database_could_not_read_again_are_refused(client: FlaskClient, alice: Person) -> None:

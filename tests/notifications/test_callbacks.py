@@ -264,7 +264,7 @@ def test_thousands_of_events_come_in_one_request(
     client: FlaskClient, alice: Person, tools: Tools, database: Database
 ) -> None:
     with mail_service("sendgrid") as service:
-        post = open_post(client, alice, service)
+        open_post(client, alice, service)
         _, to = sent_to(client, alice, database, tools, ANN)
     said = [Said(DEFERRED, f"{number}", ANN, mail_id=UUID(to[ANN]["id"])) for number in range(MANY)]
     with database.transaction() as session:

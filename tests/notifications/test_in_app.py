@@ -18,7 +18,7 @@ from app.kernel.ids import new_id
 from app.kernel.opening import open_redis
 from app.kernel.presence import Listeners, RedisPresence
 from app.kernel.stream import StreamEvent
-from app.notifications import in_app
+from app.notifications import in_app, service
 from config.settings import Settings
 from tasks.tools import Tools
 from tests.support.clients import Holder, make_client, make_user
@@ -189,6 +189,18 @@ def test_all_who_are_in_a_room_are_told(
     tell(client, shop, recipients=[ann.id])
     (found,) = data_of(client.get(f"{API}/notifications?room_id={room}", headers=shop.headers))
     assert found["id"] == sent["id"]
+
+
+def test_what_is_long_is_told_to_few(
+    client: FlaskClient, shop: Holder, ann: Holder, bob: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_COPIED", 1000)
+    said = {"content": "x" * 300, "text": "x" * 300}
+    refused = tell(client, shop, 422, recipients=[ann.id, bob.id], **said)
+    assert refused["errors"] == [
+        {"field": "content", "message": "2 are told at most 500 characters each, `meta` among them."}
+    ]
+    tell(client, shop, recipients=[ann.id], **said)
 
 
 def test_what_cannot_be_told_is_refused_by_its_name(

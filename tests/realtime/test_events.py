@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from app.kernel.opening import open_redis
+from app.kernel.stream import LIVE_KEY
 from tests.support.sse import SseClient
 from tests.support.stream_world import StreamWorld, wait_for
 
@@ -38,6 +40,18 @@ def test_a_long_history_comes_whole(world: StreamWorld, topic: str) -> None:
         world.publish(topic, *["step"] * 500, text="x" * 300)
     with world.listen(topic) as client:
         assert [event.id for event in client.take(1500)] == [str(seq) for seq in range(1, 1501)]
+
+
+def test_what_is_long_is_heard_whole_and_lies_in_memory_as_a_hint(world: StreamWorld, topic: str) -> None:
+    world.publish(topic, "first", text="x")
+    with world.listen(topic) as client:
+        client.next()
+        world.publish(topic, "short", "long", text="y" * 100_000)
+        assert [event.data["data"]["text"] for event in client.take(2)] == ["y" * 100_000] * 2
+    live = open_redis(world.redis_url).xrevrange(LIVE_KEY, count=50)
+    mine = [fields[b"e"] for _, fields in live if topic.encode() in fields[b"e"]]
+    assert len(mine) == 3
+    assert max(map(len, mine)) < 1000
 
 
 def test_a_client_resumes_after_the_id_it_names(world: StreamWorld, topic: str) -> None:

@@ -36,6 +36,7 @@ class StreamWorld:
     def __init__(self, folder: Path, database_url: str, redis_url: str, **limits: float | str) -> None:
         self.folder = folder
         self.socket_path = folder / "stream.sock"
+        self.redis_url = redis_url
         self._redis = open_redis(redis_url)
         self.database: Database = open_database(database_url, self._redis, pool_size=8)
         self.live = RedisLive(self._redis)

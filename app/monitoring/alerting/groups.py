@@ -99,22 +99,15 @@ def tell_due(session: Session) -> bool:
         with set_apart(session):
             _tell(session, group, now)
     except Exception as error:
-        group.due_at = now + _pause_after(error, group_id)
+        outage = outage_of(error)
+        if outage not in (None, CONTENDED, SLOW):
+            # The database itself is away; whatever is written here is lost.
+            raise
+        # One organization's alerts must not keep those of all others from being told.
+        log.exception("a group of alerts could not be told", extra={"group_id": str(group_id)})
+        group.due_at = now + (FAULT_PAUSE if outage is None else CONTENDED_PAUSE)
     session.flush()
     return True
-
-
-def _pause_after(error: Exception, group_id: UUID) -> timedelta:
-    """Return for how long a group waits that could not be told; one organization's alerts must not keep those of all
-    others from being told. Raises the error again where the database itself is away."""
-    outage = outage_of(error)
-    if outage in (CONTENDED, SLOW):
-        log.warning("a group of alerts is told later: %s", type(error).__name__, extra={"group_id": str(group_id)})
-        return CONTENDED_PAUSE
-    if outage is not None:
-        raise error
-    log.error("a group of alerts could not be told", exc_info=error, extra={"group_id": str(group_id)})
-    return FAULT_PAUSE
 
 
 def _tell(session: Session, group: AlertGroup, now: datetime) -> None:

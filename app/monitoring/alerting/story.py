@@ -23,6 +23,9 @@ ACKNOWLEDGED: Final = "acknowledged"
 OVER: Final = "resolved"
 UNTOLD: Final = "not_told"
 
+FIRST_STEPS: Final = 20
+NEWEST_STEPS: Final = 480
+
 
 def note(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
     """Add a step to an alert's story."""
@@ -58,8 +61,11 @@ def newest_routes(session: Session, alert_id: UUID) -> list[Mapping[str, Any]]:
 
 
 def read_story(session: Session, alert: Alert) -> list[AlertStep]:
-    """Return an alert's steps, oldest first."""
-    return list(session.scalars(select(AlertStep).where(AlertStep.alert_id == alert.id).order_by(AlertStep.id)))
+    """Return an alert's steps, oldest first; of a long story its beginning and its end."""
+    mine = select(AlertStep).where(AlertStep.alert_id == alert.id)
+    ends = mine.order_by(AlertStep.id).limit(FIRST_STEPS), mine.order_by(AlertStep.id.desc()).limit(NEWEST_STEPS)
+    found = {step.id: step for end in ends for step in session.scalars(end)}
+    return [found[one] for one in sorted(found)]
 
 
 def with_deliveries(session: Session, steps: Iterable[AlertStep]) -> list[dict[str, Any]]:
