@@ -20,6 +20,7 @@ from app.kernel.store import BlobMissing, BlobStore, Stored
 from app.messaging import PruneMessages
 from app.messaging.models import Attachment
 from app.messaging.routes import attachments as routes
+from app.notifications.routes import attachments as mail_routes
 from config.settings import Settings
 from tests.support.clients import Holder, make_client, make_user
 from tests.support.identity import data_of, error_of
@@ -149,6 +150,18 @@ def test_one_application_leaves_others_room_to_upload(client: FlaskClient, ann: 
         assert bring(client, ann, room).status_code == 200
     finally:
         taken.clear()
+
+
+def test_uploads_leave_half_of_the_threads_to_all_else(client: FlaskClient, ann: Holder, room: str) -> None:
+    mails = mail_routes.UPLOADS.taken
+    try:
+        mails[uuid4()] = 4
+        assert bring(client, ann, room).status_code == 503
+        mails.clear()
+        mails[uuid4()] = 3
+        assert bring(client, ann, room).status_code == 200
+    finally:
+        mails.clear()
 
 
 def test_a_message_carries_what_its_sender_brought_to_the_room_and_no_other_message_carries(
