@@ -36,8 +36,6 @@ from app.notifications.models import (
 from app.notifications.outcomes import settle
 from app.notifications.providers import Owner, is_of
 
-# What one statement takes; a provider may tell of thousands in one request.
-AT_ONCE: Final = 500
 FOUND: Final = "The provider tells of it."
 MARKS: Final = {
     DELIVERED: "delivered_at",
@@ -52,11 +50,6 @@ _REPORTS: Final = table_of(Report)
 
 def apply(session: Session, owner: Owner, provider: str, said: Sequence[Said]) -> int:
     """Write what a provider of an owner says of mails, those of others left out; returns how much of it was news."""
-    parts = [said[first : first + AT_ONCE] for first in range(0, len(said), AT_ONCE)]
-    return sum(_apply_some(session, owner, provider, part) for part in parts)
-
-
-def _apply_some(session: Session, owner: Owner, provider: str, said: Sequence[Said]) -> int:
     found = _find(session, owner, said)
     told = [(found[key], one) for one in said if (key := _key_of(one, found)) is not None]
     rows = {(recipient.id, one.key): _report(recipient, provider, one) for recipient, one in told}
@@ -71,8 +64,8 @@ def _apply_some(session: Session, owner: Owner, provider: str, said: Sequence[Sa
 
 def _keep(session: Session, rows: list[dict[str, Any]]) -> set[tuple[UUID, str]]:
     """Write reports; returns the keys of those that had not been written before."""
-    written = insert(_REPORTS).values(rows).on_conflict_do_nothing().returning(_REPORTS.c.recipient_id, _REPORTS.c.key)
-    return {(row.recipient_id, row.key) for row in session.execute(written)}
+    written = insert(_REPORTS).on_conflict_do_nothing().returning(_REPORTS.c.recipient_id, _REPORTS.c.key)
+    return {(row.recipient_id, row.key) for row in session.execute(written, rows)}
 
 
 def _find(session: Session, owner: Owner, said: Iterable[Said]) -> dict[Any, Recipient]:

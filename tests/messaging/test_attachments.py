@@ -252,9 +252,8 @@ def test_who_sends_too_slowly_is_cut_off_and_holds_no_place(
             f"{ROOMS}/{room}/attachments/{uuid4()}",
             query_string={"name": "a.png", "mime": "image/png"},
             headers=ann.headers,
-            input_stream=body,
-            content_length=1000,
-            environ_overrides={"gunicorn.socket": server},
+            data=b"x" * 1000,
+            environ_overrides={"gunicorn.socket": server, "wsgi.input": body},
         )
     assert reply.status_code == 400
     assert not routes.UPLOADS.taken
