@@ -87,7 +87,7 @@ def tell(session: Session, notification_id: UUID, ids: Collection[UUID], heard: 
     session.flush()
 
 
-def _untold(notification_id: UUID) -> Select[tuple[Recipient]]:
+def _untold(notification_id: UUID) -> Select[Recipient]:
     return select(Recipient).where(
         Recipient.notification_id == notification_id,
         Recipient.status.in_(WAITING),

@@ -1,14 +1,15 @@
 """Templates: what Jinja has for filling in texts (variables, filters, `if` and `for`), in a sandbox. Pure.
 
 Only what is listed here may be written: what could make much of little, such as joining texts or nesting loops deeply,
-would let a template of a few bytes take memory or time. What is left has SECONDS of a processor, looked at between two
-steps of a loop and two pieces of text.
+would let a template of a few bytes take memory or time. So would very much of what is no text, which is compiled. What
+is left has SECONDS of a processor, looked at between two steps of a loop and two pieces of text.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateError, meta, nodes, pass_context
@@ -23,6 +24,8 @@ LONGEST_LIST: Final = 1000
 LONGEST_ARGUMENT: Final = 1000
 LONGEST_TEXT: Final = 50_000
 MOST_FILTERS: Final = 200
+# Names, signs and spaces within marks; a variable has three or five.
+MOST_TOKENS: Final = 5000
 DEEPEST: Final = 50
 SECONDS: Final = 1.0
 LOOP: Final = frozenset({"index", "index0", "first", "last", "length"})
@@ -144,6 +147,7 @@ def _parse(source: str) -> nodes.Template:
     if len(source) > LONGEST:
         raise TemplateFault(f"A template has at most {LONGEST} characters.")
     try:
+        _refuse_much_code(source)
         tree = _PLAIN.parse(source)
         _check(tree, loops=0, depth=0)
     except TemplateError as error:
@@ -153,6 +157,12 @@ def _parse(source: str) -> nodes.Template:
     if sum(1 for _ in tree.find_all(nodes.Filter)) > MOST_FILTERS:
         raise TemplateFault(f"A template has at most {MOST_FILTERS} filters.")
     return tree
+
+
+def _refuse_much_code(source: str) -> None:
+    tokens = (kind for _, kind, _ in _PLAIN.lex(source) if kind != "data")
+    if next(islice(tokens, MOST_TOKENS, None), None) is not None:
+        raise TemplateFault("A template has about a thousand variables at most.")
 
 
 def _check(node: nodes.Node, *, loops: int, depth: int) -> None:

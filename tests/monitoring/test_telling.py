@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from flask.testing import FlaskClient
 
@@ -21,7 +22,7 @@ from tests.support.notifications import provider, set_providers
 from tests.support.receivers import Receiver
 from tests.support.rooms import listed, make_room
 from tests.support.webhooks import Postman, make_webhook
-from tests.support.work import drain
+from tests.support.work import drain, make_runtime
 
 RULES = "/api/v1/alert-rules"
 TEAM = {"kind": "email", "to": "team@shop.example"}
@@ -90,7 +91,9 @@ def test_a_webhook_is_told_signed(
     make_rule(client, alice, routes=[{"kind": "webhook", "to": hook["id"]}])
     push(50.0)
     watcher.look()
-    drain(postman.database, postman.tools)
+    (waiting,) = attempts(client, alice, alerts(client, alice)[0])
+    job_id = get(client, alice, f"/notifications/{waiting['notification_id']}")["job_id"]
+    make_runtime(postman.database, postman.tools).run_job(UUID(job_id))
     postman.deliver()
     (got,) = receiver.got
     told = got.verified(hook["secret"])
@@ -113,7 +116,7 @@ def test_a_room_is_told_that_listens_to_the_organization_and_no_other(
     )
     for other in (deaf, str(new_id()), "no id"):
         assert refuse(client, alice, {"kind": "room", "to": other})["errors"][0]["field"] == "routes.0.to"
-    make_rule(client, alice, routes=[{"kind": "room", "to": room}])
+    make_rule(client, alice, routes=[{"kind": "room", "to": one} for one in (room, room.upper())])
     push(50.0)
     watcher.look()
     (alert,) = alerts(client, alice)

@@ -96,11 +96,13 @@ def _id_of(text: str) -> UUID | None:
 
 
 def tell(session: Session, organization_id: UUID, routes: Sequence[Mapping[str, Any]], told: Sequence[Telling]) -> None:
-    """Send one message about some alerts of a group by each route, and note in their stories what came of it."""
+    """Send one message about some alerts of a group by each route, and note in their stories what came of it. A route
+    that is written twice is one."""
     if not told:
         return
     letter = _write(organization_id, told)
-    for route in routes:
+    once = {(route["kind"], route["to"].lower()): route for route in routes}
+    for route in once.values():
         outcome = _send(session, route, letter)
         for one in told:
             story.record_attempt(session, one.alert.id, route, **outcome)
