@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -48,6 +49,10 @@ class Received:
         series with impossible labels: a refusal would cost all the others."""
         if find_name_fault(name) or find_labels_fault(labels):
             self.rejected["labels"] += len(times)
+            return
+        if len(times) == 1 and isfinite(values[0]) and 0 <= times[0] <= LAST_SECOND * MICRO:
+            # What a scrape brings of each series: an array's work is dear for one sample.
+            self.series.append(Incoming(name, clean(labels), Points(times, values)))
             return
         good = np.isfinite(values) & (times >= 0) & (times <= LAST_SECOND * MICRO)
         self.rejected["value"] += int(len(values) - good.sum())

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -38,11 +39,16 @@ def find_labels_fault(labels: object) -> str | None:
 
 
 def _find_label_fault(name: object, value: object) -> str | None:
-    if not isinstance(name, str) or len(name) > LONGEST_LABEL or not _LABEL.fullmatch(name) or name == "__name__":
+    if not isinstance(name, str) or len(name) > LONGEST_LABEL or not _is_label(name):
         return f"The name of a label must be at most {LONGEST_LABEL} of A-Z a-z 0-9 _ . / -, and begin with a letter."
     if not isinstance(value, str) or len(value) > LONGEST_VALUE or not (value.isprintable() or value == ""):
         return f"The value of a label must be a text of at most {LONGEST_VALUE} characters, none of them a control."
     return None
+
+
+@lru_cache(4096)
+def _is_label(name: str) -> bool:
+    return name != "__name__" and _LABEL.fullmatch(name) is not None
 
 
 def clean(labels: Mapping[str, str]) -> dict[str, str]:

@@ -88,9 +88,11 @@ def unpack(packed: bytes) -> Points:
 
 def pack_columns(times: Integers, *columns: Floats) -> bytes:
     """Return ascending times and columns of the same length as bytes."""
-    steps = np.diff(times, prepend=np.int64(0)).astype("<i8")
+    steps = times.astype("<i8")
+    steps[1:] -= times[:-1]
+    columns = tuple(column.astype("<f8", copy=False) for column in columns)
     if len(times) < COMPRESSED_FROM:
-        return _RAW + steps.tobytes() + b"".join(column.astype("<f8").tobytes() for column in columns)
+        return _RAW + steps.tobytes() + b"".join(column.tobytes() for column in columns)
     shuffled = (np.ascontiguousarray(one).view(np.uint8).reshape(-1, 8).T.tobytes() for one in (steps, *columns))
     return _PRESSED + zlib.compress(b"".join(shuffled), 1)
 

@@ -128,7 +128,7 @@ def _unpack(body: bytes) -> bytes:
 
 def _take(one: Any, received: Received) -> None:
     labels = {label.name: label.value for label in one.labels}
-    times = np.array([sample.timestamp for sample in one.samples], np.int64)
-    values = np.array([sample.value for sample in one.samples], np.float64)
     # One that is too late anyway must not become early by overflowing.
-    received.take(labels.pop("__name__", ""), labels, np.clip(times, -1, LATEST) * 1000, values)
+    times = np.array([1000 * min(max(sample.timestamp, -1), LATEST) for sample in one.samples], np.int64)
+    values = np.array([sample.value for sample in one.samples], np.float64)
+    received.take(labels.pop("__name__", ""), labels, times, values)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import numpy as np
 import orjson
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import ARRAY, LargeBinary, cast, func, literal, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kernel.db import table_of
@@ -85,10 +85,11 @@ def write_samples(session: Session, place: Place, series: Iterable[Incoming], li
 
 def _lock(session: Session, place: Place, keys: Iterable[bytes]) -> dict[bytes, tuple[int, int | None]]:
     """Lock the series there are, in one order, and return their ids and newest times."""
+    given = func.unnest(cast(literal(_byte_array(keys)), ARRAY(LargeBinary)))
     columns = (MetricSeries.fingerprint, MetricSeries.id, MetricSeries.newest)
     mine = MetricSeries.organization_id == place.organization_id
-    rows = select(*columns).where(mine, MetricSeries.fingerprint.in_(list(keys)))
-    found = session.execute(rows.order_by(MetricSeries.id).with_for_update())
+    rows = select(*columns).where(mine, MetricSeries.fingerprint.in_(select(given)))
+    found = session.execute(rows.order_by(MetricSeries.id).with_for_update(of=MetricSeries))
     return {bytes(row.fingerprint): (row.id, row.newest) for row in found}
 
 
@@ -133,24 +134,37 @@ def _write(session: Session, rows: Iterable[tuple[int, int | None, Points]], tol
         return
     told.accepted = sum(len(points) for _, points in chunks)
     values: dict[str, Any] = {
-        "ids": [series_id for series_id, _ in chunks],
-        "firsts": [int(points.times[0]) for _, points in chunks],
-        "lasts": [int(points.times[-1]) for _, points in chunks],
-        "counts": [len(points) for _, points in chunks],
-        "data": [pack(points) for _, points in chunks],
+        "ids": _number_array(series_id for series_id, _ in chunks),
+        "firsts": _number_array(points.times[0] for _, points in chunks),
+        "lasts": _number_array(points.times[-1] for _, points in chunks),
+        "counts": _number_array(len(points) for _, points in chunks),
+        "data": _byte_array(pack(points) for _, points in chunks),
     }
     session.execute(_ADD, values)
     session.execute(_ADVANCE, _sum_up(chunks))
 
 
-def _sum_up(chunks: Iterable[tuple[int, Points]]) -> dict[str, list[int]]:
+def _sum_up(chunks: Iterable[tuple[int, Points]]) -> dict[str, str]:
     """Return each series once: an UPDATE takes one of several rows that it is joined with."""
     lasts: dict[int, int] = {}
     counts: dict[int, int] = {}
     for series_id, points in chunks:
         lasts[series_id] = max(lasts.get(series_id, 0), int(points.times[-1]))
         counts[series_id] = counts.get(series_id, 0) + len(points)
-    return {"ids": list(lasts), "lasts": list(lasts.values()), "counts": list(counts.values())}
+    return {
+        "ids": _number_array(lasts),
+        "lasts": _number_array(lasts.values()),
+        "counts": _number_array(counts.values()),
+    }
+
+
+def _number_array(numbers: Iterable[int]) -> str:
+    """Return an array as PostgreSQL reads it: for thousands of numbers the driver takes ten times as long."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def _byte_array(parts: Iterable[bytes]) -> str:
+    return "{" + ",".join(f'"\\\\x{part.hex()}"' for part in parts) + "}"
 
 
 def _sift(session: Session, series_id: int, newest: int | None, points: Points) -> tuple[Points, Points]:
