@@ -27,6 +27,8 @@ from workers.composition import open_worker_database
 # As Prometheus sends them: so many samples in a request, each of another series.
 BATCH: Final = 2_000
 REQUESTS: Final = 200
+# Prometheus sends the samples of a series in order: those of one shard are never on their way twice.
+SHARDS: Final = 8
 OK: Final = 200
 SERIES: Final = 100
 POINTS: Final = 10_000
@@ -56,7 +58,7 @@ def measure(ground: Ground) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way to write, and how its requests look: the n-th has the n-th sample of each series."""
+    """A way to write, and how its requests look: the n-th has the next sample of each series of a shard."""
 
     what: str
     goal: int
@@ -70,18 +72,23 @@ def _write_all(ours: Programs, caller: Caller) -> list[Finding]:
 
 def _write(ours: Programs, caller: Caller, way: _Way) -> Iterator[Finding]:
     requests = [way.make(caller, number) for number in range(REQUESTS)]
-    closed_loop(ours.port, requests[:1], OK)
-    load = closed_loop(ours.port, requests[1:], OK)
+    closed_loop(ours.port, requests[:SHARDS], OK)
+    load = closed_loop(ours.port, requests[SHARDS:], OK)
     goal = Goal(way.goal, "figure", at_least=True)
     yield Finding(f"{way.what}, {BATCH:,} series a request", load.rate * BATCH, "samples/s", goal=goal)
     yield Finding(f"{way.what}, p99 of a request", 1e3 * percentile(load.seconds, 0.99), "ms")
 
 
+def _samples(number: int) -> Iterator[tuple[str, int]]:
+    """Yield what the samples of a request are of, and their second."""
+    turn, shard = divmod(number, SHARDS)
+    return ((f"pod-{shard}-{index}", START + turn * STEP) for index in range(BATCH))
+
+
 def _remote_request(caller: Caller, number: int) -> bytes:
-    at = (START + number * STEP) * 1000
     given = (
-        ({"__name__": "bench_remote", "instance": f"host-{index % 50}", "pod": f"pod-{index}"}, [[at, index + number]])
-        for index in range(BATCH)
+        ({"__name__": "bench_remote", "instance": f"host-{index % 50}", "pod": pod}, [[at * 1000, index + number]])
+        for index, (pod, at) in enumerate(_samples(number))
     )
     return request_bytes("POST", WRITE, token=caller.token, packed=remote_write(given), **PROTOBUF)
 

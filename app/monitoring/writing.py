@@ -9,8 +9,9 @@ The session comes first; nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,7 +27,8 @@ from app.monitoring.naming import fingerprint, text_of
 from app.monitoring.points import NO_POINTS, Integers, Points, pack, unpack
 
 MOST_NAMED: Final = 10
-CHUNKS_AT_ONCE: Final = 20
+CHUNKS_AT_ONCE: Final = 1_000
+SAMPLES_AT_ONCE: Final = 100_000
 
 _MAKE: Final = text(
     "INSERT INTO metric_series (organization_id, workspace_id, cluster_id, name, labels, fingerprint) "
@@ -39,11 +41,19 @@ _ADD: Final = text(
     "INSERT INTO metric_chunks (series_id, first, last, count, data) SELECT * FROM unnest(CAST(:ids AS bigint[]), "
     "CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]), CAST(:counts AS integer[]), CAST(:data AS bytea[]))"
 )
+_OVERLAPPING: Final = text(
+    "SELECT series_id, chunks.first, written_at, chunks.last, chunks.count FROM metric_chunks AS chunks "
+    "JOIN unnest(CAST(:ids AS bigint[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])) "
+    "AS given (id, first, last) ON series_id = given.id AND chunks.first <= given.last AND chunks.last >= given.first"
+)
 _ADVANCE: Final = text(
     "UPDATE metric_series SET newest = greatest(newest, given.last), points = points + given.count, "
     "written_at = clock_timestamp() FROM unnest(CAST(:ids AS bigint[]), CAST(:lasts AS bigint[]), "
     "CAST(:counts AS integer[])) AS given (id, last, count) WHERE metric_series.id = given.id"
 )
+
+_Chunk = tuple[int, int, datetime]
+"""What a chunk goes by: its series, its first moment, and when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +134,20 @@ def _refuse(told: Written, refused: Sequence[Incoming]) -> None:
 
 
 def _write(session: Session, rows: Iterable[tuple[int, int | None, Points]], told: Written) -> None:
-    chunks = []
+    chunks: list[tuple[int, Points]] = []
+    late: dict[int, Points] = {}
     for series_id, newest, points in rows:
-        fresh, late = _sift(session, series_id, newest, points)
-        told.late += len(late)
-        told.duplicates += len(points) - len(fresh) - len(late)
-        chunks += [(series_id, part) for part in (fresh, late) if len(part)]
+        fresh, before = _split(points, newest)
+        told.duplicates += len(points) - len(fresh) - len(before)
+        if len(fresh):
+            chunks.append((series_id, fresh))
+        if len(before):
+            late[series_id] = before
+    for series_id, times in _times_there(session, late).items():
+        told.duplicates += len(times)
+        late[series_id] = late[series_id].without(times)
+    told.late = sum(len(points) for points in late.values())
+    chunks += [(series_id, points) for series_id, points in late.items() if len(points)]
     if not chunks:
         return
     told.accepted = sum(len(points) for _, points in chunks)
@@ -167,31 +185,51 @@ def _byte_array(parts: Iterable[bytes]) -> str:
     return "{" + ",".join(f'"\\\\x{part.hex()}"' for part in parts) + "}"
 
 
-def _sift(session: Session, series_id: int, newest: int | None, points: Points) -> tuple[Points, Points]:
-    """Return what is newer than all before, and what is late and was not there yet."""
+def _split(points: Points, newest: int | None) -> tuple[Points, Points]:
+    """Return what is newer than all before, and what is older; the newest again, as pulls bring it that come more often
+    than there are new ones, is neither."""
     if newest is None or points.times[0] > newest:
         return points, NO_POINTS
     before, after = np.searchsorted(points.times, newest, side="left"), np.searchsorted(points.times, newest, "right")
     fresh = Points(points.times[after:], points.values[after:])
-    late = Points(points.times[:before], points.values[:before])
-    if not len(late):
-        # The newest sample again, as pulls bring it that come more often than there are new ones: nothing to look up.
-        return fresh, NO_POINTS
-    return fresh, late.without(_times_there(session, series_id, late.times))
+    return fresh, Points(points.times[:before], points.values[:before])
 
 
-def _times_there(session: Session, series_id: int, times: Integers) -> Integers:
-    """Return those of some ascending times at which a series has a sample. Of two that lie years apart, what is between
-    them is not read; what is read is never in memory together."""
-    chunks = table_of(MetricChunk)
-    mine = (chunks.c.series_id == series_id, chunks.c.first <= int(times[-1]), chunks.c.last >= int(times[0]))
-    bounds = session.execute(select(chunks.c.first, chunks.c.last, chunks.c.written_at).where(*mine)).all()
-    begin = np.searchsorted(times, [row.first for row in bounds], side="left")
-    end = np.searchsorted(times, [row.last for row in bounds], side="right")
-    wanted = [(row.first, row.written_at) for row, some in zip(bounds, (begin < end).tolist(), strict=True) if some]
-    there = [np.empty(0, np.int64)]
-    for start in range(0, len(wanted), CHUNKS_AT_ONCE):
-        named = tuple_(chunks.c.first, chunks.c.written_at).in_(wanted[start : start + CHUNKS_AT_ONCE])
-        some = session.scalars(select(chunks.c.data).where(chunks.c.series_id == series_id, named))
-        there += [np.intersect1d(times, unpack(bytes(data)).times) for data in some]
-    return np.concatenate(there)
+def _times_there(session: Session, late: Mapping[int, Points]) -> dict[int, Integers]:
+    """Return at which of some ascending times each series has a sample already. Of two that lie years apart, what is
+    between them is not read; what is read is never in memory together."""
+    there = dict[int, Integers]()
+    for some in _batches(_overlapping(session, late)):
+        chunks = table_of(MetricChunk)
+        named = tuple_(chunks.c.series_id, chunks.c.first, chunks.c.written_at).in_(some)
+        for series_id, data in session.execute(select(chunks.c.series_id, chunks.c.data).where(named)):
+            found = np.intersect1d(late[series_id].times, unpack(bytes(data)).times)
+            there[series_id] = np.union1d(there[series_id], found) if series_id in there else found
+    return there
+
+
+def _overlapping(session: Session, late: Mapping[int, Points]) -> Iterator[tuple[_Chunk, int]]:
+    """Yield the chunks in whose time some points lie, and how many samples each has."""
+    if not late:
+        return
+    given = {
+        "ids": _number_array(late),
+        "firsts": _number_array(points.times[0] for points in late.values()),
+        "lasts": _number_array(points.times[-1] for points in late.values()),
+    }
+    for series_id, first, written_at, last, count in session.execute(_OVERLAPPING, given).all():
+        times = late[series_id].times
+        if np.searchsorted(times, first, side="left") < np.searchsorted(times, last, side="right"):
+            yield (series_id, first, written_at), count
+
+
+def _batches(chunks: Iterable[tuple[_Chunk, int]]) -> Iterator[list[_Chunk]]:
+    some, samples = list[_Chunk](), 0
+    for chunk, count in chunks:
+        some.append(chunk)
+        samples += count
+        if samples >= SAMPLES_AT_ONCE or len(some) == CHUNKS_AT_ONCE:
+            yield some
+            some, samples = [], 0
+    if some:
+        yield some

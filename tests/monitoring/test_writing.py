@@ -51,6 +51,21 @@ def test_late_samples_are_put_in_their_place_and_duplicates_change_nothing(clien
     assert points_of(client, alice, "m") == [[[START + 60 * at, at + 1.0] for at in range(4)]]
 
 
+def test_many_series_may_be_late_together(client: FlaskClient, alice: Person) -> None:
+    """Each in another way: between two samples, at one that is there already, and before all."""
+    names = [f"late_{nth}" for nth in range(3)]
+    write(client, alice, *(series(name, [[START, 1], [START + 120, 3]]) for name in names))
+    write(client, alice, *(series(name, [[START + 240, 5]]) for name in names))
+    late = [[[START + 60, 2]], [[START + 120, 9], [START + 180, 4]], [[START - 60, 0], [START, 9]]]
+    told = write(client, alice, *(series(name, points) for name, points in zip(names, late, strict=True)))
+    assert (told["accepted"], told["late"], told["duplicates"]) == (3, 3, 2)
+    first, second, third = (points_of(client, alice, name)[0] for name in names)
+    there = [[START, 1.0], [START + 120, 3.0], [START + 240, 5.0]]
+    assert first == sorted([*there, [START + 60, 2.0]])
+    assert second == sorted([*there, [START + 180, 4.0]])
+    assert third == sorted([*there, [START - 60, 0.0]])
+
+
 def test_within_one_request_points_may_come_in_any_order_and_twice(client: FlaskClient, alice: Person) -> None:
     given = [[START + 60, 2], [START, 1], [START + 60, 9]]
     told = write(client, alice, series("m", given), series("m", [[START + 120, 3], [START, 8]]))
