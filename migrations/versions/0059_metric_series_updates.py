@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0058_metric_series_updates"
-down_revision = "0057_alert_rooms"
+revision = "0059_metric_series_updates"
+down_revision = "0058_attachment_shares"
 branch_labels = None
 depends_on = None
 
