@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import jobs
 from app.sre import answering as _answering
-from app.sre.advice import ask_everywhere, forget_resolved, keep_findings
+from app.sre.advice import ask_everywhere, forget_applies, forget_settled, keep_findings
 from app.sre.errors import EvidenceChanged, ScanGone
 from app.sre.grounds import Grounds, measure_samples, read_grounds, read_samples
 from app.sre.intents import (
@@ -91,9 +91,10 @@ __all__ = [
     "clusters_to_look_at",
     "find_all",
     "find_certificate",
+    "forget_applies",
     "forget_problems",
-    "forget_resolved",
     "forget_scans",
+    "forget_settled",
     "forget_steps",
     "judge_part",
     "keep_findings",

@@ -4,12 +4,12 @@ first; nothing here commits."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,21 +24,22 @@ from app.kernel.principal import Principal
 from app.sre.events import RecommendationCreated
 from app.sre.grounds import Grounds
 from app.sre.intents import Recommend
-from app.sre.models import APPLIED, DISMISSED, OPEN, RESOLVED, Recommendation
+from app.sre.models import APPLIED, DISMISSED, OPEN, RESOLVED, Recommendation, RecommendationApply
 from app.sre.recommending import Finding, has_changed
 
 # Until a change has reached all pods, and the inventory, what was found before is found once more.
 SETTLING: Final = timedelta(hours=1)
 SETTLED_DAYS: Final = 90
+# A cluster whose namespaces come and go resolves thousands in a day.
+MOST_RESOLVED: Final = 5_000
 
 Key = tuple[str, str, str, str, str]
 
 
-def keep_findings(session: Session, grounds: Grounds, findings: Iterable[Finding]) -> dict[str, int]:
+def keep_findings(session: Session, grounds: Grounds, findings: Sequence[Finding]) -> dict[str, int]:
     """Write what was found of a cluster, and settle what no longer is; returns how many are new, open again, resolved
     and open in all."""
-    mine = select(Recommendation).where(Recommendation.cluster_id == grounds.cluster_id).order_by(Recommendation.id)
-    rows = {_key_of(row): row for row in session.scalars(mine.with_for_update())}
+    rows = _lock_rows(session, grounds.cluster_id, findings)
     counts = Counter({"created": 0, "reopened": 0, "resolved": 0})
     for finding in findings:
         row = rows.pop(_key_in(finding), None)
@@ -51,9 +52,25 @@ def keep_findings(session: Session, grounds: Grounds, findings: Iterable[Finding
             row.settle(RESOLVED, grounds.now)
             counts["resolved"] += 1
     session.flush()
+    _forget_oldest(session, grounds.cluster_id)
     is_open = (Recommendation.cluster_id == grounds.cluster_id, Recommendation.status == OPEN)
     counts["open"] = session.execute(select(func.count()).where(*is_open)).scalar_one()
     return dict(counts)
+
+
+def _lock_rows(session: Session, cluster_id: UUID, findings: Sequence[Finding]) -> dict[Key, Recommendation]:
+    """Return what is open, and what was found before of things of the same names; not what was resolved long ago, which
+    may be thousands."""
+    names = {finding.about.name for finding in findings}
+    known = or_(Recommendation.status == OPEN, Recommendation.resource_name.in_(names))
+    mine = select(Recommendation).where(Recommendation.cluster_id == cluster_id, known).order_by(Recommendation.id)
+    return {_key_of(row): row for row in session.scalars(mine.with_for_update())}
+
+
+def _forget_oldest(session: Session, cluster_id: UUID) -> None:
+    mine = (Recommendation.cluster_id == cluster_id, Recommendation.status == RESOLVED)
+    newest_first = select(Recommendation.id).where(*mine).order_by(Recommendation.settled_at.desc(), Recommendation.id)
+    _delete(session, Recommendation, newest_first.offset(MOST_RESOLVED))
 
 
 def _key_of(row: Recommendation) -> Key:
@@ -178,10 +195,23 @@ def ask_everywhere(session: Session, tick: str) -> int:
     return len(clusters)
 
 
-def forget_resolved(session: Session, limit: int = 1000) -> int:
-    """Delete some recommendations that were resolved long ago; returns how many."""
-    old = select(Recommendation.id).where(
-        Recommendation.status == RESOLVED, Recommendation.settled_at < database_now() - sql_days(SETTLED_DAYS)
+def forget_settled(session: Session, limit: int = 1000) -> int:
+    """Delete some recommendations that were resolved long ago, and some that somebody has done with and that were not
+    found for as long; returns how many."""
+    before, is_resolved = database_now() - sql_days(SETTLED_DAYS), Recommendation.status == RESOLVED
+    is_done_with = Recommendation.status.in_((DISMISSED, APPLIED))
+    long = or_(
+        and_(is_resolved, Recommendation.settled_at < before), and_(is_done_with, Recommendation.found_at < before)
     )
-    gone = delete(Recommendation).where(Recommendation.id.in_(old.limit(limit)))
-    return int(session.execute(gone.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
+    return _delete(session, Recommendation, select(Recommendation.id).where(long).limit(limit))
+
+
+def forget_applies(session: Session, limit: int = 1000) -> int:
+    """Delete what is known of some changes that were made or tried long ago; returns of how many."""
+    old = RecommendationApply.finished_at < database_now() - sql_days(SETTLED_DAYS)
+    return _delete(session, RecommendationApply, select(RecommendationApply.id).where(old).limit(limit))
+
+
+def _delete(session: Session, model: Any, which: Select[Any]) -> int:
+    gone = delete(model).where(model.id.in_(which)).execution_options(synchronize_session=False)
+    return int(session.execute(gone).rowcount)  # type: ignore[attr-defined]

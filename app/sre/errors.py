@@ -45,6 +45,12 @@ class ApplyForbidden(Permanent):
     code = "INSUFFICIENT_PERMISSIONS"
 
 
+class AdviceDismissed(Permanent):
+    """Somebody has dismissed this recommendation since it was to be applied."""
+
+    code = "RECOMMENDATION_DISMISSED"
+
+
 class EvidenceChanged(Permanent):
     """The object is not any more what the recommendation rests on; nothing was changed."""
 

@@ -44,6 +44,9 @@ TELLS: Final[Mapping[str, str]] = {
 
 NEEDED: Final = (PODS, DEPLOYMENTS, AUTOSCALERS)
 MOST_CONTAINERS: Final = 200
+# Whoever writes a cluster's samples says how many series a container has, and how many samples.
+MOST_SERIES: Final = 8
+MOST_SAMPLES: Final = 40_000_000
 
 Held = Mapping[str, Sequence[int]]
 """The ids of the series of a container of a pod, by what they tell."""
@@ -112,20 +115,24 @@ def _find_series(
         pod, container = labels.get("pod", ""), labels.get("container", "")
         key = find_workload(known, pods, (labels.get("namespace", ""), pod))
         if key is not None and container:
-            told = found.setdefault(key, {}).setdefault((pod, container), {})
-            told.setdefault(TELLS[name], []).append(series_id)
+            told = found.setdefault(key, {}).setdefault((pod, container), {}).setdefault(TELLS[name], [])
+            told += [series_id] if len(told) < MOST_SERIES else []
     return found
 
 
 def read_samples(session: Session, grounds: Grounds, key: Key, after: float) -> Iterator[Samples]:
     """Yield the samples of a workload's containers since `after`, in seconds: of the MOST_CONTAINERS newest, if it had
-    more. Two weeks of one are megabytes."""
-    until = grounds.now.timestamp() * MICRO
+    more, until there are MOST_SAMPLES. Two weeks of one are megabytes. Raises QueryTooWide where one alone has more
+    than can be read."""
+    until, left = grounds.now.timestamp() * MICRO, MOST_SAMPLES
     held = grounds.series.get(key, {})
     for (pod, container), told in islice(held.items(), MOST_CONTAINERS):
         ids = [series_id for some in told.values() for series_id in some]
         points = read_points(session, ids, after * MICRO, until)
         yield Samples(pod, container, {what: [points[one] for one in some] for what, some in told.items()})
+        left -= sum(map(len, points.values()))
+        if left <= 0:
+            return
 
 
 def measure_samples(samples: Iterable[Samples]) -> dict[str, list[PodUse]]:

@@ -16,9 +16,9 @@ from app.clusters import CONNECTED, Cluster, ClusterNotReady
 from app.identity import read_rights
 from app.kernel.clock import database_now
 from app.kernel.principal import Principal, namespace_place, places_of
-from app.sre.errors import ApplyForbidden, ApplyGone, BeingApplied, IllegalMove, NothingToApply
+from app.sre.errors import AdviceDismissed, ApplyForbidden, ApplyGone, BeingApplied, IllegalMove, NothingToApply
 from app.sre.intents import ApplyRecommendation, MeasureEffect
-from app.sre.models import APPLIED, OPEN, QUEUED, RUNNING, Recommendation, RecommendationApply
+from app.sre.models import APPLIED, DISMISSED, OPEN, QUEUED, RUNNING, Recommendation, RecommendationApply
 from app.sre.recommending import Subject
 
 WRITE: Final = "namespaces:write"
@@ -95,7 +95,7 @@ def _accept(session: Session, asked: RecommendationApply, intent: Any, asker: UU
 
 def read_change(session: Session, apply_id: UUID) -> Change:
     """Return what is to be changed, within the rights that its asker has not lost since; raises ApplyGone,
-    ApplyForbidden."""
+    ApplyForbidden, AdviceDismissed."""
     asked = session.get(RecommendationApply, apply_id, with_for_update=True)
     row = session.get(Recommendation, asked.recommendation_id) if asked else None
     cluster = session.get(Cluster, asked.cluster_id) if asked else None
@@ -104,6 +104,8 @@ def read_change(session: Session, apply_id: UUID) -> Change:
         raise ApplyGone
     if not asker.may(APPLY, *places_of(cluster)) or not may_write(asker, cluster, row.namespace):
         raise ApplyForbidden
+    if row.status == DISMISSED:
+        raise AdviceDismissed
     asked.status = RUNNING
     session.flush()
     about = Subject(row.resource_kind, row.namespace, row.resource_name, row.container)

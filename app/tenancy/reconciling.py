@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app import jobs
@@ -112,12 +112,13 @@ def _has_failed_lately(session: Session, workspace_id: UUID, project_id: UUID | 
 
 
 def note_repairs(session: Session, repairs: Sequence[Repair]) -> None:
-    """Keep what was repaired, and tell of it."""
+    """Keep what was repaired, and tell of it: of the same by the same writers once an hour."""
     for repair in repairs:
         if session.get(Workspace, repair.workspace_id) is None:
             continue
-        told = (repair.namespace, repair.kind, repair.name, repair.what, repair.fields, repair.managers)
-        announce(session, WorkspaceRepaired(repair.organization_id, repair.workspace_id, *told))
+        if not _was_told_lately(session, repair):
+            told = (repair.namespace, repair.kind, repair.name, repair.what, repair.fields, repair.managers)
+            announce(session, WorkspaceRepaired(repair.organization_id, repair.workspace_id, *told))
         session.add(
             SpaceRepair(
                 organization_id=repair.organization_id,
@@ -131,6 +132,15 @@ def note_repairs(session: Session, repairs: Sequence[Repair]) -> None:
                 managers=list(repair.managers),
             )
         )
+
+
+def _was_told_lately(session: Session, repair: Repair) -> bool:
+    """Tell whether the same was told in this hour of the clock: who undoes each repair would make everybody hear of it
+    each minute, but a fight that lasts is to be heard of again."""
+    same = [SpaceRepair.workspace_id == repair.workspace_id, SpaceRepair.managers == list(repair.managers)]
+    same += [getattr(SpaceRepair, name) == getattr(repair, name) for name in ("namespace", "kind", "name", "what")]
+    this_hour = SpaceRepair.created_at >= func.date_trunc("hour", database_now())
+    return bool(session.scalar(select(exists().where(*same, this_hour))))
 
 
 def note_use(session: Session, host_id: UUID, seen: Sequence[tuple[str, str, dict[str, Any], dict[str, Any]]]) -> None:

@@ -27,11 +27,16 @@ def _describe(name: str, spec: Object, status: Object) -> dict[str, Any]:
         "name": name,
         "requests": _amounts(at(spec, "resources", "requests")),
         "limits": _amounts(at(spec, "resources", "limits")),
-        "ports": [port for one in maps(spec, "ports") if (port := number(one.get("containerPort")))],
+        "ports": [port for one in maps(spec, "ports") if (port := _tcp_port(one))],
         "probes": [probe for probe in PROBES if isinstance(spec.get(f"{probe}Probe"), dict)],
         "ready": status.get("ready") is True,
         "restarts": number(status.get("restartCount")) or 0,
     }
+
+
+def _tcp_port(said: Object) -> int | None:
+    """A port of another protocol cannot be probed, and a pod that is probed there is never ready."""
+    return number(said.get("containerPort")) if said.get("protocol") in (None, "TCP") else None
 
 
 def _amounts(said: Any) -> dict[str, float]:

@@ -18,9 +18,10 @@ from app.sre import (
     RunScanSchedules,
     ask_everywhere,
     close_old,
+    forget_applies,
     forget_problems,
-    forget_resolved,
     forget_scans,
+    forget_settled,
     forget_steps,
     make_scan_partitions,
     old_scans,
@@ -75,10 +76,11 @@ def look_for_problems(run: Run, _: LookForProblems, __: Tools) -> dict[str, Any]
 
 @handles(RecommendEverywhere)
 def recommend_everywhere(run: Run, _: RecommendEverywhere, __: Tools) -> dict[str, Any]:
-    """Ask for the recommendations of every cluster, and forget those that were resolved long ago."""
+    """Ask for the recommendations of every cluster, and forget those that are long over."""
     with run.recording() as (session, job):
         clusters = ask_everywhere(session, str(job.id))
-    return {"clusters": clusters, "forgotten": forget_all(run, forget_resolved)}
+    forgotten = forget_all(run, forget_applies) + forget_all(run, forget_settled)
+    return {"clusters": clusters, "forgotten": forgotten}
 
 
 @handles(Recommend)

@@ -20,8 +20,8 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 def change(run: Run, apply_id: UUID, tools: Tools) -> None:
-    """Make or try a change, and end the job with what became of it; raises ApplyGone, ApplyForbidden, EvidenceChanged,
-    and as the cluster does."""
+    """Make or try a change, and end the job with what became of it; raises ApplyGone, ApplyForbidden, AdviceDismissed,
+    EvidenceChanged, and as the cluster does."""
     with run.recording() as (session, _job):
         asked = read_change(session, apply_id)
     run.progress(phase="trying")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from uuid import UUID
 from app.clusters import ClusterGone, Seen, read_expiry, reveal_access
 from app.jobs import Run
 from app.kernel.crypto import Undecryptable
+from app.kernel.errors import Refusal
 from app.sre import (
     HISTORY,
     PRIORITIES,
@@ -32,6 +34,8 @@ from app.sre import (
 )
 from tasks.tools import Tools
 
+log = logging.getLogger(__name__)
+
 UNKNOWN: Final = "unknown"
 # Each is a row, and an event for everybody who listens.
 MOST: Final = 2_000
@@ -46,9 +50,10 @@ def recommend(run: Run, cluster_id: UUID, tools: Tools) -> dict[str, Any]:
         raise ClusterGone
     if grounds.missing is not None:
         return {"skipped": grounds.missing}
-    found = list(_find(run, grounds))
+    unread: list[Workload] = []
+    found = list(_find(run, grounds, unread))
     found += _find_certificates(run, grounds, tools)
-    if len(found) > MOST:
+    if len(found) > MOST or unread:
         found, grounds = sorted(found, key=_press)[:MOST], replace(grounds, is_whole=False)
     with run.adding() as session:
         return keep_findings(session, grounds, found) | {"workloads": len(grounds.workloads)}
@@ -58,13 +63,19 @@ def _press(finding: Finding) -> int:
     return PRIORITIES.index(finding.priority)
 
 
-def _find(run: Run, grounds: Grounds) -> Iterator[Finding]:
-    total = len(grounds.workloads)
+def _find(run: Run, grounds: Grounds, unread: list[Workload]) -> Iterator[Finding]:
+    """Yield what should be done about workloads; one whose samples are too many keeps no other from being looked at."""
+    total, now = len(grounds.workloads), grounds.now.timestamp()
     for done, workload in enumerate(grounds.workloads):
         run.progress(100 * done / total, phase="looking", current=done, total=total)
-        with run.reading() as session:
-            uses = measure_samples(read_samples(session, grounds, workload.key, grounds.now.timestamp() - HISTORY))
-        yield from find_all(workload, uses)
+        try:
+            with run.reading() as session:
+                uses = measure_samples(read_samples(session, grounds, workload.key, now - HISTORY))
+        except Refusal as error:
+            log.warning("a workload cannot be measured", extra={"workload": workload.key, "why": str(error)[:500]})
+            unread.append(workload)
+            continue
+        yield from find_all(workload, uses, now)
 
 
 def _find_certificates(run: Run, grounds: Grounds, tools: Tools) -> Iterator[Finding]:

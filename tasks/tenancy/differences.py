@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from app.tenancy import is_same_amount, names
 from tasks.clusters.gateways.kubernetes import Object
+from tasks.tenancy.isolation import find_loosened
 
 # What we say whole: what somebody adds to it is a difference as well.
-_WHOLE: Final = ("spec", "roleRef", "subjects")
+_WHOLE: Final = ("spec", "roleRef", "subjects", "rules")
 _SERVERS_OWN: Final = frozenset({"kube-controller-manager", "kube-apiserver"})
 
 
@@ -29,10 +30,11 @@ def find_foreign_changes(wanted: Object, live: Object) -> list[str]:
     """Return the paths at which somebody else has changed what we say of an object that its host fills in.
 
     What we do not say is the host's. What nobody else has written differs because an older version of ours wrote it, or
-    an admission hook did: that is left as it is until an operation puts the object again.
+    an admission hook did: that is left as it is until an operation puts the object again. But who has written is only
+    what they say: where pods are granted more than they have to be, that is a change whoever made it.
     """
-    found = list(_compare(_said_of(wanted), _said_of(live), "", False))
-    return found if find_managers(live, found) else []
+    found, loosened = list(_compare(_said_of(wanted), _said_of(live), "", False)), find_loosened(wanted, live)
+    return [*loosened, *found] if loosened or find_managers(live, found) else []
 
 
 def _said_of(body: Object) -> Object:

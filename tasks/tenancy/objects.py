@@ -51,7 +51,7 @@ def put(cluster: Cluster, kind: Kind, wanted: Object) -> Object:
             raise
         remove(cluster, kind, wanted["metadata"]["name"], wanted["metadata"].get("namespace"))
         live = cluster.apply(kind, wanted, manager=names.MANAGER, force=True)
-    return live if not find_differences(wanted, live) else cluster.replace(kind, _merged(wanted, live))
+    return live if not find_differences(wanted, live) else cluster.replace(kind, merged(wanted, live))
 
 
 def put_labels(cluster: Cluster, wanted: Object) -> None:
@@ -60,7 +60,8 @@ def put_labels(cluster: Cluster, wanted: Object) -> None:
     cluster.patch(kinds.NAMESPACE, meta["name"], change={"metadata": {"labels": meta["labels"]}})
 
 
-def _merged(wanted: Object, live: Object) -> Object:
+def merged(wanted: Object, live: Object) -> Object:
+    """Return what replaces a live object: nothing but what is said, beside its labels and where it is."""
     meta = {
         name: value for name, value in live["metadata"].items() if name not in ("managedFields", "creationTimestamp")
     }

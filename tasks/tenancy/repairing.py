@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from app.jobs import Run
 from app.tenancy import Repair, WantedSpace, names
-from tasks.clusters.gateways.kubernetes import Cluster, Kind, NamespaceTerminating, Object, ObjectNotFound, StaleWrite
+from tasks.clusters.gateways.kubernetes import (
+    Cluster,
+    Kind,
+    NamespaceTerminating,
+    Object,
+    ObjectNotFound,
+    StaleWrite,
+    kinds,
+)
 from tasks.tenancy.differences import find_differences, find_foreign_changes, find_managers
-from tasks.tenancy.objects import find, put, put_labels, remove
+from tasks.tenancy.isolation import find_loosened
+from tasks.tenancy.objects import find, merged, put, put_labels, remove
 from tasks.tenancy.seen import Place, Seen, place_of
 
 _FIELDS = 20
+# What bears rights or shuts out is said whole, and compared so: no host fills it in.
+_SAID_WHOLE: Final = (kinds.ROLE, kinds.ROLE_BINDING, kinds.NETWORK_POLICY)
 
 
 def apply(cluster: Cluster, kind: Kind, body: Object) -> None:
-    """Take back what is ours of an object, and leave what its host or others have added."""
-    cluster.apply(kind, body, manager=names.MANAGER, force=True)
+    """Take back what is ours of an object, and leave what its host or others have added; but not what they have granted
+    its pods, for which the object is replaced."""
+    live = cluster.apply(kind, body, manager=names.MANAGER, force=True)
+    if find_loosened(body, live):
+        cluster.replace(kind, merged(body, live))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,9 @@ def due_namespace(space: WantedSpace, kind: Kind, body: Object) -> Due:
 
 
 def due_of_host(space: WantedSpace, kind: Kind, body: Object) -> Due:
-    """Return an object of which its host fills in much that is not said."""
+    """Return an object of a control plane, of which its host fills in much that is not said."""
+    if kind in _SAID_WHOLE:
+        return Due(space, kind, body)
     return Due(space, kind, body, compare=find_foreign_changes, put=apply)
 
 

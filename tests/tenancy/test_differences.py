@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.tenancy.differences import find_differences, find_foreign_changes, find_managers
+from tasks.tenancy.isolation import find_loosened
 
 
 def policy(**spec: Any) -> dict[str, Any]:
@@ -67,3 +68,39 @@ def test_what_a_host_fills_in_or_an_older_version_of_ours_wrote_is_no_foreign_ch
     assert find_foreign_changes(wanted, managed_by("somebody", older)) == ["spec.template.containers[0].image"]
     more = policy(replicas=1, template={"containers": [{"image": "a:2"}, {"image": "b"}]})
     assert find_foreign_changes(wanted, managed_by("somebody", more)) == ["spec.template.containers"]
+
+
+def pods(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A template of pods with one container."""
+    return policy(template={"spec": {"containers": [{"name": "main", **(container or {})}], **spec}})
+
+
+@pytest.mark.parametrize(
+    ("live", "path"),
+    [
+        (pods(hostNetwork=True), "hostNetwork"),
+        (pods(hostPID=True), "hostPID"),
+        (pods(serviceAccountName="admin"), "serviceAccountName"),
+        (pods(volumes=[{"name": "host", "hostPath": {"path": "/"}}]), "volumes[host]"),
+        (pods(initContainers=[{"name": "more"}]), "initContainers[more]"),
+        (pods({"securityContext": {"privileged": True}}), "containers[main].securityContext.privileged"),
+        (
+            pods({"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}),
+            "containers[main].securityContext.capabilities.add",
+        ),
+        (pods({"ports": [{"containerPort": 1, "hostPort": 1}]}), "containers[main].ports"),
+        (pods(securityContext={"seccompProfile": {"type": "Unconfined"}}), "securityContext.seccompProfile"),
+    ],
+)
+def test_what_pods_are_granted_beyond_what_they_have_to_be_is_a_change_of_whoever(live: Any, path: str) -> None:
+    assert f"spec.template.spec.{path}" in find_loosened(pods(), live)
+    assert find_foreign_changes(pods(), managed_by("headrace", live))
+
+
+def test_what_a_host_fills_in_or_tightens_is_nothing_that_pods_are_granted() -> None:
+    tight = {"seccompProfile": {"type": "RuntimeDefault"}, "allowPrivilegeEscalation": False, "procMount": "Default"}
+    volumes = [{"name": "said", "secret": {"secretName": "a"}}, {"name": "tmp", "emptyDir": {}}]
+    filled = [{"name": "said", "secret": {"secretName": "a", "defaultMode": 420}}, {"name": "tmp", "emptyDir": {}}]
+    live = pods({"securityContext": tight}, dnsPolicy="ClusterFirst", securityContext={}, volumes=filled)
+    assert find_loosened(pods(volumes=volumes), live) == []
+    assert find_loosened(policy(replicas=1), policy(template="hostile")) == []

@@ -1,23 +1,23 @@
 """What may be the cause of what: by kinds, by the things that both touch, and by the time between them. No IO.
 
-A strength from 0 to 1 says how much speaks for it. The figures order explanations among each other; none was fitted to
+Times are in seconds. A strength from 0 to 1 says how much speaks for it. The figures order explanations among each other; none was fitted to
 data, and a weaker link never wins over a stronger one that is there too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 from app.sre.problems.signals import FACT, Signal
 
 LEAST: Final = 0.25
 # What is watched from outside is often seen before what the cluster says of itself is listed.
-LEAD: Final = timedelta(minutes=10)
+LEAD: Final = 600.0
 # Where little else speaks for it, the order of times has to.
-SHORT_LEAD: Final = timedelta(minutes=4)
+SHORT_LEAD: Final = 240.0
 _WEAK: Final = 0.5
 # Also inside of names such as TLSHandshakeErrors, but not of words such as lossless.
 _TLS: Final = re.compile(r"TLS|SSL|(?i:x509|certificate|handshake|\btls\b|\bssl\b)")
@@ -40,7 +40,7 @@ class _Rule(NamedTuple):
     effects: frozenset[str] | None
     relation: Relation
     strength: float
-    within: timedelta | None
+    within: float | None
     reason: str
 
 
@@ -88,10 +88,10 @@ def _kinds(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-_LONG: Final = timedelta(hours=6)
-_HOUR: Final = timedelta(hours=1)
-_SOON: Final = timedelta(minutes=15)
-_AT_ONCE: Final = timedelta(minutes=6)
+_LONG: Final = 6 * 3600.0
+_HOUR: Final = 3600.0
+_SOON: Final = 900.0
+_AT_ONCE: Final = 360.0
 _SHUT: Final = _kinds("ImagePullBackOff", "CannotStart", "OOMKilled", "CrashLoopBackOff", "PodPending")
 _STRAINED: Final = _kinds("HPAAtLimit", "CPUThrottling")
 OUTSIDE: Final = "*"
@@ -118,7 +118,7 @@ RULES: Final[tuple[_Rule, ...]] = (
     ),
     _Rule(_kinds("CertificateNearExpiry"), _SEEN_FROM_OUTSIDE, _speaks_of_tls, 0.7, None, "it speaks of certificates"),
     _Rule(
-        *(_kinds("CertificateNearExpiry"), _kinds("CertificateNearExpiry"), _shares_trait, 0.6, timedelta(days=2)),
+        *(_kinds("CertificateNearExpiry"), _kinds("CertificateNearExpiry"), _shares_trait, 0.6, 2 * 86_400.0),
         "both come from one issuer",
     ),
     _Rule(_SHUT, None, _shares_workload, 0.85, None, "it is of the same workload"),
@@ -137,55 +137,50 @@ RULES: Final[tuple[_Rule, ...]] = (
         *(_SHUT | _STRAINED, _SEEN_FROM_OUTSIDE, _shares_namespace, 0.35, _SOON),
         "it was seen in the same namespace at that time",
     ),
-    _Rule(
-        _SEEN_FROM_OUTSIDE, _SEEN_FROM_OUTSIDE, _shares_workload, 0.5, timedelta(minutes=30), "it is the same workload"
-    ),
+    _Rule(_SEEN_FROM_OUTSIDE, _SEEN_FROM_OUTSIDE, _shares_workload, 0.5, 1800.0, "it is the same workload"),
     _Rule(_SEEN_FROM_OUTSIDE, _SEEN_FROM_OUTSIDE, _shares_trait, 0.45, _AT_ONCE, "it is the same rule"),
     _Rule(
         *(_SEEN_FROM_OUTSIDE, _SEEN_FROM_OUTSIDE, _shares_namespace, 0.3, _AT_ONCE),
         "it was seen in the same namespace at that time",
     ),
-    _Rule(_SEEN_FROM_OUTSIDE, _SEEN_FROM_OUTSIDE, _is_about, 0.5, timedelta(minutes=30), "it is the same thing"),
+    _Rule(_SEEN_FROM_OUTSIDE, _SEEN_FROM_OUTSIDE, _is_about, 0.5, 1800.0, "it is the same thing"),
 )
 
 
-def _file(rules: Sequence[_Rule]) -> dict[str, list[_Rule]]:
-    found: dict[str, list[_Rule]] = {}
-    for rule in rules:
-        for kind in rule.causes:
-            found.setdefault(kind, []).append(rule)
+@cache
+def _rules_between(cause: str, effect: str) -> tuple[_Rule, ...]:
+    """Return the rules from one kind to another, the strongest first."""
+    found = [one for one in RULES if cause in one.causes and (one.effects is None or effect in one.effects)]
+    return tuple(sorted(found, key=lambda one: -one.strength))
+
+
+def _named(signal: Signal) -> str:
+    return signal.kind if signal.source == FACT else OUTSIDE
+
+
+def find_link(cause: Signal, effect: Signal, least: float = LEAST) -> Link | None:
+    """Return the strongest reason why one signal explains another that comes after it in their order; None where
+    nothing of `least` speaks for it. It is asked of all pairs that there are, so the cheapest comes first."""
+    if effect.began > cause.until + LEAD:
+        return None
+    found, gap = None, effect.began - cause.began
+    for rule in _rules_between(_named(cause), _named(effect)):
+        if rule.strength < least:
+            break
+        strength = round(rule.strength * _share_of(rule, gap), 3)
+        if strength >= least and rule.relation(cause, effect):
+            found = max(found or Link(0.0, ""), Link(strength, rule.reason))
+            least = found.strength
     return found
 
 
-_RULES_OF: Final = _file(RULES)
-
-
-def find_link(cause: Signal, effect: Signal) -> Link | None:
-    """Return the strongest reason why one signal explains another; None where nothing speaks for it."""
-    if cause.order >= effect.order:
-        return None
-    rules = _RULES_OF.get(cause.kind if cause.source == FACT else OUTSIDE, ())
-    found = (_weigh(rule, cause, effect) for rule in rules)
-    return max((link for link in found if link is not None and link.strength >= LEAST), default=None)
-
-
-def _weigh(rule: _Rule, cause: Signal, effect: Signal) -> Link | None:
-    if rule.effects is not None and (effect.kind if effect.source == FACT else OUTSIDE) not in rule.effects:
-        return None
-    share = _in_time(cause, effect, rule.within, LEAD if rule.strength >= _WEAK else SHORT_LEAD)
-    if share is None or not rule.relation(cause, effect):
-        return None
-    return Link(round(rule.strength * share, 3), rule.reason)
-
-
-def _in_time(cause: Signal, effect: Signal, within: timedelta | None, lead: timedelta) -> float | None:
-    """Return how well the times of both go together, from 1 down; None where they do not."""
-    if cause.ended_at is not None and effect.start > cause.ended_at + LEAD:
-        return None
-    gap = effect.start - cause.start
-    if gap < timedelta(0):
+def _share_of(rule: _Rule, gap: float) -> float:
+    """Return how well the times of a cause and an effect go together, from 1 down to 0, where they do not."""
+    if gap < 0:
         # What was there for long is of something else, unless both are one thing: memory runs out for hours first.
-        return 0.85 if -gap <= lead else (0.6 if within is None and -gap <= _LONG else None)
-    if within is None:
+        if -gap <= (LEAD if rule.strength >= _WEAK else SHORT_LEAD):
+            return 0.85
+        return 0.6 if rule.within is None and -gap <= _LONG else 0.0
+    if rule.within is None:
         return 1.0
-    return 1.0 - 0.3 * (gap / within) if gap <= within else None
+    return 1.0 - 0.3 * (gap / rule.within) if gap <= rule.within else 0.0

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from app.sre.facts import CRITICAL, INFO, WARNING
-from app.sre.problems.causes import find_link
+from app.sre.problems.causes import LEAST, find_link
 from app.sre.problems.signals import ANOMALY, FACT, Signal
 
 # One series may be unusual by itself: a detector that finds most faults says so now and then.
@@ -94,16 +94,27 @@ def group(signals: Iterable[Signal], known: Sequence[Known] = ()) -> list[Group]
 def explain(signals: Sequence[Signal]) -> dict[str, Explanation]:
     """Return for each signal that has an explanation the best one; causes come before effects, so there is no ring."""
     found = {}
-    for effect in signals:
-        links = ((link, cause) for cause in signals if (link := find_link(cause, effect)) is not None)
-        best = max(links, key=lambda pair: (pair[0].strength, _closeness(pair[1], effect), pair[1].key), default=None)
+    ordered = sorted(signals, key=lambda one: one.order)
+    for place, effect in enumerate(ordered):
+        best = _find_best(ordered[:place], effect)
         if best is not None:
-            found[effect.key] = Explanation(best[1].key, best[0].reason, best[0].strength)
+            found[effect.key] = best
     return found
 
 
+def _find_best(causes: Sequence[Signal], effect: Signal) -> Explanation | None:
+    best, least = None, LEAST
+    for cause in causes:
+        link = find_link(cause, effect, least)
+        if link is not None:
+            rank = (link.strength, _closeness(cause, effect), cause.key)
+            if best is None or rank > best[0]:
+                best, least = (rank, Explanation(cause.key, link.reason, link.strength)), link.strength
+    return best[1] if best else None
+
+
 def _closeness(cause: Signal, effect: Signal) -> float:
-    return -abs((effect.start - cause.start).total_seconds())
+    return -abs(effect.began - cause.began)
 
 
 def _unite(

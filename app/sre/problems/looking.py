@@ -74,7 +74,7 @@ def look_at_cluster(
         return None
     is_here = or_(Alert.cluster_id == cluster_id, and_(*_is_free(), _named_cluster() == str(cluster_id)))
     alerts = firing_alerts(session, seen.organization_id, is_here, most=MOST)
-    anomalies = session.scalars(select(Anomaly).where(*_open_anomalies(now, cluster_id)).limit(MOST)).all()
+    anomalies = _read_oldest(session, *_open_anomalies(now, cluster_id))
     if pods := _named_pods([*(one.labels for one in alerts), *(labels_in(one.series) for one in anomalies)]):
         seen = observation_of(session, cluster_id, now, pods) or seen
     if with_usage is None:
@@ -98,7 +98,7 @@ def look_at_place(session: Session, place: Place, *, now: datetime | None = None
         Anomaly.organization_id == place.organization_id,
         Anomaly.workspace_id.is_not_distinct_from(place.workspace_id),
     )
-    anomalies = session.scalars(select(Anomaly).where(*mine, *_open_anomalies(now, None)).limit(MOST)).all()
+    anomalies = _read_oldest(session, *mine, *_open_anomalies(now, None))
     topology = Topology({})
     signals = _read_alerts(session, place, alerts, topology, now)
     return Look(place, now, [*signals, *_read_anomalies(anomalies, topology)], frozenset(KINDS))
@@ -121,6 +121,11 @@ def _open_anomalies(now: datetime, cluster_id: UUID | None) -> tuple[Any, ...]:
     """Those of stored series: what a client has judged of series of its own is no matter of ours."""
     lies = Anomaly.cluster_id == cluster_id if cluster_id else Anomaly.cluster_id.is_(None)
     return (lies, *_open_since(now))
+
+
+def _read_oldest(session: Session, *where: ColumnElement[bool]) -> Sequence[Anomaly]:
+    """Of many the same with each look: one that is left out looks as if it were over."""
+    return session.scalars(select(Anomaly).where(*where).order_by(Anomaly.start, Anomaly.id).limit(MOST)).all()
 
 
 def _named_cluster() -> ColumnElement[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,15 @@ class Signal:
     opens: bool = True
     ended_at: datetime | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    namespaces: frozenset[str] = field(init=False, repr=False, compare=False)
+    began: float = field(init=False, repr=False, compare=False)
+    until: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked for with each other signal that there is: its namespaces, and its times in seconds.
+        object.__setattr__(self, "namespaces", frozenset(one.namespace for one in self.places if one.namespace))
+        object.__setattr__(self, "began", self.start.timestamp())
+        object.__setattr__(self, "until", math.inf if self.ended_at is None else self.ended_at.timestamp())
 
     @property
     def rank(self) -> int:
@@ -60,11 +70,6 @@ class Signal:
     def order(self) -> tuple[int, datetime, str]:
         """By what a cause comes before its effects, so that none explains itself."""
         return (self.rank, self.start, self.key)
-
-    @property
-    def namespaces(self) -> frozenset[str]:
-        """The namespaces that it is about."""
-        return frozenset(thing.namespace for thing in self.places if thing.namespace)
 
 
 class Topology:

@@ -66,7 +66,8 @@ def _read(
 ) -> Mapping[Labels, Points]:
     mine = select(MetricSeries).where(MetricSeries.cluster_id == cluster_id, MetricSeries.name == name)
     until = now.timestamp() * MICRO
-    rows = session.scalars(mine.where(MetricSeries.newest >= until - seconds * MICRO).limit(MOST_SERIES)).all()
+    lately = mine.where(MetricSeries.newest >= until - seconds * MICRO).order_by(MetricSeries.id)
+    rows = session.scalars(lately.limit(MOST_SERIES)).all()
     points = read_points(session, [row.id for row in rows], until - seconds * MICRO, until)
     found = {tuple(str(row.labels.get(label, "")) for label in labels): points[row.id] for row in rows}
     return {key: some for key, some in found.items() if len(some)}

@@ -33,6 +33,8 @@ IDLE: Final = 0.001
 IDLE_QUANTILE: Final = 0.99
 IDLE_SPAN: Final = 7 * 86_400.0
 IDLE_POINTS: Final = 1000
+# What was not measured lately may have work by now.
+IDLE_RECENT: Final = 3600.0
 # Kubernetes' own autoscaler leaves a tenth more or less alone: --horizontal-pod-autoscaler-tolerance.
 TOLERANCE: Final = 0.1
 # Kubernetes counts them in 32 bits; a server that says what needs more is not believed.
@@ -44,9 +46,10 @@ Uses = Mapping[str, Sequence[PodUse]]
 """What the containers of a workload have used, by their names."""
 
 
-def find_all(workload: Workload, uses: Uses) -> Iterator[Finding]:
-    """Yield what should be done about a workload. About one that does nothing there is nothing else to be said."""
-    unused = find_unused(workload, uses)
+def find_all(workload: Workload, uses: Uses, now: float) -> Iterator[Finding]:
+    """Yield what should be done about a workload; `now` is in seconds. About one that does nothing there is nothing
+    else to be said."""
+    unused = find_unused(workload, uses, now)
     if unused is not None:
         yield unused
         return
@@ -86,16 +89,14 @@ def find_missing_probes(workload: Workload) -> Iterator[Finding]:
         )
 
 
-def find_unused(workload: Workload, uses: Uses) -> Finding | None:
-    """Return that a deployment does nothing: for a week, no container of it has used a thousandth of a processor, but
-    for a hundredth of the time. What an autoscaler scales is left to it."""
+def find_unused(workload: Workload, uses: Uses, now: float) -> Finding | None:
+    """Return that a deployment does nothing: for a week and until now, no container of any of its pods has used a
+    thousandth of a processor, but for a hundredth of the time. What an autoscaler scales is left to it."""
     if workload.kind != DEPLOYMENT or workload.autoscaler or not workload.replicas or not workload.containers:
         return None
     known = [use for container in workload.containers for use in uses.get(container.name, ())]
     cpu = [use.cpu for use in known if len(use.cpu)]
-    measured = {name for name, some in uses.items() if any(len(one.cpu) for one in some)}
-    is_known = all(container.name in measured for container in workload.containers)
-    if not is_known or span_of(known) < IDLE_SPAN or sum(map(len, cpu)) < IDLE_POINTS:
+    if not _is_known(workload, uses, now) or span_of(known) < IDLE_SPAN or sum(map(len, cpu)) < IDLE_POINTS:
         return None
     most = max(float(np.quantile(one, IDLE_QUANTILE)) for one in cpu)
     if most >= IDLE:
@@ -119,6 +120,18 @@ def find_unused(workload: Workload, uses: Uses) -> Finding | None:
         facts={"replicas": workload.replicas},
         patch=patch,
     )
+
+
+def _is_known(workload: Workload, uses: Uses, now: float) -> bool:
+    """Tell whether each container of each pod that there is was measured, until lately: the one that was not may be the
+    one that works."""
+    measured = {
+        container.name: {
+            use.pod for use in uses.get(container.name, ()) if len(use.cpu) and now - use.last <= IDLE_RECENT
+        }
+        for container in workload.containers
+    }
+    return all(pods and workload.pods <= pods for pods in measured.values())
 
 
 def find_scaling(workload: Workload) -> Finding | None:

@@ -117,6 +117,18 @@ def test_rights_that_are_lost_before_the_worker_comes_change_nothing(
     assert resources_of(opened) == ASKED
 
 
+def test_what_is_dismissed_before_the_worker_comes_is_not_applied(
+    client: FlaskClient, alice: Person, advice: dict[str, Any], keeper: Keeper, opened: RestCluster
+) -> None:
+    path = f"{PATH}/{advice['id']}"
+    asked = data_of(client.post(f"{path}/apply", json={}, headers=alice.headers), 202)
+    data_of(client.patch(path, json={"status": "dismissed", "reason": "too_risky"}, headers=alice.headers))
+    keeper.drain()
+    assert keeper.job(asked["job_id"]).error["code"] == "RECOMMENDATION_DISMISSED"  # type: ignore[index]
+    assert resources_of(opened) == ASKED
+    assert get(client, alice, path.removeprefix("/api/v1"))["status"] == "dismissed"
+
+
 def test_two_do_not_apply_one_at_once(
     client: FlaskClient, alice: Person, advice: dict[str, Any], keeper: Keeper
 ) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import inspect
 
 from app import jobs
 from app.clusters import CheckRules, Observed, Seen, record_inventory
 from app.kernel.clock import utc_now
-from app.sre import RecommendEverywhere
-from tasks.clusters.gateways.kubernetes import RestCluster
-from tests.support.clusters import Keeper, register
+from app.monitoring import reading
+from app.sre import HISTORY, RecommendEverywhere, forget_applies, forget_settled, grounds, read_grounds, read_samples
+from app.sre.models import Recommendation, RecommendationApply
+from tasks.clusters.gateways.kubernetes import RestCluster, kinds
+from tests.clusters.contract.world import workload
+from tests.support.clusters import API, Keeper, register
 from tests.support.identity import Person, data_of, error_of
 from tests.support.kubernetes import ApiServer
-from tests.support.metrics import get
+from tests.support.metrics import get, series, write
 from tests.support.recommendations import (
     PATH,
+    apply,
     deploy,
     generate,
     listed,
@@ -115,6 +120,90 @@ def test_what_could_not_be_listed_recommends_nothing(
     made = register(client, alice, server.access(server.token_for("bob")), name="blind")
     keeper.drain()
     assert "could not be listed" in generate(client, alice, made["id"], keeper)["skipped"]
+
+
+def test_a_workload_with_more_samples_than_can_be_read_costs_no_other_its_advice(
+    client: FlaskClient,
+    alice: Person,
+    advice: dict[str, Any],
+    keeper: Keeper,
+    opened: RestCluster,
+    cluster_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = workload("Deployment", "shop", "bare", replicas=1)
+    opened.apply(kinds.DEPLOYMENT, body, manager="tests", force=True)
+    look(client, alice, cluster_id, keeper)
+    monkeypatch.setattr(reading, "MOST_READ", 100)
+    told = generate(client, alice, cluster_id, keeper)
+    assert told["resolved"] == 0
+    assert {one["resource"]["name"] for one in listed(client, alice)} == {"web", "bare"}
+    opened.delete(kinds.DEPLOYMENT, "bare", "shop")
+
+
+def test_of_a_container_with_many_series_the_newest_are_read_and_not_beyond_a_bound(
+    client: FlaskClient, alice: Person, cluster_id: str, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first, *_) = data_of(client.get(f"{API}/{cluster_id}/pods", headers=alice.headers))
+    labels = {"namespace": "shop", "pod": first["name"], "container": "main"}
+    began = utc_now().timestamp() - 600
+    many = [series("container_memory_working_set_bytes", [[began, 1.0]], id=str(n), **labels) for n in range(20)]
+    write(client, alice, *many, cluster_id=cluster_id)
+    with keeper.database.transaction() as session:
+        seen = read_grounds(session, UUID(cluster_id), HISTORY)
+        assert seen is not None
+        ((key, held),) = seen.series.items()
+        assert len(held[first["name"], "main"]["memory"]) == grounds.MOST_SERIES
+        assert len(list(read_samples(session, seen, key, 0.0))) == len(held) == 2
+        monkeypatch.setattr(grounds, "MOST_SAMPLES", 10)
+        assert len(list(read_samples(session, seen, key, 0.0))) == 1
+
+
+def test_what_was_resolved_long_ago_is_neither_read_again_nor_kept_beyond_a_bound(
+    client: FlaskClient, alice: Person, advice: dict[str, Any], keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster_id = UUID(advice["cluster_id"])
+    with keeper.database.transaction() as session:
+        row = session.get_one(Recommendation, UUID(advice["id"]))
+        for n in range(6):
+            copy = make_resolved(row, f"preview-{n}", utc_now() - timedelta(days=n))
+            session.add(copy)
+    monkeypatch.setattr("app.sre.advice.MOST_RESOLVED", 4)
+    generate(client, alice, str(cluster_id), keeper)
+    kept = {one["resource"]["name"] for one in listed(client, alice, status="resolved")}
+    assert kept == {f"preview-{n}" for n in range(4)}
+    assert [one["id"] for one in listed(client, alice, kind="rightsizing")] == [advice["id"]]
+
+
+def make_resolved(row: Recommendation, name: str, at: datetime) -> Recommendation:
+    """Return the same for something else, that was resolved."""
+    same = {one.key: getattr(row, one.key) for one in inspect(Recommendation).column_attrs if one.key != "id"}
+    return Recommendation(**same | {"resource_name": name, "status": "resolved", "settled_at": at})
+
+
+def test_what_somebody_has_done_with_is_forgotten_when_it_was_not_found_for_long(
+    client: FlaskClient, alice: Person, advice: dict[str, Any], keeper: Keeper
+) -> None:
+    path, long = f"{PATH}/{advice['id']}", utc_now() - timedelta(days=91)
+    data_of(client.patch(path, json={"status": "dismissed", "reason": "wrong"}, headers=alice.headers))
+    with keeper.database.transaction() as session:
+        assert forget_settled(session) == 0
+        session.get_one(Recommendation, UUID(advice["id"])).found_at = long
+        session.flush()
+        assert forget_settled(session) == 1
+    error_of(client.get(path, headers=alice.headers), 404)
+
+
+def test_what_was_tried_long_ago_is_forgotten(
+    client: FlaskClient, alice: Person, advice: dict[str, Any], keeper: Keeper
+) -> None:
+    told = apply(client, alice, advice["id"], keeper, dry_run=True)
+    with keeper.database.transaction() as session:
+        assert forget_applies(session) == 0
+        session.get_one(RecommendationApply, UUID(told["id"])).finished_at = utc_now() - timedelta(days=91)
+        session.flush()
+        assert forget_applies(session) == 1
+    assert get(client, alice, f"/sre/recommendations/{advice['id']}/applies") == []
 
 
 def test_certificates_that_end_soon_are_told_with_what_renews_them(

@@ -17,7 +17,7 @@ from tests.sre.recommending.samples import MIB, START, autoscaler, counter, mome
 
 
 def find(found: Workload, *uses: PodUse, kind: str = "rightsizing") -> Finding | None:
-    return next((one for one in find_all(found, {"main": list(uses)}) if one.kind == kind), None)
+    return next((one for one in find_all(found, {"main": list(uses)}, START) if one.kind == kind), None)
 
 
 def krr_cpu(used: list[np.ndarray], apart: float) -> float:

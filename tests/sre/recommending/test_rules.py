@@ -18,7 +18,7 @@ from app.sre.recommending import (
     measure_effect,
 )
 from app.sre.recommending.rules import find_missing_probes, find_scaling, find_unused
-from tests.sre.recommending.samples import MIB, autoscaler, deployment, pod, use, workload
+from tests.sre.recommending.samples import DAY, MIB, START, autoscaler, deployment, pod, use, workload
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,16 +37,28 @@ def test_what_is_probed_or_serves_nobody_is_left_alone(said: dict[str, list[obje
 
 def test_a_deployment_that_does_nothing_for_a_week_is_unused_and_nothing_else() -> None:
     idle = workload(pod(requests={"cpu": 0.5, "memory": 512.0 * MIB}, ports=[80], probes=[]))
-    (found,) = find_all(idle, {"main": [use(cpu=0.00005, days=8)]})
+    (found,) = find_all(idle, {"main": [use(cpu=0.00005, days=8)]}, after(8))
     assert (found.kind, found.patch) == ("unused_workload", {"spec": {"replicas": 0}})
     assert found.effect["requests_change"] == {"cpu": -1.0, "memory": -1024.0 * MIB}
 
 
 def test_what_works_now_and_then_or_was_not_seen_for_a_week_is_not_unused() -> None:
-    assert find_unused(workload(), {"main": [use(cpu=0.01, days=8)]}) is None
-    assert find_unused(workload(), {"main": [use(cpu=0.00005, days=6)]}) is None
-    assert find_unused(workload(), {"other": [use(cpu=0.00005, days=8)]}) is None
-    assert find_unused(workload(replicas=0), {"main": [use(cpu=0.00005, days=8)]}) is None
+    assert find_unused(workload(), {"main": [use(cpu=0.01, days=8)]}, after(8)) is None
+    assert find_unused(workload(), {"main": [use(cpu=0.00005, days=6)]}, after(6)) is None
+    assert find_unused(workload(), {"other": [use(cpu=0.00005, days=8)]}, after(8)) is None
+    assert find_unused(workload(replicas=0), {"main": [use(cpu=0.00005, days=8)]}, after(8)) is None
+
+
+def test_what_nobody_measures_any_more_or_of_which_a_pod_was_never_measured_is_not_unused() -> None:
+    idle = {"main": [use(cpu=0.00005, days=8)]}
+    assert find_unused(workload(), idle, after(8)) is not None
+    assert find_unused(workload(), idle, after(13)) is None
+    assert find_unused(workload(pod("web-1"), pod("web-2")), idle, after(8)) is None
+
+
+def after(days: float) -> float:
+    """The moment, in seconds, so many days after what is made up began."""
+    return START + days * DAY
 
 
 def test_an_autoscaler_at_its_limit_gets_what_its_own_formula_says() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from app import jobs
 from app.clusters import Cluster
 from app.jobs import Job
+from app.kernel.clock import utc_now
 from app.tenancy import ReconcileHost, ask_to_reconcile
 from tasks.clusters.gateways.kubernetes import kinds
 from tests.clusters.contract.world import pod
@@ -177,3 +178,15 @@ def test_what_is_used_is_shown_with_the_time_it_was_seen(yard: Yard, server: Api
     assert whole["resources"]["cpu"] == {"used": "4", "limit": "8", "percentage": 50.0}
     part = data_of(yard.ask("GET", f"{path}/projects/{project['id']}/resource-usage"))
     assert part["resources"]["cpu"] == {"used": "2", "limit": "4", "percentage": 50.0}
+
+
+def test_of_a_fight_that_lasts_each_repair_is_kept_and_the_first_is_told(yard: Yard) -> None:
+    found = yard.placed()
+    hard = {"spec": {"hard": {"pods": "500"}}, "metadata": {"name": "headrace", "namespace": found["namespace"]}}
+    hour = utc_now().hour
+    for manager in ("other", "other", "third"):
+        yard.cluster.apply(kinds.RESOURCE_QUOTA, hard, manager=manager, force=True)
+        assert look(yard)["repaired"] == 1
+    assert [one["managers"] for one in reversed(repairs(yard, found["id"]))] == [["other"], ["other"], ["third"]]
+    told = [event["managers"] for event in yard.events("workspace.repaired")]
+    assert told == [["other"], ["third"]] or utc_now().hour != hour

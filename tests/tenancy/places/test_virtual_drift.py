@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tasks.clusters.gateways.kubernetes import kinds
+from tasks.clusters.gateways.kubernetes import Object, Patch, kinds
 from tasks.tenancy.control_plane import INGRESS
 from tests.support.kubernetes import ApiServer
 from tests.support.kubernetes.virtual import ControlPlaneStandIn
@@ -48,6 +48,50 @@ def test_what_others_take_away_or_change_of_a_control_plane_is_set_right(
     assert offering.cluster.get(kinds.STATEFUL_SET, "vcluster", space)["spec"]["replicas"] == 1
     assert wide not in offering.cluster.get(kinds.ROLE, "vc-vcluster", space)["rules"]
     assert look(offering) == QUIET
+
+
+def test_whoever_takes_our_name_hides_no_rights_and_no_hole(offering: Yard, stand_in: ControlPlaneStandIn) -> None:
+    found = offering.placed(isolation="vcluster")
+    space, cluster = found["namespace"], offering.cluster
+    wide = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    meta = {"name": "vc-vcluster", "namespace": space}
+    stranger = {"kind": "ServiceAccount", "name": "stranger", "namespace": space}
+    bound = cluster.get(kinds.ROLE_BINDING, "vc-vcluster", space)
+    nobody = [{"key": "never", "operator": "Exists"}]
+    changes = [
+        (kinds.ROLE, {"metadata": meta, "rules": [wide]}),
+        (kinds.ROLE_BINDING, {"metadata": meta, "roleRef": bound["roleRef"], "subjects": [stranger]}),
+    ]
+    for kind, change in changes:
+        cluster.apply(kind, change, manager="headrace", force=True)
+    selected = {"spec": {"podSelector": {"matchExpressions": nobody}}}
+    cluster.patch(kinds.NETWORK_POLICY, "headrace-control-plane", space, change=selected)
+    open_pods = {"hostNetwork": True, "containers": [{"name": "syncer", "securityContext": {"privileged": True}}]}
+    change = {"spec": {"template": {"spec": open_pods}}}
+    cluster.patch(kinds.STATEFUL_SET, "vcluster", space, change=change, form=Patch.STRATEGIC)
+    taken = as_if_we_had(cluster.get(kinds.STATEFUL_SET, "vcluster", space))
+    cluster.replace(kinds.STATEFUL_SET, taken)
+    assert look(offering)["repaired"] == 4
+    told = {one["kind"]: one["fields"] for one in repairs(offering, found["id"])}
+    assert told["StatefulSet"] == [
+        "spec.template.spec.containers[syncer].securityContext.privileged",
+        "spec.template.spec.hostNetwork",
+    ]
+    assert wide not in cluster.get(kinds.ROLE, "vc-vcluster", space)["rules"]
+    assert cluster.get(kinds.ROLE_BINDING, "vc-vcluster", space)["subjects"] == bound["subjects"]
+    policy = cluster.get(kinds.NETWORK_POLICY, "headrace-control-plane", space)
+    assert "matchExpressions" not in policy["spec"]["podSelector"]
+    pods = cluster.get(kinds.STATEFUL_SET, "vcluster", space)["spec"]["template"]["spec"]
+    assert not pods.get("hostNetwork")
+    assert "privileged" not in pods["containers"][0]["securityContext"]
+    assert look(offering) == QUIET
+
+
+def as_if_we_had(body: Object) -> Object:
+    """Return an object of which each field is said to be written by us."""
+    meta = body["metadata"]
+    said = [{**one, "manager": "headrace"} for one in meta.get("managedFields") or []]
+    return {**body, "metadata": {**meta, "managedFields": said}}
 
 
 def test_another_image_by_the_settings_waits_for_an_upgrade(offering: Yard, stand_in: ControlPlaneStandIn) -> None:
