@@ -6,7 +6,6 @@ It begins as a healthy cluster that lives: a rollout, a node that joins, jobs th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -92,7 +91,7 @@ class Scene:
         """Return the inventory that would be taken of it."""
         found: dict[str, list[Any]] = {plural: [] for plural in PLURALS.values()}
         for (kind, *_), body in self.objects.items():
-            found[PLURALS[kind]].append(SUMMARIES[PLURALS[kind]](deepcopy(body)))
+            found[PLURALS[kind]].append(SUMMARIES[PLURALS[kind]](body))
         return {plural: Observed(items) for plural, items in found.items()}
 
     def pod(self, namespace: str, workload: str, suffix: str, node: str | None, made: float = -5000.0) -> Object:
