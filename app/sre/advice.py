@@ -24,7 +24,7 @@ from app.kernel.principal import Principal
 from app.sre.events import RecommendationCreated
 from app.sre.grounds import Grounds
 from app.sre.intents import Recommend
-from app.sre.models import APPLIED, DISMISSED, OPEN, RESOLVED, Recommendation, RecommendationApply
+from app.sre.models import APPLIED, DISMISSED, OPEN, QUEUED, RESOLVED, Recommendation, RecommendationApply
 from app.sre.recommending import Finding, has_changed
 
 # Until a change has reached all pods, and the inventory, what was found before is found once more.
@@ -175,7 +175,10 @@ def give_feedback(session: Session, row: Recommendation, caller: Principal, said
 def ask_for_recommendations(
     session: Session, cluster: Cluster, asker: UUID | None = None, key: str | None = None
 ) -> UUID:
-    """Accept the job that finds what should be done about a cluster; returns its id."""
+    """Accept the job that finds what should be done about a cluster, unless one waits that will find the same; returns
+    its id. With a `key` there is one for each key."""
+    if key is None and (waiting := _find_waiting(session, cluster.id)):
+        return waiting
     return jobs.accept(
         session,
         Recommend(cluster.id),
@@ -185,6 +188,11 @@ def ask_for_recommendations(
         resource=("cluster", cluster.id),
         key=key,
     )
+
+
+def _find_waiting(session: Session, cluster_id: UUID) -> UUID | None:
+    about = (jobs.Job.resource_type == "cluster", jobs.Job.resource_id == cluster_id, jobs.Job.kind == Recommend.kind)
+    return session.scalar(select(jobs.Job.id).where(*about, jobs.Job.status == QUEUED).limit(1))
 
 
 def ask_everywhere(session: Session, tick: str) -> int:

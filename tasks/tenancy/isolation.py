@@ -48,7 +48,7 @@ def _grants_of(body: Object) -> Iterator[Grant]:
             yield from _grants_of_container(one, f"{_TEMPLATE}.{kind}[{one.get('name')}]")
 
 
-def _grants_of_container(container: Object, path: str) -> Iterator[Grant]:
+def _grants_of_container(container: Mapping[str, Any], path: str) -> Iterator[Grant]:
     yield path, "is there"
     context = _map(container.get("securityContext"))
     yield from _grants_of_context(context, path)

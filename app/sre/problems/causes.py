@@ -1,7 +1,7 @@
 """What may be the cause of what: by kinds, by the things that both touch, and by the time between them. No IO.
 
-Times are in seconds. A strength from 0 to 1 says how much speaks for it. The figures order explanations among each other; none was fitted to
-data, and a weaker link never wins over a stronger one that is there too.
+Times are in seconds. A strength from 0 to 1 says how much speaks for it. The figures order explanations among each
+other; none was fitted to data, and a weaker link never wins over a stronger one that is there too.
 """
 
 from __future__ import annotations

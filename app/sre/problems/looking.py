@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.clusters import Cluster, Observation, clusters_to_observe, find_doubtful, observation_of
 from app.kernel.clock import database_now, format_time
+from app.kernel.errors import Refusal
 from app.monitoring import FIRING, Alert, Place, find_muted, firing_alerts
 from app.sre.facts import CRITICAL, INFO, KINDS, Fact, Thing, View, Workloads, find_facts, looked_at
 from app.sre.facts.base import HEALTH, USAGE
@@ -82,7 +83,10 @@ def look_at_cluster(
     topology = Topology(seen.objects)
     # Of what was not seen lately nobody knows how it is now.
     kinds = {*seen.fresh, HEALTH, *((USAGE,) if with_usage and seen.fresh else ())}
-    facts = _find_facts(session, seen, kinds, topology.workloads, now)
+    facts = find_facts(View(seen.objects, now), kinds) + _tell_lost(seen)
+    if USAGE in kinds:
+        usage = _read_usage(session, cluster_id, topology.workloads, now)
+        facts, kinds = (facts, kinds - {USAGE}) if usage is None else (facts + usage, kinds)
     place = Place(seen.organization_id, None, cluster_id)
     signals = [*(signal_of_fact(fact, now) for fact in facts), *_read_alerts(session, place, alerts, topology, now)]
     return Look(place, now, [*signals, *_read_anomalies(anomalies, topology)], looked_at(kinds))
@@ -148,19 +152,18 @@ def _named_pods(labels: Iterable[Mapping[str, str]]) -> set[tuple[str, str]]:
     return {(one["namespace"], one["pod"]) for one in labels if "namespace" in one and "pod" in one}
 
 
-def _find_facts(
-    session: Session, seen: Observation, kinds: set[str], workloads: Workloads, now: datetime
-) -> list[Fact]:
-    facts = find_facts(View(seen.objects, now), kinds)
-    if seen.status != "connected" and seen.lost_at is not None:
-        facts.append(_tell_lost(seen))
-    if USAGE in kinds:
-        facts += read_usage_facts(session, seen.cluster_id, workloads, now)
-    return facts
+def _read_usage(session: Session, cluster_id: UUID, workloads: Workloads, now: datetime) -> list[Fact] | None:
+    """Return None where more is written than can be read: whoever writes it must not hide what else is wrong."""
+    try:
+        return read_usage_facts(session, cluster_id, workloads, now)
+    except Refusal:
+        return None
 
 
-def _tell_lost(seen: Observation) -> Fact:
-    return Fact(
+def _tell_lost(seen: Observation) -> list[Fact]:
+    if seen.status == "connected" or seen.lost_at is None:
+        return []
+    lost = Fact(
         kind="ClusterUnreachable",
         about=Thing("Cluster", "", seen.name),
         severity=CRITICAL,
@@ -168,6 +171,7 @@ def _tell_lost(seen: Observation) -> Fact:
         since=seen.lost_at,
         evidence={"status": seen.status, "reason": seen.reason},
     )
+    return [lost]
 
 
 def _read_alerts(

@@ -105,6 +105,19 @@ def test_to_others_there_are_no_recommendations(
     error_of(client.post(f"{PATH}/generate", json={"cluster_id": cluster_id}, headers=charlie.headers), 404)
 
 
+def test_whoever_asks_again_before_the_worker_comes_gets_the_same_job(
+    client: FlaskClient, alice: Person, cluster_id: str, keeper: Keeper
+) -> None:
+    def ask() -> str:
+        asked = client.post(f"{PATH}/generate", json={"cluster_id": cluster_id}, headers=alice.headers)
+        return str(data_of(asked, 202)["job_id"])
+
+    first = ask()
+    assert ask() == first
+    keeper.drain()
+    assert ask() != first
+
+
 def test_the_clock_asks_for_every_connected_cluster(
     client: FlaskClient, alice: Person, cluster_id: str, keeper: Keeper
 ) -> None:

@@ -15,15 +15,16 @@ from app.clusters import Access, CheckRules, Cluster, Observed, observation, obs
 from app.kernel.clock import utc_now
 from app.kernel.db import Database
 from app.kernel.ids import new_id
-from app.monitoring import Alert
-from app.sre import LookForProblems
+from app.monitoring import Alert, reading
+from app.sre import LookForProblems, look_at_cluster
 from app.sre.problems.signals import Topology, guess_workload, labels_in
 from tasks.clusters.gateways.kubernetes import RestCluster, kinds
 from tests.clusters.contract.world import LOOPBACK, eventually, workload
+from tests.support.accidents import lose_node
 from tests.support.clusters import Keeper, register
 from tests.support.identity import Person, data_of
 from tests.support.kubernetes import NEVER_READY, ApiServer, serving
-from tests.support.metrics import get, make_alert, make_anomaly
+from tests.support.metrics import get, make_alert, make_anomaly, series, write
 from tests.support.scene import Scene
 from tests.support.tenancy import make_workspace
 
@@ -154,6 +155,28 @@ def test_kinds_that_are_not_read_to_their_end_are_not_told_of(
         cut = observation_of(session, cluster_id, utc_now())
     assert cut is not None
     assert cut.fresh == {"certificates"}
+
+
+def test_more_samples_than_can_be_read_hide_nothing_else(
+    client: FlaskClient, alice: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster_id, scene = register(client, alice, Access("https://kube.example.com", token="t"))["id"], Scene(utc_now())
+    lose_node(scene, "n2")
+    with database.transaction() as session:
+        session.get_one(Cluster, UUID(cluster_id)).connect("v1.31.0")
+        record_inventory(session, UUID(cluster_id), scene.observe(), CheckRules())
+    labels = {"namespace": "shop", "persistentvolumeclaim": "data-db-0"}
+    used = [[scene.now.timestamp() - n, 99.0] for n in range(20)]
+    names = ("kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes")
+    write(client, alice, *(series(name, used, **labels) for name in names), cluster_id=cluster_id)
+    later = scene.now + timedelta(minutes=2)
+    for most, full in ((1000, {"VolumeNearlyFull"}), (10, set())):
+        monkeypatch.setattr(reading, "MOST_READ", most)
+        with database.transaction() as session:
+            found = look_at_cluster(session, UUID(cluster_id), now=later, with_usage=True)
+        assert found is not None
+        assert {"NodeNotReady"} | full <= {one.kind for one in found.signals}
+        assert ("VolumeNearlyFull" in found.looked_at) == bool(full)
 
 
 def test_labels_name_things_by_what_is_known_of_the_cluster() -> None:
