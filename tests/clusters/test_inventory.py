@@ -187,6 +187,12 @@ def test_objects_of_any_form_are_summarized(kind: str, value: Any) -> None:
         assert seen.digest()
 
 
+def test_of_ports_of_containers_those_that_can_be_probed_by_a_connection_are_kept() -> None:
+    ports = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 80}, {"containerPort": 81, "protocol": "TCP"}]
+    seen = SUMMARIES["pods"]({"metadata": {"name": "n"}, "spec": {"containers": [{"name": "dns", "ports": ports}]}})
+    assert [part["ports"] for part in seen.data["parts"]] == [[80, 81]]
+
+
 @pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z"])
 def test_times_that_no_database_keeps_are_none(written: str) -> None:
     assert SUMMARIES["pods"]({"metadata": {"name": "n", "creationTimestamp": written}}).created_at is None

@@ -47,7 +47,8 @@ def furnish(app: Flask, database: Database, alice: Person, name: str, *, ready: 
 def measure(database: Database, alice: Person, cluster_id: UUID, before: float, after: float) -> None:
     """Let a node of four cores use so much until an hour ago, and so much since."""
     now = utc_now().timestamp()
-    seconds = np.arange(now - 86_400, now, 300.0)
+    # None lies on the hour's edge: whoever asks a moment later would find it before.
+    seconds = np.arange(now - 86_400 + 150, now, 300.0)
     times = (seconds * 1e6).astype(np.int64)
     values = np.where(seconds < now - 3600, before, after)
     given = {"kubernetes_node_cpu_cores": values, "kubernetes_node_cpu_allocatable_cores": np.full(len(values), 4.0)}
