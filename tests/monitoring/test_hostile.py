@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
 from app.kernel.clock import database_now
@@ -20,7 +20,7 @@ from app.monitoring.alerting import groups, story
 from app.monitoring.alerting.evaluating import LONGEST_TEXT
 from app.monitoring.models import AlertGroup
 from tasks.monitoring.watch import look_at
-from tests.monitoring.test_alerts import INGEST, Watcher, alerts, make_rule, message
+from tests.monitoring.test_alerts import INGEST, SILENCES, Watcher, alerts, make_rule, message
 from tests.support.identity import Person, data_of, error_of
 from tests.support.metrics import get, series, write
 
@@ -53,6 +53,27 @@ def test_of_a_story_without_end_its_beginning_and_its_end_are_told(
     told = get(client, alice, f"/alerts/{alert['id']}")["story"]
     assert (told[0]["step"], told[-1]["detail"]) == ("fired", {"nth": 999})
     assert len(told) == story.FIRST_STEPS + story.NEWEST_STEPS
+
+
+def test_many_alerts_that_are_muted_are_looked_at_in_few_statements(
+    client: FlaskClient, alice: Person, database: Database
+) -> None:
+    one = message("firing")["alerts"][0]
+    many = [{**one, "labels": {**one["labels"], "pod": f"{nth}"}} for nth in range(60)]
+    data_of(client.post(INGEST, json={**message("firing"), "alerts": many}, headers=alice.headers))
+    matchers = [{"label": "alertname", "value": "Down"}]
+    span = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2100-01-01T00:00:00Z"}
+    data_of(client.post(SILENCES, json={"matchers": matchers, "comment": "known", **span}, headers=alice.headers), 201)
+    said: list[str] = []
+    event.listen(database.bind, "before_cursor_execute", lambda *told: said.append(told[2]))
+    for _ in range(2):
+        with database.transaction() as session:
+            session.execute(update(AlertGroup).values(due_at=database_now()))
+        with database.transaction() as session:
+            assert tell_due(session)
+    assert len(said) < 60
+    told = get(client, alice, f"/alerts/{alerts(client, alice)[0]['id']}")
+    assert [step["step"] for step in told["story"]] == ["fired", "grouped", "muted"]
 
 
 def test_times_that_the_database_could_not_read_again_are_refused(client: FlaskClient, alice: Person) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -118,6 +118,7 @@ def _tell(session: Session, group: AlertGroup, now: datetime) -> None:
     manner = manner_of(rule) if rule else _manner_without(session, alerts)
     mutes = _Mutes.read(session, group.organization_id, now)
     told = [one for alert in alerts if (one := _tell_one(session, alert, manner, mutes, now))]
+    story.note_once(session, mutes.noted)
     if told:
         group.told_at = now
     routing.tell(session, group.organization_id, manner.routes, told)
@@ -142,13 +143,13 @@ def _tell_one(session: Session, alert: Alert, manner: Manner, mutes: _Mutes, now
     if alert.status == RESOLVED:
         return _tell_end(session, alert, manner)
     if alert.acknowledged_at is not None:
-        story.note_once(session, alert.id, story.MUTED, reason="Somebody has acknowledged it.", by="acknowledgement")
+        mutes.note(alert, {"reason": "Somebody has acknowledged it.", "by": "acknowledgement"})
         return None
     repeated = alert.told_at is not None
     if alert.told_at is not None and now < alert.told_at + timedelta(seconds=manner.repeat):
         return None
     if muted := mutes.find(alert):
-        story.note_once(session, alert.id, story.MUTED, **muted)
+        mutes.note(alert, muted)
         return None
     alert.told_at = now
     announce(session, AlertTriggered(**_said(alert, manner), repeated=repeated))
@@ -175,10 +176,12 @@ def _said(alert: Alert, manner: Manner) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Mutes:
-    """What mutes alerts of an organization at a moment: silences, and alerts that inhibit others."""
+    """What mutes alerts of an organization at a moment: silences, and alerts that inhibit others; `noted` is what was
+    muted, for the stories."""
 
     silences: Sequence[Silence]
     inhibiting: Sequence[tuple[Alert, Mapping[str, Any]]]
+    noted: list[story.Step] = field(default_factory=list)
 
     @classmethod
     def read(cls, session: Session, organization_id: UUID, now: datetime) -> _Mutes:
@@ -191,6 +194,10 @@ class _Mutes:
         firing = firing.where(Alert.organization_id == organization_id, Alert.status == FIRING)
         found = session.execute(firing.where(AlertRule.inhibits.is_not(None))).all()
         return cls(silences, [(alert, inhibits) for alert, inhibits in found if inhibits])
+
+    def note(self, alert: Alert, why: Mapping[str, Any]) -> None:
+        """Note that an alert was muted."""
+        self.noted.append((alert.id, story.MUTED, why))
 
     def find(self, alert: Alert) -> dict[str, Any] | None:
         """Return what mutes an alert, if anything does, as its story tells it."""

@@ -104,8 +104,7 @@ def tell(session: Session, organization_id: UUID, routes: Sequence[Mapping[str, 
     once = {(route["kind"], route["to"].lower()): route for route in routes}
     for route in once.values():
         outcome = _send(session, route, letter)
-        for one in told:
-            story.record_attempt(session, one.alert.id, route, **outcome)
+        story.record_attempts(session, [one.alert.id for one in told], route, **outcome)
 
 
 def _send(session: Session, route: Mapping[str, Any], letter: _Letter) -> dict[str, Any]:

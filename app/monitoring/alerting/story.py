@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from app.kernel.db import table_of
@@ -25,6 +25,10 @@ UNTOLD: Final = "not_told"
 
 FIRST_STEPS: Final = 20
 NEWEST_STEPS: Final = 480
+AT_ONCE: Final = 1000
+
+Step = tuple[UUID, str, Mapping[str, Any]]
+"""An alert's id, a step of it, and what decided that."""
 
 
 def note(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
@@ -32,25 +36,33 @@ def note(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
     session.add(AlertStep(alert_id=alert_id, step=step, detail=detail))
 
 
-def note_many(session: Session, steps: Iterable[tuple[UUID, str, Mapping[str, Any]]]) -> None:
-    """Add steps to the stories of several alerts."""
+def note_many(session: Session, steps: Iterable[Step]) -> None:
+    """Add steps to the stories of several alerts, behind what was noted of them before."""
+    session.flush()
     rows = [{"alert_id": alert_id, "step": step, "detail": dict(detail)} for alert_id, step, detail in steps]
     if rows:
         session.execute(insert(table_of(AlertStep)), rows)
 
 
-def note_once(session: Session, alert_id: UUID, step: str, /, **detail: Any) -> None:
-    """Add a step unless the story's newest is the same: what is looked at again and again is told once."""
-    newest = select(AlertStep).where(AlertStep.alert_id == alert_id).order_by(AlertStep.id.desc()).limit(1)
+def note_once(session: Session, steps: Sequence[Step]) -> None:
+    """Add those of the steps with which their stories do not end: what is looked at again and again is told once."""
     session.flush()
-    last = session.scalars(newest).first()
-    if last is None or (last.step, last.detail) != (step, detail):
-        note(session, alert_id, step, **detail)
+    for first in range(0, len(steps), AT_ONCE):
+        some = steps[first : first + AT_ONCE]
+        theirs = AlertStep.alert_id.in_([alert_id for alert_id, _, _ in some])
+        ends = select(func.max(AlertStep.id)).where(theirs).group_by(AlertStep.alert_id)
+        found = session.scalars(select(AlertStep).where(AlertStep.id.in_(ends)))
+        known = {one.alert_id: (one.step, one.detail) for one in found}
+        note_many(session, [one for one in some if known.get(one[0]) != one[1:]])
 
 
-def record_attempt(session: Session, alert_id: UUID, route: Mapping[str, Any], outcome: str, **detail: Any) -> None:
-    """Add to an alert's story that somebody was to be told, and with what outcome: for whoever delivers."""
-    note(session, alert_id, ATTEMPTED, route=dict(route), outcome=outcome, **detail)
+def record_attempts(
+    session: Session, alert_ids: Iterable[UUID], route: Mapping[str, Any], outcome: str, **detail: Any
+) -> None:
+    """Add to the stories of alerts that somebody was to be told of them, and with what outcome: for whoever
+    delivers."""
+    said = {"route": dict(route), "outcome": outcome, **detail}
+    note_many(session, [(alert_id, ATTEMPTED, said) for alert_id in alert_ids])
 
 
 def newest_routes(session: Session, alert_id: UUID) -> list[Mapping[str, Any]]:
