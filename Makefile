@@ -14,7 +14,7 @@ compile = $(BIN)/python -m uv pip compile --quiet --upgrade --universal --genera
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev up down status demo test test-fast check format lint types imports bench bench-anomaly faults faults-chat faults-chat-long kube lock clean
+.PHONY: help venv dev up down status demo test test-slow check format lint types imports bench bench-anomaly faults faults-chat faults-chat-long kube lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,13 +46,13 @@ status: $(RUNTIME) ## Show the platform's processes
 demo: $(DEV) ## Start the platform and run a real pipeline (REPO= path or URL, BRANCH=, ONCE=1: end after it)
 	@exec $(BIN)/python -m launcher demo $(if $(call chosen,$(ONCE)),--once) --repository "$$REPO" --branch "$$BRANCH"
 
-test: $(DEV) ## Run the whole test suite on real parts (ARGS= for pytest)
-	@$(BIN)/python -m pytest -n $(PARALLEL) --dist loadfile $(ARGS)
-
-test-fast: $(DEV) ## Run the tests that take less than five seconds each
+test: $(DEV) ## Run the tests on real parts, but for the slow ones (ARGS= for pytest)
 	@$(BIN)/python -m pytest -n $(PARALLEL) --dist loadfile -m "not slow" $(ARGS)
 
-check: lint types imports test ## What CI runs: format, lint, types, import contracts, tests
+test-slow: $(DEV) ## Run those that kill, wait, race or walk through the whole platform (ARGS= for pytest)
+	@$(BIN)/python -m pytest -n $(PARALLEL) --dist loadfile -m slow $(ARGS)
+
+check: lint types imports test ## What passes before each commit: format, lint, types, import contracts, tests
 
 format: $(DEV) ## Bring the code into its format
 	@$(BIN)/python -m ruff format

@@ -34,6 +34,8 @@ from tests.support.identity import Person
 from tests.support.kubernetes import Farm, farming
 from tests.support.work import Errand, doing, drain
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 RULES = CheckRules(interval=0.5, timeout=1.0, failures=2, longest=5.0, watches=0)
 

@@ -25,6 +25,8 @@ from tests.support.identity import data_of
 from tests.support.mail import MailTools, token_of
 from tests.support.work import drain
 
+pytestmark = pytest.mark.slow
+
 AUTH = "/api/v1/auth"
 PASSWORD, NEW_PASSWORD, WRONG_PASSWORD = "canary-password-one", "canary-password-two", "canary-password-wrong"
 CLIENT_SECRET, SMTP_PASSWORD, VALUE = "canary-of-the-client", "canary-of-the-mail-server", "canary-of-a-workspace"

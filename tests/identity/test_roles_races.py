@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from app.identity import Membership, Role, RoleAssignment, Scope
@@ -13,6 +14,8 @@ from app.kernel.ids import new_id
 from tests.identity.conftest import Committing
 from tests.support.identity import data_of, join, make_person
 from tests.support.rights import give, make_role
+
+pytestmark = pytest.mark.slow
 
 API = "/api/v1"
 

@@ -14,6 +14,8 @@ from app.identity.models import LoginThrottle
 from app.kernel.db import Database
 from tests.support.identity import PASSWORD, Person, data_of, error_of
 
+pytestmark = pytest.mark.slow
+
 WRONG = "not the password"
 
 

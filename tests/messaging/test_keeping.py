@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from uuid import UUID
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -15,6 +16,8 @@ from tests.support.clients import Holder, make_client
 from tests.support.identity import data_of, error_of
 from tests.support.rooms import ROOMS, listed, make_room, send
 from tests.support.work import drain
+
+pytestmark = pytest.mark.slow
 
 
 def run(database: Database, kind: type[SweepRooms | PruneMessages], days: int = 365) -> None:

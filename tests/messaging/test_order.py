@@ -22,6 +22,8 @@ from tests.support.clients import Holder, make_client, make_user
 from tests.support.committing import committing_database
 from tests.support.rooms import ALL, MESSAGES, listed, make_room, send
 
+pytestmark = pytest.mark.slow
+
 SENDERS = 6
 
 

@@ -12,6 +12,8 @@ from tests.support.identity import Person, data_of, error_of
 from tests.support.pipelines import Engine, Seen, pipeline, stage, step
 from tests.support.work import make_runtime
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 FORK = pipeline(
     stage("make", "echo $CI_ATTEMPT > made", artifacts=["made"]),

@@ -25,9 +25,10 @@ from tests.support.pipelines import Engine, Seen, make_tools, pipeline, stage, s
 from tests.support.places import make_cluster
 from tests.support.sandboxes import choose_sandbox
 
-pytestmark = pytest.mark.skipif(
-    choose_sandbox("auto").name != "bubblewrap", reason="the pods of the tests need bubblewrap"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(choose_sandbox("auto").name != "bubblewrap", reason="the pods of the tests need bubblewrap"),
+]
 NAMESPACE = "ws-shop"
 
 

@@ -17,6 +17,8 @@ from app.pipelines.models import Artifact
 from tests.support.pipelines import Engine, Seen, pipeline, stage, step
 from tests.support.work import make_runtime
 
+pytestmark = pytest.mark.slow
+
 
 def lose(engine: Engine, execution_id: UUID, name: str) -> Seen:
     """Let a worker begin a step of a stage and never be heard of again; reap its job."""

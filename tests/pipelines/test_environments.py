@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -18,6 +19,8 @@ from app.pipelines.retrying import retry_stage
 from tests.support.environments import again, decide, environment_of, history, release, run_but_stages
 from tests.support.identity import Person, data_of, make_person
 from tests.support.pipelines import Engine, pipeline, stage
+
+pytestmark = pytest.mark.slow
 
 API = "/api/v1"
 URL = {"name": "production", "url": "https://${BRANCH}.example.com/"}

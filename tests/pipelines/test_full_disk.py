@@ -17,6 +17,8 @@ from tests.support.pipelines import Engine, make_tools, pipeline, stage
 from tests.support.repositories import Repository
 from tests.support.tenancy import make_workspace
 
+pytestmark = pytest.mark.slow
+
 ONE = pipeline(stage("a", "for i in $(seq 50); do echo line $i; done"))
 SAID = [f"line {number}" for number in range(1, 51)]
 ATTEMPTS = 3

@@ -18,6 +18,8 @@ from tests.support.identity import Person, data_of, error_of, make_person
 from tests.support.pipelines import Engine, pipeline, stage
 from tests.support.tenancy import make_workspace
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 
 

@@ -24,6 +24,8 @@ from tests.support.identity import Person, data_of, error_of, make_person
 from tests.support.pipelines import Engine, make_tools, pipeline, stage
 from tests.support.tenancy import make_workspace
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 NIGHTLY = {"cron_expression": "30 2 * * *", "timezone": "Europe/Berlin"}
 

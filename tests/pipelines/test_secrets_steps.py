@@ -17,6 +17,8 @@ from tests.conftest import Hints
 from tests.support.pipelines import Engine, make_tools, pipeline, stage, step
 from tests.support.secrets import files_that_show, keep_secret, tables_that_show
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "s3cr+t/with odd=signs&more"
 KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----\n"
 

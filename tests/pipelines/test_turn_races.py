@@ -18,6 +18,8 @@ from tests.support.committing import at_once
 from tests.support.pipelines import Engine, pipeline, stage
 from tests.support.work import make_runtime
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 3
 
 

@@ -16,6 +16,8 @@ from app.kernel.stream import LIVE_KEY
 from tests.support.sse import SseClient
 from tests.support.stream_world import StreamWorld, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_world(tmp_path: Path, events_url: str, live_url: str) -> Iterator[StreamWorld]:

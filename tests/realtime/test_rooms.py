@@ -26,6 +26,8 @@ from tests.support.rooms import ALL, MESSAGES, ROOMS, listed, make_room, send
 from tests.support.stream_world import StreamWorld
 from tests.support.websocket import Talker, ids
 
+pytestmark = pytest.mark.slow
+
 
 def make_world(folder: Path, events_url: str, live_url: str) -> StreamWorld:
     """Return a world of real callers, whose beats leave a client of a busy machine the time to answer them."""

@@ -13,6 +13,8 @@ from app.kernel.handover import HandoverFailed, count_listeners
 from tests.support.stream_world import StreamWorld, wait_for
 from tests.support.websocket import Somebody, Talker, ids
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def alice() -> Somebody:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask import Flask
 from sqlalchemy import event, update
 
@@ -11,6 +12,8 @@ from app.kernel.db import Database
 from app.kernel.ids import new_id
 from app.tenancy import Rights
 from tests.support.identity import join, make_person
+
+pytestmark = pytest.mark.slow
 
 
 def test_what_many_may_is_what_each_may_and_costs_one_query(app: Flask, database: Database) -> None:

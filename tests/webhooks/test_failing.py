@@ -18,6 +18,8 @@ from tests.support.identity import Person, data_of, join, make_person
 from tests.support.receivers import Receiver
 from tests.support.webhooks import API, Postman, created, make_webhook
 
+pytestmark = pytest.mark.slow
+
 FIVE_DAYS = timedelta(days=5)
 
 

@@ -21,6 +21,8 @@ from tests.support.identity import Person, data_of, error_of
 from tests.support.receivers import Receiver
 from tests.support.webhooks import API, Postman, changes, make_webhook
 
+pytestmark = pytest.mark.slow
+
 ORDERED = {"ordering": "per-subject"}
 
 

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 
+import pytest
 from sqlalchemy import text
 
 from app.kernel.db import Database
 from app.kernel.engine import make_engine
 from tests.support.servers import ROOT, Servers
+
+pytestmark = pytest.mark.slow
 
 
 def begin_release(url: str) -> subprocess.Popen[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
+import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -15,6 +16,8 @@ from flask.testing import FlaskClient
 from tests.support.identity import data_of, error_of
 from tests.support.openid_provider import OWN_ADDRESS, VERIFIER, OpenId
 from tests.support.provider_logins import AUTH, CALLBACK, CLIENT, begin
+
+pytestmark = pytest.mark.slow
 
 
 def test_an_application_logs_in_by_an_id_token_once(browser: FlaskClient, openid: OpenId) -> None:

@@ -21,6 +21,8 @@ from tests.clusters.contract.world import config_map
 from tests.support.identity import Person, data_of, error_of, join, make_person
 from tests.support.places import LOOPBACK, Yard
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bob(yard: Yard, app: Flask, database: Database) -> Person:

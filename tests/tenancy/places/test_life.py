@@ -15,6 +15,8 @@ from tests.support.identity import data_of, error_of
 from tests.support.kubernetes import ApiServer
 from tests.support.places import Yard
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}}
 
 

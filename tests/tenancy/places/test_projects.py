@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from app.kernel.db import Database
@@ -12,6 +13,8 @@ from tests.clusters.contract.world import pod
 from tests.support.identity import Person, data_of, error_of, join, make_person
 from tests.support.kubernetes import ApiServer
 from tests.support.places import Yard
+
+pytestmark = pytest.mark.slow
 
 HALF = {"cpu": "4", "memory": "8Gi", "storage": "50Gi", "pods": 50, "services": 25, "persistent_volume_claims": 10}
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 
 from app.kernel.db import Database
 from tasks.clusters.gateways.kubernetes import kinds
 from tests.support.identity import data_of, error_of, join, make_person
 from tests.support.places import Yard, make_cluster
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_workspace_with_a_cluster_is_put_there_by_a_job(yard: Yard) -> None:

@@ -16,6 +16,8 @@ from tests.support.identity import data_of
 from tests.support.places import Yard
 from tests.tenancy.places.test_drift import look
 
+pytestmark = pytest.mark.slow
+
 
 def prune(yard: Yard) -> dict[str, int]:
     with yard.database.transaction() as session:

@@ -25,6 +25,8 @@ from tests.tenancy.places.test_drift import look, repairs
 from tests.tenancy.places.test_entering import join_workspace
 from tests.tenancy.places.test_projects import hard_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bob(app: Flask, database: Database) -> Person:

@@ -22,6 +22,8 @@ from tests.support.kubernetes import ApiServer
 from tests.support.places import Yard
 from tests.support.work import make_runtime
 
+pytestmark = pytest.mark.slow
+
 PHASES = {
     "namespace": ("POST", "/api/v1/namespaces"),
     "quota": ("PATCH", "resourcequotas"),

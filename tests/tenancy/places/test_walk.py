@@ -24,6 +24,8 @@ from tests.clusters.contract.world import World, config_map, eventually, in_memo
 from tests.support.identity import data_of, make_person
 from tests.support.places import LOOPBACK, Yard, make_cluster, make_tools
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 90.0
 
 
