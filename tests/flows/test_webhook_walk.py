@@ -1,22 +1,26 @@
-"""Webhooks on a running platform: an event reaches its receiver at once, also past one that answers nothing, and again
-where the worker is killed in the middle."""
+"""Webhooks and mails on a running platform: an event reaches its receiver at once, also past one that answers nothing,
+and again where the worker is killed in the middle; so do mails."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from launcher.procfile import read_procfile
 from tests.support.callers import User
+from tests.support.mail import smtp_server
+from tests.support.notifications import MAIL, provider
 from tests.support.platform import Platform, wait_for
 from tests.support.receivers import Answer, Got, Receiver, receiving
 from tests.support.servers import ROOT, Servers
 
-NAMES = ("web", "worker-deliveries", "worker-interactive", "relay")
+NAMES = ("web", "worker-deliveries", "worker-interactive", "worker-default", "relay")
 QUICK = {"ALLOW_PRIVATE_ADDRESSES": "true", "WEBHOOK_TIMEOUT_SECONDS": "2", "WEBHOOK_SCHEDULE": "1,1,1,1,1"}
 
 
@@ -87,3 +91,28 @@ def test_an_event_is_delivered_past_the_dead_and_again_after_a_kill(platform: Pl
     (twice,) = (row for row in alice.get(path).data() if row["attempts"] == 2)
     outcomes = [one["outcome"] for one in alice.get(f"{path}/{twice['id']}").data()["attempt_log"]]
     assert outcomes == ["lost", "succeeded"]
+
+
+@pytest.mark.timeout(400)
+def test_of_mails_whose_worker_is_killed_each_arrives_and_what_may_have_come_twice_is_said(
+    platform: Platform, tmp_path: Path
+) -> None:
+    alice = User.registered(platform.base, "sender")
+    to = [f"user{nth}@shop.example" for nth in range(5)]
+    with smtp_server(tmp_path, tls=False) as inbox:
+        alice.send("PUT", "/clients/email-providers", {"providers": [provider(inbox)]}).data()
+        inbox.answered = 2
+        sent = alice.post("/notifications", {"to_email": to, **MAIL}).data(202)
+        wait_for(lambda: len(inbox.mails) > 2, 60)
+        platform.kill("worker-default")
+        inbox.goes_on.set()
+        platform.start("worker-default")
+        path = f"/notifications/{sent['id']}"
+        wait_for(lambda: alice.get(path).data()["status"] == "sent", 120)
+    told = alice.get(path).data()
+    assert told["recipient_counts"] == {"sent": 5}
+    came = Counter((mail["To"], mail["Message-ID"]) for mail in inbox.mails)
+    assert sorted(address for address, _ in came) == to
+    tried = Counter(one["recipient"] for one in told["delivery_attempts"] if one["status"] == "unknown")
+    assert {address: count - 1 for (address, _), count in came.items() if count > 1} == tried
+    assert tried

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 import ssl
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +37,7 @@ USER, PASSWORD = "headrace", "a mail server's password"
 class Inbox:
     """What a server was given, and over which connections; `answers` are what it says to the next mails, `250 OK` when
     there are none left. With `loses_answers` it takes them and ends the connection, and after `most` mails it takes no
-    more on a connection."""
+    more on a connection; beyond the `answered` first ones it takes a mail and says nothing until it `goes_on`."""
 
     port: int
     certificate: Path
@@ -46,6 +49,8 @@ class Inbox:
     loses_answers: bool = False
     connections: Counter[Any] = field(default_factory=Counter)
     most: int | None = None
+    answered: float = math.inf
+    goes_on: threading.Event = field(default_factory=threading.Event)
 
     async def handle_MAIL(self, _: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a mail on a connection that did not have its share."""
@@ -67,6 +72,8 @@ class Inbox:
         self.recipients.append(list(envelope.rcpt_tos))
         if self.loses_answers:
             server.transport.close()
+        if len(self.mails) > self.answered:
+            await asyncio.to_thread(self.goes_on.wait, 60)
         return "250 OK"
 
     def check_login(self, _server: Any, _session: Any, _envelope: Any, _kind: str, data: Any) -> AuthResult:
