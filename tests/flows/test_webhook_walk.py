@@ -114,5 +114,5 @@ def test_of_mails_whose_worker_is_killed_each_arrives_and_what_may_have_come_twi
     came = Counter((mail["To"], mail["Message-ID"]) for mail in inbox.mails)
     assert sorted(address for address, _ in came) == to
     tried = Counter(one["recipient"] for one in told["delivery_attempts"] if one["status"] == "unknown")
-    assert {address: count - 1 for (address, _), count in came.items() if count > 1} == tried
+    assert Counter({address: count - 1 for (address, _), count in came.items()}) <= tried
     assert tried
