@@ -45,10 +45,10 @@ def keep_findings(session: Session, grounds: Grounds, findings: Sequence[Finding
         row = rows.pop(_key_in(finding), None)
         if row is None:
             counts["created"] += _create(session, grounds, finding)
-        else:
+        elif not _is_newer(row, grounds.now):
             counts["reopened"] += _renew(session, row, finding, grounds.now)
     for row in rows.values():
-        if row.status == OPEN and grounds.is_whole:
+        if row.status == OPEN and grounds.is_whole and not _is_newer(row, grounds.now):
             row.settle(RESOLVED, grounds.now)
             counts["resolved"] += 1
     session.flush()
@@ -114,6 +114,12 @@ def _create(session: Session, grounds: Grounds, finding: Finding) -> bool:
     if made is not None:
         _announce(session, session.get_one(Recommendation, row_id))
     return made is not None
+
+
+def _is_newer(row: Recommendation, now: datetime) -> bool:
+    """Tell whether a row says more than what was read at a moment: meanwhile it was applied or answered, or somebody
+    else has looked."""
+    return max(row.found_at, row.settled_at or row.found_at) > now
 
 
 def _renew(session: Session, row: Recommendation, finding: Finding, now: datetime) -> bool:

@@ -11,6 +11,8 @@ from sqlalchemy import update
 
 from app.identity import Membership, Scope
 from app.kernel.db import Database
+from app.sre import HISTORY, Finding, Subject, keep_findings, read_grounds
+from app.sre.models import Recommendation
 from tasks.clusters.gateways.kubernetes import Patch, RestCluster, kinds
 from tests.support.clusters import Keeper
 from tests.support.identity import Person, data_of, error_of, join, make_person
@@ -61,6 +63,26 @@ def test_what_is_applied_is_written_and_measured_afterwards(
     assert effect["measured"]["now"]["requests"]["cpu"] == 0.2
     assert effect["expected"] == advice["expected_effect"]
     assert generate(client, alice, cluster_id, keeper)["reopened"] == 0
+
+
+def test_a_look_that_began_before_a_change_takes_nothing_back(
+    client: FlaskClient, alice: Person, advice: dict[str, Any], keeper: Keeper, cluster_id: str
+) -> None:
+    with keeper.database.transaction() as session:
+        before = read_grounds(session, UUID(cluster_id), HISTORY)
+        assert before is not None
+        known = session.get_one(Recommendation, UUID(advice["id"]))
+        about = Subject(known.resource_kind, known.namespace, known.resource_name, known.container)
+        said = {"priority": "low", "title": "late", "formula": "", "evidence": {}, "confidence": 0.5, "effect": {}}
+        late = Finding(kind=known.kind, about=about, command="", figures={"cpu": 9.0}, **said)
+    assert apply(client, alice, advice["id"], keeper)["status"] == "succeeded"
+    generate(client, alice, cluster_id, keeper)
+    with keeper.database.transaction() as session:
+        for findings in ([late], []):
+            told = keep_findings(session, before, findings)
+            assert (told["reopened"], told["resolved"]) == (0, 0)
+    shown = get(client, alice, f"/sre/recommendations/{advice['id']}")
+    assert (shown["status"], shown["title"]) == ("applied", advice["title"])
 
 
 def test_what_others_have_taken_back_is_seen(
