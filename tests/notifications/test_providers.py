@@ -176,7 +176,8 @@ def test_mails_to_one_and_mails_to_many_go_by_those_that_are_meant_for_them(
 
 
 def test_of_two_the_heavier_is_drawn_more_often() -> None:
-    light, heavy = (Choice(UUID(int=weight), True, True, weight, None) for weight in (1, 9))
+    same: dict[str, Any] = {"is_primary": True, "is_bulk": True, "failures": 0, "open_until": None}
+    light, heavy = (Choice(id=UUID(int=weight), name=str(weight), weight=weight, **same) for weight in (1, 9))
     firsts = [order_providers([light, heavy], utc_now(), is_bulk=False)[0] for _ in range(1000)]
     assert 800 < firsts.count(heavy.id) < 980
 
