@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from app.sre.detection import Judgement, State, judge
 from bench.anomaly.measures import Tally, recall_at, tally
 from bench.anomaly.nab import best_score
+from bench.anomaly.over_http import over_http
 from bench.anomaly.series import Series, suites
 
 BUDGETS = (0.033, 0.1, 0.143)
@@ -40,9 +42,14 @@ def main() -> int:
     wanted = parser.parse_args()
     if wanted.data is None:
         print("No --data: nab and cloud-monitoring are left out, faults are made by bench/anomaly/made.py.\n")
-    for name, series in suites(wanted.data).items():
-        if wanted.suite is None or name.startswith(tuple(wanted.suite)):
-            print(report(name, [run(each) for each in series]), flush=True)
+    with over_http() as pace:
+        for name, series in suites(wanted.data).items():
+            if wanted.suite is None or name.startswith(tuple(wanted.suite)):
+                runs = [run(each) for each in series]
+                print(
+                    "\n".join([*report(name, runs), *_costs(runs, pace([each.series for each in runs])), ""]),
+                    flush=True,
+                )
     return 0
 
 
@@ -65,9 +72,8 @@ def run(series: Series) -> Run:
     return Run(series, whole, np.array([each.detected_at for each in whole.anomalies], dtype=np.int64), seconds)
 
 
-def report(name: str, runs: Sequence[Run]) -> str:
-    """Return a suite's figures as lines of Markdown."""
-    pace = sum(len(each.judgement.times) for each in runs) / sum(each.seconds for each in runs)
+def report(name: str, runs: Sequence[Run]) -> list[str]:
+    """Return how right a suite was judged as lines of Markdown."""
     found = tally((each.series, each.detected_at) for each in runs)
     swept = recall_at(BUDGETS, [(each.series, each.judgement.times, each.judgement.scores) for each in runs])
     lines = [
@@ -77,12 +83,22 @@ def report(name: str, runs: Sequence[Run]) -> str:
         f"- swept recall at {', '.join(f'{each:g}' for each in BUDGETS)} false alerts per series-day: "
         + ", ".join(f"{each:.3f}" for each in swept),
         f"- prefix violations: {sum(violations(each) for each in runs)} of {CUTS * len(runs)} cuts",
-        f"- points per second and core, in process, in slices of a day: {pace:,.0f}",
     ]
     if name == "nab":
         scored = [(each.series, _by_row(each)) for each in runs]
         lines.append(f"- NAB score, standard profile, best threshold: {best_score(scored):.1f}")
-    return "\n".join([*lines, *_kinds(found), ""])
+    return [*lines, *_kinds(found)]
+
+
+def _costs(runs: Sequence[Run], over_http: float) -> list[str]:
+    pace = sum(len(each.judgement.times) for each in runs) / sum(each.seconds for each in runs)
+    state = np.mean([len(each.judgement.state.to_bytes()) for each in runs]) / 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [
+        f"- points per second and core, in process, in slices of a day: {pace:,.0f}",
+        f"- points per second over HTTP, whole series in a scan each: {over_http:,.0f}",
+        f"- memory: {state:,.0f} kB of state for each series; this process, with all series, {most:,.0f} MB at most",
+    ]
 
 
 def violations(each: Run) -> int:
