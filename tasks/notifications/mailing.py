@@ -54,6 +54,7 @@ class Mailing:
         count = min(LANES, max(notification.recipient_count, 1))
         self._asking, *self._free = (Lane(writer, opened, rules, self._stopping) for _ in range(count + 1))
         self._waiting = deque[Recipient]()
+        self._came: list[Came] = []
         self._sending: dict[Future[Outcome], tuple[Lane, Recipient]] = {}
         self._tried = defaultdict[UUID, set[UUID]](set)
         self._until: float | None = None
@@ -67,11 +68,10 @@ class Mailing:
                 stack.callback(lane.close)
             threads = stack.enter_context(ThreadPoolExecutor(len(self._free), "mails"))
             stack.callback(self._finish)
-            came: list[Came] = []
-            while came or self._sending or self._fetch():
-                ended += self._exchange(threads, came)
+            while self._came or self._sending or self._fetch():
+                ended += self._exchange(threads)
                 self._run.progress(phase="sending", current=ended, total=self._notification.recipient_count)
-                came = self._await_some()
+                self._await_some()
 
     def _fetch(self) -> bool:
         """Tell whether somebody's turn has come; while there is time, more are looked for when nobody waits."""
@@ -87,17 +87,17 @@ class Mailing:
             self._waiting.extend(row for row in rows if not self._is_settled(row, unknown.get(row.id)))
         return True
 
-    def _exchange(self, threads: Executor, came: Sequence[Came]) -> int:
+    def _exchange(self, threads: Executor) -> int:
         """Write what came of some, and let others go on the lanes that are free, first those whom another provider may
         still reach; returns of how many the turn is over."""
-        going = [recipient for recipient, outcome in came if not outcome.is_over]
-        over = len(came) - len(going)
+        going = [recipient for recipient, outcome in self._came if not outcome.is_over]
+        over = len(self._came) - len(going)
         if len(going) < len(self._free):
             self._fetch()
         # Nobody is looked for from here on: who goes now waits in the database still.
         while len(going) < len(self._free) and self._waiting:
             going.append(self._waiting.popleft())
-        turns = self._write([outcome for _, outcome in came], going)
+        turns = self._write(going)
         for recipient in going:
             if (turn := turns.get(recipient.id)) is None:
                 over += 1
@@ -107,36 +107,39 @@ class Mailing:
             self._sending[threads.submit(lane.send, recipient, turn)] = (lane, recipient)
         return over
 
-    def _write(self, outcomes: Sequence[Outcome], going: Sequence[Recipient]) -> dict[UUID, Try]:
+    def _write(self, going: Sequence[Recipient]) -> dict[UUID, Try]:
         wanted = {recipient.id: self._tried[recipient.id] for recipient in going}
+        outcomes = [outcome for _, outcome in self._came]
 
         def write() -> dict[UUID, Try]:
             with self._run.adding() as session:
                 return exchange_attempts(session, self._notification, outcomes, wanted, self._opened.keys())
 
-        return patiently(self._run, write)
+        turns = patiently(self._run, write)
+        self._came.clear()
+        return turns
 
-    def _await_some(self) -> list[Came]:
-        while self._sending:
+    def _await_some(self) -> None:
+        while self._sending and not self._came:
             self._run.check()
             if wait(self._sending, NAP, FIRST_COMPLETED).done:
                 # Those that end within a moment of each other are written together.
                 done, _ = wait(self._sending, LINGER)
-                return [self._take(one) for one in done]
-        return []
+                for one in done:
+                    self._take(one)
 
-    def _take(self, future: Future[Outcome]) -> Came:
+    def _take(self, future: Future[Outcome]) -> None:
         lane, recipient = self._sending.pop(future)
         self._free.append(lane)
-        return recipient, future.result()
+        self._came.append((recipient, future.result()))
 
     def _finish(self) -> None:
-        """Wait for what is on its way, and write what came of it."""
+        """Wait for what is on its way, and write what came of it, and of what has ended before."""
         self._stopping.set()
         wait(self._sending)
-        outcomes = [one.result() for one in self._sending if one.exception() is None]
-        if outcomes:
-            self._write(outcomes, [])
+        self._came += [(to, one.result()) for one, (_, to) in self._sending.items() if one.exception() is None]
+        if self._came:
+            self._write([])
 
     def _is_settled(self, recipient: Recipient, name: str | None) -> bool:
         """Look for a mail that the provider of this name may have taken: where it has it, or does not say, the mail is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from app.jobs import HandedBack, Run
 from app.kernel.db import Database
+from app.notifications import next_recipients
 from app.notifications.models import Recipient, SendAttempt
 from tasks.tools import Tools
 from tests.support.clients import make_client
@@ -76,6 +78,29 @@ def test_what_is_on_its_way_when_a_worker_stops_is_kept(
     assert set(ended) <= {("failed", "STOPPED")}
     assert 0 < before < 20
     assert read(client, alice, sent)["recipient_counts"] == {"sent": before, "pending": 20 - before}
+    drain(database, tools)
+    assert sorted(mail["To"] for mail in inbox.mails) == sorted(many)
+
+
+def test_what_has_ended_is_kept_when_who_is_next_cannot_be_looked_up(
+    client: FlaskClient, alice: Person, inbox: Inbox, tools: Tools, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_providers(client, alice, provider(inbox))
+    many = [f"user{nth}@shop.example" for nth in range(6)]
+    sent = send(client, alice, many)
+
+    def look_up(*arguments: Any) -> list[Recipient]:
+        if inbox.mails:
+            raise HandedBack
+        return next_recipients(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.notifications.mailing.AT_ONCE", 2)
+        patched.setattr("tasks.notifications.mailing.next_recipients", look_up)
+        with pytest.raises(AssertionError, match="still jobs"):
+            drain(database, tools, most=1)
+    assert len(inbox.mails) == 2
+    assert read(client, alice, sent)["recipient_counts"] == {"sent": 2, "pending": 4}
     drain(database, tools)
     assert sorted(mail["To"] for mail in inbox.mails) == sorted(many)
 
