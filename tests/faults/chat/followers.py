@@ -43,9 +43,7 @@ class Follower:
         """Hear the room until cancelled; through the door pass only so many at once."""
         while True:
             try:
-                async with _entering(door, self.address) as socket:
-                    async with door:
-                        await self._come(socket)
+                async with self._entering(door) as socket:
                     async for text in socket:
                         said = json.loads(text)
                         if said.get("topic") == self.topic and said["id"] is not None:
@@ -53,6 +51,19 @@ class Follower:
             except AWAY:
                 pass
             await asyncio.sleep(random.uniform(0.1, 1.0))
+
+    @asynccontextmanager
+    async def _entering(self, door: asyncio.Semaphore) -> AsyncIterator[ClientConnection]:
+        """Who has connected says at once who it is: the server does not wait for those who queue behind the others."""
+        async with door:
+            socket = await connect(self.address, **PATIENT)
+            try:
+                await self._come(socket)
+            except BaseException:
+                await socket.close()
+                raise
+        async with socket:
+            yield socket
 
     async def _come(self, socket: ClientConnection) -> None:
         await _say(socket, "auth", token=self.key)
@@ -115,14 +126,6 @@ class SocketSender:
                 if not answer["success"]:
                     await asyncio.sleep(0.2)
                 return bool(answer["success"])
-
-
-@asynccontextmanager
-async def _entering(door: asyncio.Semaphore, address: str) -> AsyncIterator[ClientConnection]:
-    async with door:
-        socket = await connect(address, **PATIENT)
-    async with socket:
-        yield socket
 
 
 async def _say(socket: ClientConnection, kind: str, **said: Any) -> None:
